@@ -1,0 +1,127 @@
+//! Memory: ordered maps that live as long as their place. Every write is durable at once, as far as
+//! memory is.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+
+use super::local::LocalObject;
+use super::{Object, ObjectKey, Place, Table, Ticket};
+use crate::alarm::AlarmIndex;
+use crate::answer::Answer;
+use crate::error::{Error, Result};
+use crate::key::{Entry, Key, Value};
+use crate::lock::lock;
+use crate::range::Scan;
+use crate::write::WriteBatch;
+
+/// One object's data in an ordered map.
+#[derive(Debug, Default)]
+pub struct MemoryTable {
+    entries: BTreeMap<Key, Value>,
+    alarm: Option<i64>,
+}
+
+impl Table for MemoryTable {
+    fn get(&self, key: &[u8]) -> Result<Option<Value>> {
+        Ok(self.entries.get(key).cloned())
+    }
+
+    fn scan(&self, scan: &Scan) -> Result<Vec<Entry>> {
+        if scan.is_empty() {
+            return Ok(Vec::new());
+        }
+        let limit = scan.limit.unwrap_or(usize::MAX);
+        let walk = self.entries.range::<[u8], _>(scan.range.bounds());
+        let pair = |(key, value): (&Key, &Value)| (key.clone(), value.clone());
+        Ok(if scan.reverse {
+            walk.rev().take(limit).map(pair).collect()
+        } else {
+            walk.take(limit).map(pair).collect()
+        })
+    }
+
+    fn alarm(&self) -> Result<Option<i64>> {
+        Ok(self.alarm)
+    }
+
+    fn apply(&mut self, writes: WriteBatch) -> Result<Ticket> {
+        let (clear, entries, alarm) = writes.into_parts();
+        if clear {
+            self.entries.clear();
+        }
+        for (key, value) in entries {
+            match value {
+                Some(value) => self.entries.insert(key, value),
+                None => self.entries.remove(&key),
+            };
+        }
+        if let Some(alarm) = alarm {
+            self.alarm = alarm;
+        }
+        Ok(0)
+    }
+
+    fn is_empty(&self) -> Result<bool> {
+        Ok(self.entries.is_empty() && self.alarm.is_none())
+    }
+
+    fn durable(&self, _ticket: Ticket) -> Answer<()> {
+        Answer::Now(Ok(()))
+    }
+}
+
+/// A place in memory: alive as long as somebody holds it, seen by nobody else.
+#[derive(Default)]
+pub struct MemoryPlace {
+    /// `None` once closed.
+    objects: Mutex<Option<Objects>>,
+    alarms: Arc<AlarmIndex>,
+}
+
+type Objects = HashMap<ObjectKey, Arc<LocalObject<MemoryTable>>>;
+
+impl MemoryPlace {
+    /// An empty place.
+    pub fn new() -> Self {
+        Self { objects: Mutex::new(Some(HashMap::new())), alarms: Arc::default() }
+    }
+}
+
+impl Place for MemoryPlace {
+    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>> {
+        let mut objects = lock(&self.objects)?;
+        let objects = objects.as_mut().ok_or(Error::Closed)?;
+        if let Some(object) = objects.get(key) {
+            return Ok(object.clone());
+        }
+        let object = LocalObject::new(MemoryTable::default(), key.clone(), self.alarms.clone());
+        objects.insert(key.clone(), object.clone());
+        Ok(object)
+    }
+
+    fn alarms(&self, names: &[Arc<str>]) -> Result<Vec<(i64, ObjectKey)>> {
+        self.alarms.pending(names)
+    }
+
+    fn object_ids(&self, name: &str) -> Result<Vec<Arc<str>>> {
+        let mut ids = Vec::new();
+        let objects = lock(&self.objects)?;
+        for (key, object) in objects.as_ref().ok_or(Error::Closed)? {
+            if &*key.name == name && !object.is_empty()? {
+                ids.push(key.id.clone());
+            }
+        }
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    fn close(&self) -> Answer<()> {
+        Answer::Now(lock(&self.objects).map(|mut objects| {
+            if let Some(objects) = objects.take() {
+                for object in objects.values() {
+                    object.close();
+                }
+            }
+        }))
+    }
+}

@@ -1,0 +1,170 @@
+//! Where data lives: the contract that every backend keeps.
+//!
+//! A [`Place`] is one memory, one directory or one server. It gives out an [`Object`] for each Durable
+//! Object, and knows which alarms are pending without touching the objects.
+//!
+//! Backends whose data is in this process implement the small [`Table`] and get the whole contract from
+//! [`local::LocalObject`]; a backend whose data is elsewhere implements [`Object`] itself.
+
+pub mod local;
+pub mod memory;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::answer::Answer;
+use crate::error::Result;
+use crate::key::{Entry, Key, Value};
+use crate::range::Scan;
+use crate::transaction::{Footprint, Sequence, TransactionId};
+use crate::write::WriteBatch;
+
+/// Names one Durable Object: the binding's name and the id.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectKey {
+    /// Name of the binding.
+    pub name: Arc<str>,
+    /// The id: 64 hex digits, or whatever a test double's `toString()` gives.
+    pub id: Arc<str>,
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}:{}", self.name, self.id)
+    }
+}
+
+/// One memory, directory or server with the data of many objects.
+pub trait Place: Send + Sync {
+    /// The object of that name and id: the same one each time, created when it is first written.
+    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>>;
+
+    /// The pending alarms of objects with one of these names: time in milliseconds and object, by time.
+    fn alarms(&self, names: &[Arc<str>]) -> Result<Vec<(i64, ObjectKey)>>;
+
+    /// Ids of the objects of that name which hold data or an alarm, in order.
+    fn object_ids(&self, name: &str) -> Result<Vec<Arc<str>>>;
+
+    /// Ends the use of the place: later operations fail with [`crate::Error::Closed`].
+    fn close(&self) -> Answer<()>;
+}
+
+/// Proof that an attempt runs; given to [`Object::commit`] or [`Object::end`] exactly once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// Names the attempt.
+    pub id: TransactionId,
+    /// The newest commit that the attempt may see.
+    pub sequence: Sequence,
+}
+
+/// What a read looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// The newest state; the attempt, if any, out of whose closure the read comes.
+    Latest(Option<TransactionId>),
+    /// The state that an attempt started from. A read that would meet anything newer is stale.
+    Since(Start),
+}
+
+/// What a read found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Snapshot<T> {
+    /// The state that the view asked for.
+    Fresh(T),
+    /// What was asked for has been written since the attempt started: the attempt has lost.
+    Stale(Conflict),
+}
+
+/// Why an attempt has lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// What was read and then written by somebody else: a key in quotes, `every key` or `the alarm`.
+    pub what: String,
+    /// Whether the attempt ran alone, so that only its own closure can have written it.
+    pub own: bool,
+}
+
+/// Durability of a write: 0 is durable already, anything else is for [`Object::durable`].
+pub type Ticket = u64;
+
+/// A plain write, or a transaction's, that is visible.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// How many of the keys which the write removes existed before.
+    pub removed: u32,
+    /// When it is durable.
+    pub ticket: Ticket,
+}
+
+/// End of an attempt that asked to commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every read still held, and every write is visible.
+    Committed(Committed),
+    /// Something that was read has changed; nothing was written.
+    Lost(Conflict),
+}
+
+/// The storage of one Durable Object.
+///
+/// - **Atomic:** a write batch is visible as a whole or not at all, to every reader, and survives a
+///   crash as a whole or not at all.
+/// - **Ordered:** calls of one caller take effect in the order of the calls, also when their answers
+///   come later.
+/// - **Serializable:** an attempt commits only if nothing that it read (keys, ranges, alarm) was
+///   written since its start; a plain write is a transaction with an empty footprint.
+/// - **Opaque:** a read of a running attempt never returns anything written after its start.
+/// - **Fair:** an attempt that begins with `turn` and finishes within the lease commits, whatever the
+///   others do.
+pub trait Object: Send + Sync {
+    /// Reads keys, one result a key in the order of `keys`.
+    fn read(&self, keys: Vec<Key>, view: View) -> Answer<Snapshot<Vec<Option<Value>>>>;
+
+    /// Walks over a range, in O(log n + returned).
+    fn list(&self, scan: Scan, view: View) -> Answer<Snapshot<Vec<Entry>>>;
+
+    /// Reads the alarm, in milliseconds.
+    fn alarm(&self, view: View) -> Answer<Snapshot<Option<i64>>>;
+
+    /// Writes at once, outside of any transaction; `origin` is the attempt out of whose closure it comes.
+    fn write(&self, writes: WriteBatch, origin: Option<TransactionId>) -> Answer<Committed>;
+
+    /// Removes the alarm if it is set for `due_ms` or earlier; says whether it did.
+    fn take_alarm(&self, due_ms: i64) -> Answer<bool>;
+
+    /// Starts an attempt; with `turn` it waits until it may run alone. An attempt that comes out of the
+    /// closure of one that runs alone (`origin`) runs inside that one's turn.
+    fn begin(&self, turn: bool, origin: Option<TransactionId>) -> Answer<Start>;
+
+    /// Validates an attempt and writes its writes.
+    fn commit(&self, start: Start, footprint: Footprint, writes: WriteBatch) -> Answer<Outcome>;
+
+    /// Forgets an attempt that does not commit.
+    fn end(&self, start: Start);
+
+    /// Waits until a write is durable.
+    fn durable(&self, ticket: Ticket) -> Answer<()>;
+}
+
+/// The ordered bytes of one object in this process, without any concurrency: [`local::LocalObject`]
+/// calls it under its lock.
+pub trait Table: Send + 'static {
+    /// The value of `key`.
+    fn get(&self, key: &[u8]) -> Result<Option<Value>>;
+
+    /// The entries of a walk, in its order.
+    fn scan(&self, scan: &Scan) -> Result<Vec<Entry>>;
+
+    /// The alarm, in milliseconds.
+    fn alarm(&self) -> Result<Option<i64>>;
+
+    /// Applies a batch, visible at once; on an error nothing of it is visible.
+    fn apply(&mut self, writes: WriteBatch) -> Result<Ticket>;
+
+    /// Whether there is neither a key nor an alarm.
+    fn is_empty(&self) -> Result<bool>;
+
+    /// Waits until a batch is durable.
+    fn durable(&self, ticket: Ticket) -> Answer<()>;
+}

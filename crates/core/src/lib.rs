@@ -1,0 +1,19 @@
+//! Durable Object storage: ids, ordered keys, serializable transactions, alarms.
+//!
+//! This crate knows neither Node.js nor napi. See ARCHITECTURE.md for the map.
+
+pub mod alarm;
+pub mod answer;
+pub mod backend;
+pub mod clock;
+pub mod error;
+pub mod id;
+pub mod key;
+pub mod limits;
+mod lock;
+pub mod range;
+pub mod transaction;
+pub mod write;
+
+pub use answer::Answer;
+pub use error::{Error, ErrorKind, Result};

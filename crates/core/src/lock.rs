@@ -1,0 +1,12 @@
+//! Locking that turns the poison of an earlier panic into an error.
+
+use std::sync::{Mutex, MutexGuard};
+
+use crate::error::{Error, Result};
+
+/// Locks `mutex`, or says that a panic has left its content in doubt.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>> {
+    mutex
+        .lock()
+        .map_err(|_| Error::Internal("a panic has left the state of an object in doubt".into()))
+}

@@ -1,0 +1,261 @@
+//! One run of a transaction's closure: what it read and what it will write, over one object.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use super::Footprint;
+use crate::answer::Answer;
+use crate::backend::{Conflict, Object, Outcome, Snapshot, Start, View};
+use crate::error::{Error, Result};
+use crate::key::{Entry, Key, Value};
+use crate::limits;
+use crate::lock::lock;
+use crate::range::Scan;
+use crate::write::{AlarmWrite, WriteBatch};
+
+/// What a read of an attempt gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Read<T> {
+    /// The state that the attempt started from, under its own writes.
+    Found(T),
+    /// The attempt has lost: something it wants to read has been written meanwhile.
+    Lost,
+}
+
+/// A running attempt. Its own writes are visible to its reads, and to nobody else before it commits.
+///
+/// Dropped without [`Self::commit`] it ends without a trace.
+pub struct Attempt {
+    object: Arc<dyn Object>,
+    start: Start,
+    state: Arc<Mutex<State>>,
+    /// Whether nobody has told the object yet how the attempt ended.
+    running: bool,
+}
+
+#[derive(Default)]
+struct State {
+    footprint: Footprint,
+    writes: WriteBatch,
+    lost: bool,
+}
+
+impl State {
+    /// Keeps what a read found, or that the attempt has lost.
+    fn settle<T>(
+        &mut self,
+        read: Snapshot<T>,
+        note: impl FnOnce(&mut Footprint, &T),
+    ) -> Result<Read<T>> {
+        match read {
+            Snapshot::Fresh(found) => {
+                note(&mut self.footprint, &found);
+                Ok(Read::Found(found))
+            }
+            Snapshot::Stale(Conflict { what, own: true }) => Err(Error::SelfConflict { what }),
+            Snapshot::Stale(_) => {
+                self.lost = true;
+                Ok(Read::Lost)
+            }
+        }
+    }
+
+    fn check_written(&self, more: &BTreeSet<Key>) -> Result<()> {
+        let new = more.iter().filter(|key| !self.writes.entries().contains_key(*key)).count();
+        limits::check_written_count(self.writes.entries().len() + new)
+    }
+}
+
+impl Attempt {
+    /// Takes over an attempt that `object` has started.
+    pub fn new(object: Arc<dyn Object>, start: Start) -> Self {
+        Self { object, start, state: Arc::default(), running: true }
+    }
+
+    /// Names the attempt, for [`View::Latest`] and [`Object::write`].
+    pub fn start(&self) -> Start {
+        self.start
+    }
+
+    /// Reads keys, one result a key.
+    pub fn read(&self, keys: Vec<Key>) -> Answer<Read<Vec<Option<Value>>>> {
+        let mut found = Vec::with_capacity(keys.len());
+        let mut missing = Vec::new();
+        match lock(&self.state) {
+            Ok(state) if state.lost => return Answer::Now(Ok(Read::Lost)),
+            Ok(state) => {
+                for key in keys {
+                    if let Some(own) = state.writes.entries().get(&key) {
+                        found.push(own.clone());
+                    } else {
+                        found.push(None);
+                        missing.push((found.len() - 1, key));
+                    }
+                }
+            }
+            Err(error) => return Answer::Now(Err(error)),
+        }
+        if missing.is_empty() {
+            return Answer::Now(Ok(Read::Found(found)));
+        }
+        let state = self.state.clone();
+        let asked = missing.iter().map(|(_, key)| key.clone()).collect();
+        self.object.read(asked, View::Since(self.start)).and_then(move |read| {
+            let (places, keys): (Vec<_>, Vec<_>) = missing.into_iter().unzip();
+            let read = lock(&state)?.settle(read, |footprint, _| footprint.keys.extend(keys))?;
+            let Read::Found(values) = read else {
+                return Ok(Read::Lost);
+            };
+            for (place, value) in places.into_iter().zip(values) {
+                found[place] = value;
+            }
+            Ok(Read::Found(found))
+        })
+    }
+
+    /// Walks over a range: the committed entries under the attempt's own writes.
+    pub fn list(&self, scan: Scan) -> Answer<Read<Vec<Entry>>> {
+        if scan.is_empty() {
+            return Answer::Now(Ok(Read::Found(Vec::new())));
+        }
+        let own: Vec<(Key, Option<Value>)> = match lock(&self.state) {
+            Ok(state) if state.lost => return Answer::Now(Ok(Read::Lost)),
+            Ok(state) => state
+                .writes
+                .entries()
+                .range::<[u8], _>(scan.range.bounds())
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect(),
+            Err(error) => return Answer::Now(Err(error)),
+        };
+        // Each own write can hide at most one committed entry.
+        let wide =
+            Scan { limit: scan.limit.map(|limit| limit.saturating_add(own.len())), ..scan.clone() };
+        let state = self.state.clone();
+        self.object.list(wide.clone(), View::Since(self.start)).and_then(move |read| {
+            let note = |footprint: &mut Footprint, entries: &Vec<Entry>| {
+                footprint.add_range(wide.covered(entries));
+            };
+            Ok(match lock(&state)?.settle(read, note)? {
+                Read::Found(committed) => Read::Found(merge(committed, own, &scan)),
+                Read::Lost => Read::Lost,
+            })
+        })
+    }
+
+    /// Reads the alarm, in milliseconds.
+    pub fn alarm(&self) -> Answer<Read<Option<i64>>> {
+        match lock(&self.state) {
+            Ok(state) if state.lost => return Answer::Now(Ok(Read::Lost)),
+            Ok(state) => {
+                if let Some(own) = state.writes.alarm() {
+                    return Answer::Now(Ok(Read::Found(own)));
+                }
+            }
+            Err(error) => return Answer::Now(Err(error)),
+        }
+        let state = self.state.clone();
+        self.object
+            .alarm(View::Since(self.start))
+            .and_then(move |read| lock(&state)?.settle(read, |footprint, _| footprint.alarm = true))
+    }
+
+    /// Stores pairs when the attempt commits. All or none: over the limit none is taken.
+    pub fn put(&self, pairs: Vec<Entry>) -> Result<()> {
+        let mut state = lock(&self.state)?;
+        state.check_written(&pairs.iter().map(|(key, _)| key.clone()).collect())?;
+        for (key, value) in pairs {
+            state.writes.put(key, value);
+        }
+        Ok(())
+    }
+
+    /// Removes keys when the attempt commits; gives how many of them exist, duplicates counted once.
+    pub fn delete(&self, keys: Vec<Key>) -> Answer<Read<u32>> {
+        let keys: BTreeSet<Key> = keys.into_iter().collect();
+        if let Err(error) = lock(&self.state).and_then(|state| state.check_written(&keys)) {
+            return Answer::Now(Err(error));
+        }
+        let existing = self.read(keys.iter().cloned().collect());
+        if let Ok(mut state) = lock(&self.state) {
+            for key in keys {
+                state.writes.delete(key);
+            }
+        }
+        existing.and_then(|read| {
+            Ok(match read {
+                Read::Found(values) => {
+                    Read::Found(values.iter().flatten().fold(0, |count, _| count + 1))
+                }
+                Read::Lost => Read::Lost,
+            })
+        })
+    }
+
+    /// Sets or clears the alarm when the attempt commits.
+    pub fn set_alarm(&self, alarm: AlarmWrite) -> Result<()> {
+        lock(&self.state)?.writes.set_alarm(alarm);
+        Ok(())
+    }
+
+    /// Ends the attempt: validates what it read, and writes what it wrote unless `discard` is set.
+    /// Every read must have been answered.
+    pub fn commit(mut self, discard: bool) -> Answer<Outcome> {
+        let state = match lock(&self.state) {
+            Ok(mut state) => std::mem::take(&mut *state),
+            Err(error) => return Answer::Now(Err(error)),
+        };
+        if state.lost {
+            let conflict = Conflict { what: "what it read".into(), own: false };
+            return Answer::Now(Ok(Outcome::Lost(conflict)));
+        }
+        self.running = false;
+        let writes = if discard { WriteBatch::default() } else { state.writes };
+        self.object.commit(self.start, state.footprint, writes).and_then(|outcome| match outcome {
+            Outcome::Lost(Conflict { what, own: true }) => Err(Error::SelfConflict { what }),
+            outcome => Ok(outcome),
+        })
+    }
+
+    /// Whether the attempt has changed the alarm.
+    pub fn touches_alarm(&self) -> bool {
+        lock(&self.state).is_ok_and(|state| state.writes.alarm().is_some())
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if self.running {
+            self.object.end(self.start);
+        }
+    }
+}
+
+/// Lays an attempt's own writes over committed entries, both in the walk's order.
+fn merge(committed: Vec<Entry>, own: Vec<(Key, Option<Value>)>, scan: &Scan) -> Vec<Entry> {
+    let limit = scan.limit.unwrap_or(usize::MAX);
+    let mut merged = Vec::with_capacity(committed.len().min(limit));
+    let mut own: Box<dyn Iterator<Item = (Key, Option<Value>)>> =
+        if scan.reverse { Box::new(own.into_iter().rev()) } else { Box::new(own.into_iter()) };
+    let before = |a: &Key, b: &Key| if scan.reverse { a > b } else { a < b };
+    let mut committed = committed.into_iter().peekable();
+    let mut next_own = own.next();
+    while merged.len() < limit {
+        let take_own = match (committed.peek(), &next_own) {
+            (None, None) => break,
+            (Some(_), None) => false,
+            (None, Some(_)) => true,
+            (Some((key, _)), Some((own_key, _))) => !before(key, own_key),
+        };
+        if !take_own {
+            merged.extend(committed.next());
+            continue;
+        }
+        if let Some((key, value)) = next_own.take() {
+            committed.next_if(|(hidden, _)| *hidden == key);
+            merged.extend(value.map(|value| (key, value)));
+        }
+        next_own = own.next();
+    }
+    merged
+}

@@ -1,0 +1,104 @@
+//! What the user holds: one transaction, attempted until it commits.
+
+use std::sync::{Arc, Mutex};
+
+use super::turn::TURN_LEASE;
+use super::{Attempt, TransactionId};
+use crate::answer::Answer;
+use crate::backend::{Committed, Object, Outcome};
+use crate::error::{Error, Result};
+use crate::lock::lock;
+
+/// Attempts that run beside others before an attempt takes a turn.
+pub const OPTIMISTIC_ATTEMPTS_MAX: u32 = 3;
+/// Turns that a transaction may lose to their lease before it gives up.
+pub const TURNS_MAX: u32 = 5;
+
+/// How a transaction's attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// Committed; and whether the alarm was written.
+    Committed(Committed, bool),
+    /// Lost: begin another attempt.
+    Lost,
+}
+
+/// A transaction over one object. Its attempts run one after the other.
+///
+/// **Progress:** after [`OPTIMISTIC_ATTEMPTS_MAX`] lost attempts the next one runs alone, and commits.
+/// Only an attempt that outlasts its lease can lose again, at most [`TURNS_MAX`] times.
+#[derive(Clone)]
+pub struct Transaction {
+    object: Arc<dyn Object>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    attempts: u32,
+    current: Option<Arc<Attempt>>,
+}
+
+impl Transaction {
+    /// A transaction that has not begun.
+    pub fn new(object: Arc<dyn Object>) -> Self {
+        Self { object, state: Arc::default() }
+    }
+
+    /// Starts the next attempt, and names it. `origin` is the attempt out of whose closure it comes.
+    pub fn begin(&self, origin: Option<TransactionId>) -> Answer<TransactionId> {
+        let attempts = match lock(&self.state) {
+            Ok(mut state) => {
+                state.current = None;
+                state.attempts += 1;
+                state.attempts
+            }
+            Err(error) => return Answer::Now(Err(error)),
+        };
+        if attempts > OPTIMISTIC_ATTEMPTS_MAX + TURNS_MAX {
+            let seconds = TURN_LEASE.as_secs();
+            return Answer::Now(Err(Error::AttemptsExhausted { attempts: attempts - 1, seconds }));
+        }
+        let (object, state) = (self.object.clone(), self.state.clone());
+        self.object.begin(attempts > OPTIMISTIC_ATTEMPTS_MAX, origin).and_then(move |start| {
+            lock(&state)?.current = Some(Arc::new(Attempt::new(object, start)));
+            Ok(start.id)
+        })
+    }
+
+    /// The running attempt.
+    pub fn attempt(&self) -> Result<Arc<Attempt>> {
+        lock(&self.state)?.current.clone().ok_or(Error::UnknownTransaction { id: 0 })
+    }
+
+    /// Whether the running attempt runs alone.
+    pub fn has_turn(&self) -> bool {
+        lock(&self.state).is_ok_and(|state| state.attempts > OPTIMISTIC_ATTEMPTS_MAX)
+    }
+
+    /// Ends the running attempt: validates its reads, and writes its writes unless `discard` is set (its
+    /// closure has thrown: the error counts only if what it saw still holds).
+    pub fn commit(&self, discard: bool) -> Answer<Settled> {
+        let attempt = match lock(&self.state) {
+            Ok(mut state) => state.current.take().and_then(Arc::into_inner),
+            Err(error) => return Answer::Now(Err(error)),
+        };
+        let Some(attempt) = attempt else {
+            return Answer::Now(Err(Error::UnknownTransaction { id: 0 }));
+        };
+        let alarm = attempt.touches_alarm() && !discard;
+        attempt.commit(discard).and_then(move |outcome| {
+            Ok(match outcome {
+                Outcome::Committed(committed) => Settled::Committed(committed, alarm),
+                Outcome::Lost(_) => Settled::Lost,
+            })
+        })
+    }
+
+    /// Ends the running attempt without validating or writing anything.
+    pub fn rollback(&self) {
+        if let Ok(mut state) = lock(&self.state) {
+            state.current = None;
+        }
+    }
+}

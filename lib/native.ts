@@ -1,0 +1,25 @@
+/** The native addon, as the rest of the face uses it. */
+import * as binding from "../binding.js";
+
+export const { Completions, IdFactory, ObjectHandle, Store } = binding;
+export type Completions = binding.Completions;
+export type IdFactory = binding.IdFactory;
+export type ObjectHandle = binding.ObjectHandle;
+export type Store = binding.Store;
+
+/** Limits of the storage API; bytes and counts. */
+export const limits = binding.limits();
+
+/** Version of the native core. */
+export const coreVersion = binding.coreVersion();
+
+/** What operations return instead of a result: see src/codes.rs. */
+export const ABSENT = -1;
+export const OVERFLOW = -2;
+export const LOST = -3;
+const TICKET_FIRST = 16;
+
+/** Whether an operation's number is the ticket of an answer that comes later. */
+export function isTicket(code: number): boolean {
+  return code <= -TICKET_FIRST;
+}

@@ -1,0 +1,62 @@
+/** Options and shared signatures of the storage API. */
+import type { ListOptions } from "./operations";
+
+export interface DurableObjectGetOptions {
+  /** Deliver other events to the object while the operation waits. */
+  allowConcurrency?: boolean;
+  /** Accepted for compatibility; there is no cache to bypass. */
+  noCache?: boolean;
+}
+
+export interface DurableObjectPutOptions extends DurableObjectGetOptions {
+  /** Let responses leave the object before the write is durable. */
+  allowUnconfirmed?: boolean;
+}
+
+export interface DurableObjectListOptions extends DurableObjectGetOptions, ListOptions {}
+
+export interface DurableObjectGetAlarmOptions {
+  /** Deliver other events to the object while the operation waits. */
+  allowConcurrency?: boolean;
+}
+
+export interface DurableObjectSetAlarmOptions extends DurableObjectGetAlarmOptions {
+  /** Let responses leave the object before the write is durable. */
+  allowUnconfirmed?: boolean;
+}
+
+/** What a storage and a transaction have in common. */
+export interface DurableObjectOperator {
+  get<Value = unknown>(key: string, options?: DurableObjectGetOptions): Promise<Value | undefined>;
+  get<Value = unknown>(
+    keys: string[],
+    options?: DurableObjectGetOptions,
+  ): Promise<Map<string, Value>>;
+  put<Value = unknown>(key: string, value: Value, options?: DurableObjectPutOptions): Promise<void>;
+  put<Value = unknown>(
+    entries: Record<string, Value>,
+    options?: DurableObjectPutOptions,
+  ): Promise<void>;
+  delete(key: string, options?: DurableObjectPutOptions): Promise<boolean>;
+  delete(keys: string[], options?: DurableObjectPutOptions): Promise<number>;
+  list<Value = unknown>(options?: DurableObjectListOptions): Promise<Map<string, Value>>;
+  getAlarm(options?: DurableObjectGetAlarmOptions): Promise<number | null>;
+  setAlarm(scheduledTime: number | Date, options?: DurableObjectSetAlarmOptions): Promise<void>;
+  deleteAlarm(options?: DurableObjectSetAlarmOptions): Promise<void>;
+}
+
+/** How a storage tells the alarms' timer that an alarm has changed. */
+export interface DurableObjectAlarmBridge {
+  setAlarm: (scheduledTime: number | Date) => Promise<void>;
+  deleteAlarm: () => Promise<void>;
+}
+
+/** Milliseconds of an alarm time. */
+export function alarmTime(scheduledTime: number | Date): number {
+  return typeof scheduledTime === "number" ? scheduledTime : scheduledTime.getTime();
+}
+
+/** An alarm as `getAlarm()` gives it. */
+export function alarmOrNull(ms: number): number | null {
+  return Number.isNaN(ms) ? null : ms;
+}

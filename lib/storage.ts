@@ -1,0 +1,213 @@
+/** The storage of one Durable Object, as its class and those who look from outside have it. */
+import { OutputGate, runWithInputGateClosed, waitUntilOnOutputGate } from "@miniflare/shared";
+import type { Answer } from "./answers";
+import { isTicket, LOST, type ObjectHandle } from "./native";
+import { checkDefined, get, list, put, remove } from "./operations";
+import {
+  alarmOrNull,
+  alarmTime,
+  type DurableObjectAlarmBridge,
+  type DurableObjectGetAlarmOptions,
+  type DurableObjectGetOptions,
+  type DurableObjectListOptions,
+  type DurableObjectOperator,
+  type DurableObjectPutOptions,
+  type DurableObjectSetAlarmOptions,
+} from "./storage-options";
+import { objectFor } from "./store";
+import { kAlarmExists, kHandle, kOnBroken } from "./symbols";
+import { settle } from "./tickets";
+import { DurableObjectTransaction, kAlarmWritten, kFinish, kRolledBack } from "./transaction";
+import { plainAt, runAlone } from "./turn";
+
+const OWNER = "DurableObjectStorage";
+
+/** A native write answers `removed + ticket * WRITE_UNIT`. */
+const WRITE_UNIT = 256;
+
+export class DurableObjectStorage implements DurableObjectOperator {
+  readonly #object: ObjectHandle;
+  readonly #alarms: DurableObjectAlarmBridge | undefined;
+  /** Writes that are not durable yet, for `sync()`. */
+  readonly #pending = new Set<Promise<unknown>>();
+  [kAlarmExists] = true;
+  [kOnBroken]?: (error: unknown) => void;
+
+  /** `inner` is a native object; any other storage stands for a new one in memory. */
+  constructor(inner: object, alarmBridge?: DurableObjectAlarmBridge) {
+    this.#object = objectFor(inner);
+    this.#alarms = alarmBridge;
+  }
+
+  get [kHandle](): ObjectHandle {
+    return this.#object;
+  }
+
+  get<Value = unknown>(key: string, options?: DurableObjectGetOptions): Promise<Value | undefined>;
+  get<Value = unknown>(
+    keys: string[],
+    options?: DurableObjectGetOptions,
+  ): Promise<Map<string, Value>>;
+  async get(keys: string | string[], options?: DurableObjectGetOptions): Promise<unknown> {
+    checkDefined(keys, "get", OWNER);
+    return gated(get(this.#object, keys, plainAt()), options);
+  }
+
+  put<Value = unknown>(key: string, value: Value, options?: DurableObjectPutOptions): Promise<void>;
+  put<Value = unknown>(
+    entries: Record<string, Value>,
+    options?: DurableObjectPutOptions,
+  ): Promise<void>;
+  put(
+    keyEntries: string | Record<string, unknown>,
+    value?: unknown,
+    options?: DurableObjectPutOptions,
+  ): Promise<void> {
+    checkDefined(keyEntries, "put", OWNER);
+    const given = !options && typeof keyEntries !== "string" ? value : options;
+    const code = put(this.#object, keyEntries, value, plainAt());
+    return this.#written(code, () => {}, given as DurableObjectPutOptions);
+  }
+
+  delete(key: string, options?: DurableObjectPutOptions): Promise<boolean>;
+  delete(keys: string[], options?: DurableObjectPutOptions): Promise<number>;
+  delete(keys: string | string[], options?: DurableObjectPutOptions): Promise<boolean | number> {
+    checkDefined(keys, "delete", OWNER);
+    const code = remove(this.#object, keys, plainAt());
+    return this.#written<boolean | number>(
+      code,
+      (removed) => (Array.isArray(keys) ? removed : removed > 0),
+      options,
+    );
+  }
+
+  /** Removes every key, and the alarm. */
+  async deleteAll(options?: DurableObjectPutOptions): Promise<void> {
+    await this.#written(this.#object.deleteAll(plainAt()), () => this.#alarmChanged(null), options);
+  }
+
+  list<Value = unknown>(options?: DurableObjectListOptions): Promise<Map<string, Value>>;
+  async list(options?: DurableObjectListOptions): Promise<unknown> {
+    return gated(list(this.#object, options ?? {}, plainAt()), options);
+  }
+
+  async getAlarm(options?: DurableObjectGetAlarmOptions): Promise<number | null> {
+    if (!this[kAlarmExists]) return null;
+    const code = this.#object.getAlarm(plainAt());
+    const alarm = isTicket(code) ? gated(settle(code), options) : code;
+    return alarmOrNull(await alarm);
+  }
+
+  async setAlarm(
+    scheduledTime: number | Date,
+    options?: DurableObjectSetAlarmOptions,
+  ): Promise<void> {
+    if (!this[kAlarmExists]) {
+      throw new Error(
+        "Your Durable Object class must have an alarm() handler in order to call setAlarm()",
+      );
+    }
+    const time = alarmTime(scheduledTime);
+    const code = this.#object.setAlarm(time, plainAt());
+    await this.#written(code, () => this.#alarmChanged(time), options);
+  }
+
+  async deleteAlarm(options?: DurableObjectSetAlarmOptions): Promise<void> {
+    const code = this.#object.deleteAlarm(plainAt());
+    await this.#written(code, () => this.#alarmChanged(null), options);
+  }
+
+  /**
+   * Runs `closure` as a serializable transaction: what it reads and writes through its argument happens
+   * at one moment. It may be run several times; what it returns or throws counts only for the run that commits.
+   */
+  transaction<T>(closure: (txn: DurableObjectTransaction) => Promise<T>): Promise<T> {
+    const result = runWithInputGateClosed(() => this.#transact(closure));
+    // A failed transaction is the program's own business: the output gate only waits for its end.
+    waitUntilOnOutputGate(result.then(nothing, nothing));
+    return result;
+  }
+
+  /** Waits until everything written so far is durable. */
+  async sync(): Promise<void> {
+    await Promise.all(this.#pending);
+  }
+
+  async #transact<T>(closure: (txn: DurableObjectTransaction) => Promise<T>): Promise<T> {
+    const object = this.#object;
+    const id = await settle(object.begin(plainAt()));
+    try {
+      for (let alone = 0; ; alone = await settle(object.retry(id, plainAt()))) {
+        const txn = new DurableObjectTransaction(object, id, this[kAlarmExists]);
+        const run = () => new OutputGate().runWith(() => closure(txn));
+        const end = await outcome(alone > 0 ? runAlone(alone, run) : run());
+        await txn[kFinish]("failure" in end ? "rolled back" : "committed");
+        if (txn[kRolledBack] && !("failure" in end)) return end.value;
+        const code = await settle(object.commit(id, "failure" in end));
+        if (code === LOST) continue;
+        if ("failure" in end) throw end.failure;
+        await this.#committed(code, txn[kAlarmWritten]);
+        return end.value;
+      }
+    } finally {
+      object.end(id);
+    }
+  }
+
+  /** Follows up a commit: the alarm's timer, and durability. */
+  async #committed(code: number, alarm: number | null | undefined): Promise<void> {
+    if (alarm !== undefined) this.#alarmChanged(alarm);
+    if (code >= WRITE_UNIT) await this.#durable(Math.floor(code / WRITE_UNIT));
+  }
+
+  /** The promise of a write: at once if it is durable, else gated and remembered for `sync()`. */
+  #written<T>(
+    code: number,
+    result: (removed: number) => T,
+    options?: DurableObjectPutOptions,
+  ): Promise<T> {
+    if (code >= 0 && code < WRITE_UNIT) return Promise.resolve(result(code));
+    const written = this.#confirm(code, result);
+    this.#pending.add(written);
+    const done = () => this.#pending.delete(written);
+    written.then(done, done);
+    return waitUntilOnOutputGate(
+      runWithInputGateClosed(() => written, options?.allowConcurrency),
+      options?.allowUnconfirmed,
+    );
+  }
+
+  async #confirm<T>(code: number, result: (removed: number) => T): Promise<T> {
+    const written = await settle(code);
+    if (written >= WRITE_UNIT) await this.#durable(Math.floor(written / WRITE_UNIT));
+    return result(written % WRITE_UNIT);
+  }
+
+  async #durable(ticket: number): Promise<void> {
+    await settle(this.#object.durable(ticket));
+  }
+
+  #alarmChanged(time: number | null): void {
+    const bridge = this.#alarms;
+    if (bridge === undefined) return;
+    const told = time === null ? bridge.deleteAlarm() : bridge.setAlarm(time);
+    told.catch((error) => this[kOnBroken]?.(error));
+  }
+}
+
+/** An answer that has to wait closes the input gate of the running object until it is there. */
+function gated<T>(result: Answer<T>, options?: DurableObjectGetOptions): Answer<T> {
+  if (!(result instanceof Promise)) return result;
+  return runWithInputGateClosed(() => result, options?.allowConcurrency);
+}
+
+/** How a closure ended. */
+async function outcome<T>(run: Promise<T>): Promise<{ value: T } | { failure: unknown }> {
+  try {
+    return { value: await run };
+  } catch (failure) {
+    return { failure };
+  }
+}
+
+function nothing(): void {}

@@ -1,0 +1,35 @@
+/** Answers of the native core that come later: each ticket becomes one promise. */
+import { Completions, isTicket } from "./native";
+
+/** A later answer: the operation's number, and the bytes that go with it. */
+export interface Reply {
+  value: number;
+  bytes?: Uint8Array;
+}
+
+interface Waiting {
+  resolve(reply: Reply): void;
+  reject(error: unknown): void;
+}
+
+const waiting = new Map<number, Waiting>();
+
+/** The one channel through which this realm of this thread gets its later answers. */
+export const completions: Completions = new Completions(() => {
+  for (const { ticket, value, bytes, error } of completions.drain()) {
+    const entry = waiting.get(ticket);
+    waiting.delete(ticket);
+    if (error) entry?.reject(error);
+    else entry?.resolve({ value, bytes });
+  }
+});
+
+/** The reply behind a ticket. */
+export function replyOf(ticket: number): Promise<Reply> {
+  return new Promise((resolve, reject) => waiting.set(-ticket, { resolve, reject }));
+}
+
+/** The number that an operation answers, now or later. */
+export async function settle(code: number): Promise<number> {
+  return isTicket(code) ? (await replyOf(code)).value : code;
+}

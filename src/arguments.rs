@@ -1,0 +1,115 @@
+//! Arguments as the core wants them, without detours: keys become bytes in one copy.
+
+use std::ptr;
+use std::slice;
+use std::sync::Arc;
+
+use ferroflare_core::key::Key;
+use ferroflare_core::limits::KEY_BYTES_MAX;
+use napi::bindgen_prelude::{FromNapiValue, TypeName, ValidateNapiValue};
+use napi::{ValueType, sys};
+
+/// Room for the longest key, one character too many, and the final NUL that Node writes.
+const KEY_BUFFER_BYTES: usize = KEY_BYTES_MAX + 4 + 1;
+
+/// A key, in UTF-8 with U+FFFD for lone surrogates. A key over the limit is cut, but stays over the limit.
+pub struct KeyArgument(pub(crate) Key);
+
+impl TypeName for KeyArgument {
+    fn type_name() -> &'static str {
+        "string"
+    }
+
+    fn value_type() -> ValueType {
+        ValueType::String
+    }
+}
+
+impl ValidateNapiValue for KeyArgument {}
+
+impl FromNapiValue for KeyArgument {
+    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
+        let mut buffer = [0_u8; KEY_BUFFER_BYTES];
+        let mut length = 0;
+        // SAFETY: the caller passes a live value of `env`; Node writes at most `KEY_BUFFER_BYTES` bytes.
+        let status = unsafe {
+            sys::napi_get_value_string_utf8(
+                env,
+                value,
+                buffer.as_mut_ptr().cast(),
+                KEY_BUFFER_BYTES,
+                &raw mut length,
+            )
+        };
+        napi::check_status!(status, "a key must be a string")?;
+        Ok(Self(Arc::from(&buffer[..length])))
+    }
+}
+
+/// The scratch buffer, a `Uint8Array` that lives at least as long as the call it is passed to.
+pub struct Scratch<'a>(pub(crate) &'a mut [u8]);
+
+impl TypeName for Scratch<'_> {
+    fn type_name() -> &'static str {
+        "Uint8Array"
+    }
+
+    fn value_type() -> ValueType {
+        ValueType::Object
+    }
+}
+
+impl ValidateNapiValue for Scratch<'_> {}
+
+impl FromNapiValue for Scratch<'_> {
+    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
+        let (mut kind, mut length, mut data) = (0, 0, ptr::null_mut());
+        // SAFETY: the caller passes a live value of `env`; Node fills in what is asked for.
+        let status = unsafe {
+            sys::napi_get_typedarray_info(
+                env,
+                value,
+                &raw mut kind,
+                &raw mut length,
+                &raw mut data,
+                ptr::null_mut(),
+                ptr::null_mut(),
+            )
+        };
+        napi::check_status!(status, "the scratch buffer must be a Uint8Array")?;
+        if kind != sys::TypedarrayType::uint8_array || data.is_null() {
+            return Err(napi::Error::from_reason(
+                "the scratch buffer must be a Uint8Array with room",
+            ));
+        }
+        // SAFETY: Node vouches for `length` bytes at `data`; JavaScript cannot run, and so cannot touch
+        // or free them, before the call returns, and the face never passes the buffer twice.
+        Ok(Self(unsafe { slice::from_raw_parts_mut(data.cast(), length) }))
+    }
+}
+
+/// Milliseconds since the epoch as JavaScript has them, or NaN for none.
+#[expect(clippy::cast_precision_loss, reason = "JavaScript's times are doubles")]
+pub(crate) fn alarm_number(alarm: Option<i64>) -> f64 {
+    alarm.map_or(f64::NAN, |at| at as f64)
+}
+
+/// A count or number that JavaScript passes as a double; what is no such number becomes 0 or the largest.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` saturates, and each use checks its own bounds"
+)]
+pub(crate) fn whole(number: f64) -> usize {
+    number as usize
+}
+
+/// An environment-independent check that `length` bytes of `scratch` are there.
+pub(crate) fn packed(scratch: &[u8], length: f64) -> napi::Result<&[u8]> {
+    scratch.get(..whole(length)).ok_or_else(|| {
+        napi::Error::from_reason(format!(
+            "Internal error in ferroflare: {length} packed bytes in a buffer of {}.",
+            scratch.len()
+        ))
+    })
+}

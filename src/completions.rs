@@ -1,0 +1,189 @@
+//! Later answers on their way back to JavaScript: one wake-up of the event loop delivers all that are ready.
+
+use std::cell::{Cell, RefCell};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ferroflare_core::{Answer, Error};
+use napi::bindgen_prelude::{Buffer, Function, ToNapiValue, Uint8Array};
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi::{Env, Status, sys};
+use napi_derive::napi;
+
+use crate::codes::{ABSENT, OVERFLOW, TICKET_FIRST};
+use crate::error::{self, thrown};
+use crate::runtime;
+
+type Wake = ThreadsafeFunction<(), (), (), Status, false, true>;
+
+/// What an operation answers, in a form that needs no JavaScript yet.
+pub(crate) enum Reply {
+    /// A number: see [`crate::codes`].
+    Number(f64),
+    /// Bytes for the scratch buffer.
+    Bytes(Arc<[u8]>),
+    /// Bytes that were packed for this answer.
+    Packed(Vec<u8>),
+}
+
+/// One JavaScript environment's side of the later answers.
+#[napi]
+pub struct Completions {
+    shared: Arc<Shared>,
+    /// Keeps the event loop alive while tickets are out.
+    wake: Arc<Wake>,
+    outstanding: Cell<u32>,
+    next_ticket: Cell<u64>,
+    overflow: RefCell<Option<Reply>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    ready: Mutex<Vec<(u64, Result<Reply, Error>)>>,
+}
+
+/// One later answer that is there.
+#[napi(object, object_from_js = false)]
+pub struct Completion {
+    /// Its ticket.
+    pub ticket: f64,
+    /// The number that the operation returns.
+    pub value: f64,
+    /// The bytes that go with it.
+    pub bytes: Option<Buffer>,
+    /// The error to reject with instead.
+    pub error: Option<Thrown>,
+}
+
+/// An error that becomes its JavaScript object when it is delivered.
+pub struct Thrown(Error);
+
+impl ToNapiValue for Thrown {
+    unsafe fn to_napi_value(env: sys::napi_env, value: Self) -> napi::Result<sys::napi_value> {
+        error::object(Env::from_raw(env), &value.0)
+    }
+}
+
+#[napi]
+impl Completions {
+    /// `wake` is called on the event loop when `drain()` has something to give.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(wake: Function<'_, (), ()>) -> napi::Result<Self> {
+        let wake = wake.build_threadsafe_function().weak::<true>().build()?;
+        Ok(Self {
+            shared: Arc::default(),
+            wake: Arc::new(wake),
+            outstanding: Cell::new(0),
+            next_ticket: Cell::new(TICKET_FIRST),
+            overflow: RefCell::new(None),
+        })
+    }
+
+    /// The answers that have come since the last call.
+    #[napi(catch_unwind)]
+    pub fn drain(&self, env: Env) -> napi::Result<Vec<Completion>> {
+        let ready =
+            std::mem::take(&mut *self.shared.ready.lock().unwrap_or_else(PoisonError::into_inner));
+        let settled = u32::try_from(ready.len()).unwrap_or(u32::MAX);
+        let outstanding = self.outstanding.get().saturating_sub(settled);
+        if outstanding == 0 && self.outstanding.get() > 0 {
+            self.keep_alive(env, false)?;
+        }
+        self.outstanding.set(outstanding);
+        Ok(ready.into_iter().map(|(ticket, result)| completion(ticket, result)).collect())
+    }
+
+    /// The bytes that did not fit into the scratch buffer of the call before.
+    #[napi(catch_unwind)]
+    pub fn take_bytes(&self) -> napi::Result<Uint8Array> {
+        match self.overflow.borrow_mut().take() {
+            Some(Reply::Bytes(bytes)) => Ok(bytes.to_vec().into()),
+            Some(Reply::Packed(bytes)) => Ok(bytes.into()),
+            Some(Reply::Number(_)) | None => {
+                Err(napi::Error::from_reason("Internal error in ferroflare: no bytes are waiting."))
+            }
+        }
+    }
+
+    /// Turns a core answer into the number that the JavaScript call returns.
+    pub(crate) fn reply<T: Send + 'static>(
+        &self,
+        env: Env,
+        scratch: &mut [u8],
+        answer: Answer<T>,
+        convert: impl FnOnce(T) -> Reply + Send + 'static,
+    ) -> napi::Result<f64> {
+        match answer {
+            Answer::Now(Ok(value)) => Ok(self.fit(scratch, convert(value))),
+            Answer::Now(Err(error)) => Err(thrown(env, &error)),
+            Answer::Later(pending) => {
+                let ticket = self.next_ticket.get();
+                self.next_ticket.set(ticket + 1);
+                if self.outstanding.get() == 0 {
+                    self.keep_alive(env, true)?;
+                }
+                self.outstanding.set(self.outstanding.get() + 1);
+                let shared = self.shared.clone();
+                let wake = self.wake.clone();
+                let spawned = runtime::spawn(async move {
+                    let result = pending.await.map(convert);
+                    shared
+                        .ready
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push((ticket, result));
+                    wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+                });
+                if !spawned {
+                    let error = Error::Internal("the system gives no threads".into());
+                    return Err(thrown(env, &error));
+                }
+                #[expect(
+                    clippy::cast_precision_loss,
+                    reason = "a process issues fewer than 2^53 tickets"
+                )]
+                Ok(-(ticket as f64))
+            }
+        }
+    }
+
+    fn keep_alive(&self, env: Env, alive: bool) -> napi::Result<()> {
+        let wake = self.wake.raw();
+        // SAFETY: `env` is the environment that made `wake`, and this is its thread.
+        let status = unsafe {
+            if alive {
+                sys::napi_ref_threadsafe_function(env.raw(), wake)
+            } else {
+                sys::napi_unref_threadsafe_function(env.raw(), wake)
+            }
+        };
+        napi::check_status!(status)
+    }
+
+    fn fit(&self, scratch: &mut [u8], reply: Reply) -> f64 {
+        let bytes: &[u8] = match &reply {
+            Reply::Number(number) => return *number,
+            Reply::Bytes(bytes) => bytes,
+            Reply::Packed(bytes) => bytes,
+        };
+        let length = bytes.len();
+        if let Some(room) = scratch.get_mut(..length) {
+            room.copy_from_slice(bytes);
+            #[expect(clippy::cast_precision_loss, reason = "no buffer holds 2^53 bytes")]
+            return length as f64;
+        }
+        self.overflow.replace(Some(reply));
+        OVERFLOW
+    }
+}
+
+fn completion(ticket: u64, result: Result<Reply, Error>) -> Completion {
+    #[expect(clippy::cast_precision_loss, reason = "a process issues fewer than 2^53 tickets")]
+    let ticket = ticket as f64;
+    let (value, bytes, error) = match result {
+        Ok(Reply::Number(number)) => (number, None, None),
+        Ok(Reply::Bytes(bytes)) => (OVERFLOW, Some(bytes.to_vec().into()), None),
+        Ok(Reply::Packed(bytes)) => (OVERFLOW, Some(bytes.into()), None),
+        Err(error) => (ABSENT, None, Some(Thrown(error))),
+    };
+    Completion { ticket, value, bytes, error }
+}

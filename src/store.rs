@@ -1,0 +1,122 @@
+//! Places: where the data of many objects lives.
+
+use std::sync::Arc;
+
+use ferroflare_core::backend::memory::MemoryPlace;
+use ferroflare_core::backend::{ObjectKey, Place};
+use ferroflare_core::limits::{self, ValueLimit};
+use napi::Env;
+use napi::bindgen_prelude::Reference;
+use napi_derive::napi;
+
+use crate::arguments::{alarm_number, whole};
+use crate::completions::{Completions, Reply};
+use crate::error::thrown;
+use crate::object::ObjectHandle;
+
+/// The limits that the face needs to know: bytes and counts.
+#[napi(object, object_from_js = false)]
+pub struct Limits {
+    /// Most keys or pairs in one operation.
+    pub keys_max: u32,
+    /// Value limit unless configured.
+    pub value_bytes_default: u32,
+    /// Largest value limit that can be configured.
+    pub value_bytes_ceiling: u32,
+}
+
+/// The limits of the storage API.
+#[napi(catch_unwind)]
+#[expect(clippy::cast_possible_truncation, reason = "the limits are small constants")]
+pub fn limits() -> Limits {
+    Limits {
+        keys_max: limits::KEYS_MAX as u32,
+        value_bytes_default: limits::VALUE_BYTES_DEFAULT as u32,
+        value_bytes_ceiling: limits::VALUE_BYTES_CEILING as u32,
+    }
+}
+
+/// Version of the native core.
+#[napi(catch_unwind)]
+pub fn core_version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
+/// The data of one place.
+#[napi]
+pub struct Store {
+    place: Arc<dyn Place>,
+    completions: Reference<Completions>,
+}
+
+#[napi]
+impl Store {
+    /// A new place in memory, seen by nobody else.
+    #[napi(factory, catch_unwind)]
+    pub fn memory(completions: Reference<Completions>) -> Self {
+        Self { place: Arc::new(MemoryPlace::new()), completions }
+    }
+
+    /// The object of that binding name and id. `valueBytesMax` is the value limit of this handle.
+    #[napi(catch_unwind)]
+    pub fn object(
+        &self,
+        env: Env,
+        name: String,
+        id: String,
+        value_bytes_max: f64,
+    ) -> napi::Result<ObjectHandle> {
+        let key = ObjectKey { name: name.into(), id: id.into() };
+        let limit = ValueLimit::new(whole(value_bytes_max)).map_err(|error| thrown(env, &error))?;
+        let object = self.place.object(&key).map_err(|error| thrown(env, &error))?;
+        Ok(ObjectHandle::new(object, self.completions.clone(env)?, limit))
+    }
+
+    /// The earliest pending alarm of objects with one of these names, in milliseconds; NaN for none.
+    #[napi(catch_unwind)]
+    pub fn next_alarm(&self, env: Env, names: Vec<String>) -> napi::Result<f64> {
+        let alarms = self.alarms(env, names)?;
+        Ok(alarm_number(alarms.first().map(|(at, _)| *at)))
+    }
+
+    /// The objects whose alarm is due at `nowMs`, as `NAME:id`, by time.
+    #[napi(catch_unwind)]
+    #[expect(clippy::cast_precision_loss, reason = "JavaScript's times are doubles")]
+    pub fn due_alarms(
+        &self,
+        env: Env,
+        names: Vec<String>,
+        now_ms: f64,
+    ) -> napi::Result<Vec<String>> {
+        let alarms = self.alarms(env, names)?;
+        let due = alarms.iter().take_while(|(at, _)| *at as f64 <= now_ms);
+        Ok(due.map(|(_, key)| key.to_string()).collect())
+    }
+
+    /// All objects with a pending alarm, as `NAME:id`, by time.
+    #[napi(catch_unwind)]
+    pub fn pending_alarms(&self, env: Env, names: Vec<String>) -> napi::Result<Vec<String>> {
+        Ok(self.alarms(env, names)?.iter().map(|(_, key)| key.to_string()).collect())
+    }
+
+    /// Ids of the objects of that name which hold anything, in order.
+    #[napi(catch_unwind)]
+    #[expect(clippy::needless_pass_by_value, reason = "napi hands strings over by value")]
+    pub fn object_ids(&self, env: Env, name: String) -> napi::Result<Vec<String>> {
+        let ids = self.place.object_ids(&name).map_err(|error| thrown(env, &error))?;
+        Ok(ids.iter().map(ToString::to_string).collect())
+    }
+
+    /// Ends the use of the place; returns 0, or a ticket when that takes time.
+    #[napi(catch_unwind)]
+    pub fn close(&self, env: Env) -> napi::Result<f64> {
+        self.completions.reply(env, &mut [], self.place.close(), |()| Reply::Number(0.0))
+    }
+}
+
+impl Store {
+    fn alarms(&self, env: Env, names: Vec<String>) -> napi::Result<Vec<(i64, ObjectKey)>> {
+        let names: Vec<Arc<str>> = names.into_iter().map(Arc::from).collect();
+        self.place.alarms(&names).map_err(|error| thrown(env, &error))
+    }
+}
