@@ -51,6 +51,7 @@ pub struct Completion {
     /// The bytes that go with it.
     pub bytes: Option<Buffer>,
     /// The error to reject with instead.
+    #[napi(ts_type = "Error")]
     pub error: Option<Thrown>,
 }
 
