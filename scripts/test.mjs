@@ -1,0 +1,98 @@
+/**
+ * `npm test`: everything that must hold before a commit, step by step, with a summary.
+ *
+ * Options (after `npm test --`):
+ *   --only rust|js|lint   these steps alone
+ *   --filter PATTERN      JavaScript tests whose name matches, and the build they need
+ */
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { build } from "./build.mjs";
+import { cargo } from "./lib/cargo.mjs";
+import { checkGenerated, readGenerated } from "./lib/generated.mjs";
+import { runNodeTests } from "./lib/node-tests.mjs";
+import { root } from "./lib/paths.mjs";
+import { runNode } from "./lib/process.mjs";
+import { Failure, runMain } from "./lib/program.mjs";
+import { countByPromise } from "./lib/promises.mjs";
+import { runRustTests } from "./lib/rust-tests.mjs";
+import { Steps } from "./lib/steps.mjs";
+import { checkTypeScript } from "./lib/typescript.mjs";
+import { setup } from "./setup.mjs";
+
+const biome = join(root, "node_modules", "@biomejs", "biome", "bin", "biome");
+const groups = ["rust", "js", "lint"];
+
+async function main() {
+  const { only, filter } = readOptions();
+  const wants = (group) => !only || only === group;
+  const steps = new Steps();
+
+  if (!(await steps.step("setup", setup))) return steps.summarize();
+  const built = wants("js") && (await buildSteps(steps, !filter));
+  if (wants("lint")) await lintSteps(steps, !wants("js"));
+  if (wants("rust")) await steps.step("cargo test", runRustTests);
+  if (built) await javaScriptSteps(steps, filter);
+  else if (wants("js")) steps.omit("node --test");
+  return steps.summarize();
+}
+
+async function buildSteps(steps, checkFresh) {
+  const before = readGenerated();
+  const built = await steps.step("build", () => build());
+  if (!checkFresh) return built;
+  if (built) await steps.step("generated files", () => checkGenerated(before));
+  else steps.omit("generated files");
+  return built;
+}
+
+/** The build has checked the types, when there was one. */
+async function lintSteps(steps, checkTypes) {
+  const clippy = ["clippy", "--release", "--all-targets", "--workspace", "--", "-D", "warnings"];
+  await steps.step("cargo fmt", () =>
+    cargo(["fmt", "--all", "--check"], { name: "cargo fmt", minutesMax: 5 }),
+  );
+  await steps.step("cargo clippy", () => cargo(clippy, { name: "cargo clippy", minutesMax: 60 }));
+  if (checkTypes) await steps.step("tsc", checkTypeScript);
+  await steps.step("biome", () =>
+    runNode([biome, "check", "--error-on-warnings", "."], { name: "biome", minutesMax: 5 }),
+  );
+}
+
+async function javaScriptSteps(steps, filter) {
+  let tests = [];
+  await steps.step("node --test", async () => {
+    const run = await runNodeTests(filter);
+    tests = run.tests;
+    const count = (outcome) => tests.filter((test) => test.outcome === outcome).length;
+    return { passed: count("passed"), failed: count("failed"), failure: run.failure };
+  });
+  if (filter) return;
+  await steps.step("tests per promise", () => {
+    const { text, missing } = countByPromise(tests);
+    console.log(text);
+    if (missing.length > 0) throw new Failure(`No test names ${missing.join(", ")}.`);
+  });
+}
+
+/** `--filter` alone means the JavaScript tests alone: the pattern says nothing about the other steps. */
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: { only: { type: "string" }, filter: { type: "string" } },
+    });
+    if (values.only !== undefined && !groups.includes(values.only)) {
+      throw new Error(`--only ${values.only}: choose one of ${groups.join(", ")}.`);
+    }
+    if (values.filter !== undefined && (values.only ?? "js") !== "js") {
+      throw new Error(
+        `--filter chooses JavaScript tests: it does not go with --only ${values.only}.`,
+      );
+    }
+    return { only: values.filter === undefined ? values.only : "js", filter: values.filter };
+  } catch (error) {
+    throw new Failure(error.message);
+  }
+}
+
+runMain(main);
