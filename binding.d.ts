@@ -54,10 +54,6 @@ export declare class ObjectHandle {
   deleteMany(scratch: Uint8Array, length: number, at: number): number
   /** Removes every key and the alarm. */
   deleteAll(at: number): number
-  /** Throws what is wrong with a key, alone. */
-  checkKey(key: string): void
-  /** Throws if a batch names too many keys; those that are undefined count. */
-  checkKeyCount(count: number): void
   /** Throws what is wrong with the pairs packed so far. */
   checkPairs(count: number, scratch: Uint8Array, length: number): void
   /** The alarm in milliseconds, NaN for none. */
@@ -104,6 +100,12 @@ export declare class Store {
   close(): number
 }
 
+/** Throws what is wrong with a key, alone. */
+export declare function checkKey(key: string): void
+
+/** Throws if a batch names too many keys; those that are undefined count. */
+export declare function checkKeyCount(count: number): void
+
 /** One later answer that is there. */
 export interface Completion {
   /** Its ticket. */
@@ -113,7 +115,7 @@ export interface Completion {
   /** The bytes that go with it. */
   bytes?: Buffer
   /** The error to reject with instead. */
-  error?: Thrown
+  error?: Error
 }
 
 /** Version of the native core. */

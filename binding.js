@@ -839,5 +839,7 @@ module.exports.Completions = nativeBinding.Completions
 module.exports.IdFactory = nativeBinding.IdFactory
 module.exports.ObjectHandle = nativeBinding.ObjectHandle
 module.exports.Store = nativeBinding.Store
+module.exports.checkKey = nativeBinding.checkKey
+module.exports.checkKeyCount = nativeBinding.checkKeyCount
 module.exports.coreVersion = nativeBinding.coreVersion
 module.exports.limits = nativeBinding.limits

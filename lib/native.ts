@@ -1,7 +1,7 @@
 /** The native addon, as the rest of the face uses it. */
 import * as binding from "../binding.js";
 
-export const { Completions, IdFactory, ObjectHandle, Store } = binding;
+export const { Completions, IdFactory, ObjectHandle, Store, checkKey, checkKeyCount } = binding;
 export type Completions = binding.Completions;
 export type IdFactory = binding.IdFactory;
 export type ObjectHandle = binding.ObjectHandle;

@@ -77,10 +77,11 @@ impl FromNapiValue for Scratch<'_> {
             )
         };
         napi::check_status!(status, "the scratch buffer must be a Uint8Array")?;
-        if kind != sys::TypedarrayType::uint8_array || data.is_null() {
-            return Err(napi::Error::from_reason(
-                "the scratch buffer must be a Uint8Array with room",
-            ));
+        if kind != sys::TypedarrayType::uint8_array {
+            return Err(napi::Error::from_reason("the scratch buffer must be a Uint8Array"));
+        }
+        if data.is_null() {
+            return Ok(Self(&mut []));
         }
         // SAFETY: Node vouches for `length` bytes at `data`; JavaScript cannot run, and so cannot touch
         // or free them, before the call returns, and the face never passes the buffer twice.

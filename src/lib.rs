@@ -2,7 +2,8 @@
 //!
 //! Numbers that mean something else than themselves are listed in [`codes`].
 
-#![expect(unreachable_pub, reason = "napi exports public items of private modules to JavaScript")]
+// napi hands arguments over by value, and exports public items of private modules to JavaScript.
+#![expect(clippy::needless_pass_by_value, unreachable_pub, reason = "see above")]
 
 mod arguments;
 mod codes;

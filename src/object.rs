@@ -283,22 +283,6 @@ impl ObjectHandle {
         self.write(env, writes, origin(at))
     }
 
-    /// Throws what is wrong with a key, alone.
-    #[napi(catch_unwind)]
-    pub fn check_key(
-        &self,
-        env: Env,
-        #[napi(ts_arg_type = "string")] key: KeyArgument,
-    ) -> napi::Result<()> {
-        limits::check_key(&key.0).map_err(|error| thrown(env, &error))
-    }
-
-    /// Throws if a batch names too many keys; those that are undefined count.
-    #[napi(catch_unwind)]
-    pub fn check_key_count(&self, env: Env, count: f64) -> napi::Result<()> {
-        limits::check_key_count(whole(count)).map_err(|error| thrown(env, &error))
-    }
-
     /// Throws what is wrong with the pairs packed so far.
     #[napi(catch_unwind)]
     pub fn check_pairs(
@@ -456,4 +440,16 @@ fn written(committed: Committed) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "tickets stay far below 2^45")]
 fn number(value: u64) -> f64 {
     value as f64
+}
+
+/// Throws what is wrong with a key, alone.
+#[napi(catch_unwind)]
+pub fn check_key(env: Env, #[napi(ts_arg_type = "string")] key: KeyArgument) -> napi::Result<()> {
+    limits::check_key(&key.0).map_err(|error| thrown(env, &error))
+}
+
+/// Throws if a batch names too many keys; those that are undefined count.
+#[napi(catch_unwind)]
+pub fn check_key_count(env: Env, count: f64) -> napi::Result<()> {
+    limits::check_key_count(whole(count)).map_err(|error| thrown(env, &error))
 }

@@ -27,13 +27,16 @@ pub struct Limits {
 
 /// The limits of the storage API.
 #[napi(catch_unwind)]
-#[expect(clippy::cast_possible_truncation, reason = "the limits are small constants")]
 pub fn limits() -> Limits {
     Limits {
-        keys_max: limits::KEYS_MAX as u32,
-        value_bytes_default: limits::VALUE_BYTES_DEFAULT as u32,
-        value_bytes_ceiling: limits::VALUE_BYTES_CEILING as u32,
+        keys_max: small(limits::KEYS_MAX),
+        value_bytes_default: small(limits::VALUE_BYTES_DEFAULT),
+        value_bytes_ceiling: small(limits::VALUE_BYTES_CEILING),
     }
+}
+
+fn small(limit: usize) -> u32 {
+    u32::try_from(limit).unwrap_or(u32::MAX)
 }
 
 /// Version of the native core.
@@ -81,7 +84,6 @@ impl Store {
 
     /// The objects whose alarm is due at `nowMs`, as `NAME:id`, by time.
     #[napi(catch_unwind)]
-    #[expect(clippy::cast_precision_loss, reason = "JavaScript's times are doubles")]
     pub fn due_alarms(
         &self,
         env: Env,
@@ -89,7 +91,7 @@ impl Store {
         now_ms: f64,
     ) -> napi::Result<Vec<String>> {
         let alarms = self.alarms(env, names)?;
-        let due = alarms.iter().take_while(|(at, _)| *at as f64 <= now_ms);
+        let due = alarms.iter().take_while(|(at, _)| alarm_number(Some(*at)) <= now_ms);
         Ok(due.map(|(_, key)| key.to_string()).collect())
     }
 
@@ -101,7 +103,6 @@ impl Store {
 
     /// Ids of the objects of that name which hold anything, in order.
     #[napi(catch_unwind)]
-    #[expect(clippy::needless_pass_by_value, reason = "napi hands strings over by value")]
     pub fn object_ids(&self, env: Env, name: String) -> napi::Result<Vec<String>> {
         let ids = self.place.object_ids(&name).map_err(|error| thrown(env, &error))?;
         Ok(ids.iter().map(ToString::to_string).collect())

@@ -15,6 +15,9 @@ pub const VALUE_BYTES_CEILING: usize = 2 * 1024 * 1024;
 /// Bytes over the value limit that are still accepted: room for the tags of V8's format.
 pub const VALUE_BYTES_SLACK: usize = 32;
 
+/// Latest time of a JavaScript `Date`, in milliseconds.
+const DATE_MS_MAX: f64 = 8.64e15;
+
 /// Checks the key of an operation on a single key.
 pub fn check_key(key: &[u8]) -> Result<()> {
     if key.len() > KEY_BYTES_MAX {
@@ -55,15 +58,13 @@ pub fn check_written_count(count: usize) -> Result<()> {
     Ok(())
 }
 
-/// Checks an alarm time, in milliseconds since the epoch; NaN is refused like a time that is not positive.
+/// Checks an alarm time, in milliseconds since the epoch, and cuts it to whole ones. What is no time that
+/// a `Date` can hold is refused like one that is not positive.
 pub fn check_alarm_time(ms: f64) -> Result<i64> {
-    if ms.is_nan() || ms <= 0.0 {
+    if !(1.0..=DATE_MS_MAX).contains(&ms) {
         return Err(Error::AlarmTime);
     }
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "`as` saturates, and times past i64::MAX milliseconds are one and the same far future"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "the range fits, and fractions are cut")]
     Ok(ms as i64)
 }
 
@@ -158,9 +159,9 @@ mod tests {
 
     #[test]
     fn alarm_times_must_be_positive_numbers() {
-        for bad in [0.0, -1.0, f64::NAN, f64::NEG_INFINITY] {
+        for bad in [0.0, -1.0, 0.5, f64::NAN, f64::NEG_INFINITY, f64::INFINITY, 1e300] {
             assert!(check_alarm_time(bad).is_err(), "{bad}");
         }
-        assert_eq!(check_alarm_time(1_700_000_000_000.0).unwrap(), 1_700_000_000_000);
+        assert_eq!(check_alarm_time(1_700_000_000_000.9).unwrap(), 1_700_000_000_000);
     }
 }

@@ -1,0 +1,118 @@
+// Random programs answer as on miniflare@2.14.4, or the difference is a row of COMPAT.md.
+// FERROFLARE_SEED repeats a run, FERROFLARE_OPS asks for more operations.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, describe, test } from "node:test";
+import { anomalies } from "./differential/anomaly-programs.mjs";
+import { compare, unexplained } from "./differential/compare.mjs";
+import { defects } from "./differential/defects.mjs";
+import { programsOf } from "./differential/directed.mjs";
+import { divergences } from "./differential/divergences.mjs";
+import { program as draw, size } from "./differential/generate.mjs";
+import { Random } from "./differential/prng.mjs";
+import { report } from "./differential/shrink.mjs";
+import { openOurs, openReference } from "./differential/subjects.mjs";
+
+const seed = Number(process.env.FERROFLARE_SEED ?? Date.now() % 0x1_0000_0000);
+const operations = Number(process.env.FERROFLARE_OPS ?? 15_000);
+const compat = readFileSync(new URL("../COMPAT.md", import.meta.url), "utf8");
+const rows = new Map(
+  [...compat.matchAll(/^\| `([a-zA-Z0-9-]+)` \|(.*)$/gm)].map(([, id, rest]) => [id, rest]),
+);
+
+let reference;
+let ours;
+
+before(async () => {
+  reference = await openReference();
+  ours = await openOurs();
+});
+
+after(async () => {
+  await reference.dispose();
+  await ours.dispose();
+});
+
+/** Compares random programs until so many operations have run or one differs; returns what there is to report. */
+async function search(left, right, from, operationsMax) {
+  let done = 0;
+  for (let index = 0; done < operationsMax; index++) {
+    const program = draw(new Random(from + index * 0x1_0000_0000));
+    const differences = unexplained(await compare(program, left, right));
+    if (differences.length > 0) return { program, seed: from, index };
+    done += size(program.steps);
+  }
+  return undefined;
+}
+
+test(`${operations} random operations answer as on miniflare@2.14.4 (FERROFLARE_SEED=${seed})`, async () => {
+  const found = await search(reference, ours, seed, operations);
+  if (found !== undefined) assert.fail(await report(found, reference, ours));
+});
+
+describe("the comparison", () => {
+  test("finds no difference between miniflare@2.14.4 and itself", async (t) => {
+    const other = await openReference();
+    t.after(() => other.dispose());
+    const found = await search(reference, other, seed, 5000);
+    if (found !== undefined) assert.fail(await report(found, reference, other));
+  });
+
+  for (const defect of Object.keys(defects)) {
+    test(`notices an injected defect: ${defect}`, async (t) => {
+      const broken = await openReference({ defect });
+      t.after(() => broken.dispose());
+      assert.ok(await search(reference, broken, 1, 30_000), "no random program noticed it");
+    });
+  }
+
+  test("shrinks a program to the operations that matter", async (t) => {
+    const broken = await openReference({ defect: "a put is lost" });
+    t.after(() => broken.dispose());
+    const found = await search(reference, broken, 1, 30_000);
+    const text = await report(found, reference, broken);
+    assert.match(text, /repeat with FERROFLARE_SEED=1;\nleast program \([12] operations\):/);
+  });
+});
+
+describe("the rows of COMPAT.md", () => {
+  for (const { name } of divergences) {
+    test(`${name}: is a row, and every program made for it still shows it`, async () => {
+      assert.ok(rows.has(name), `COMPAT.md has no row \`${name}\``);
+      for (const program of programsOf(name)) {
+        const differences = await compare(program, reference, ours);
+        const names = new Set(differences.map(({ named }) => named));
+        assert.deepEqual([...unexplained(differences)], [], JSON.stringify(program));
+        assert.ok(names.has(name), `${JSON.stringify(program)} shows ${[...names]} only`);
+      }
+    });
+  }
+
+  for (const [id, rest] of rows) {
+    test(`${id}: what proves it exists`, () => {
+      const proof = rest.split("|").at(-2).trim().split("; ");
+      for (const part of proof) {
+        if (part === "directed") {
+          assert.ok(
+            divergences.some(({ name }) => name === id),
+            `row \`${id}\` is not in divergences.mjs`,
+          );
+          continue;
+        }
+        const [, file, title] = /^`([a-z-]+\.test\.mjs)`: (.+)$/.exec(part) ?? [];
+        assert.ok(file, `row \`${id}\` names no test: ${part}`);
+        assert.ok(titlesOf(file).includes(title), `${file} has no test "${title}"`);
+      }
+    });
+  }
+});
+
+/** The titles of a file's tests: those written out, and those made for each anomaly. */
+function titlesOf(file) {
+  const source = readFileSync(new URL(file, import.meta.url), "utf8");
+  const written = [...source.matchAll(/\btest\(\s*(?:"([^"]+)"|'([^']+)')/g)];
+  return [
+    ...written.map(([, double, single]) => double ?? single),
+    ...Object.keys(anomalies).map((name) => `anomaly, not shown: ${name}`),
+  ];
+}
