@@ -1,5 +1,6 @@
 //! The whole contract of [`Object`] above a [`Table`] in this process.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
@@ -39,7 +40,8 @@ struct State<T> {
     turn: Turn<Job<T>>,
     key: ObjectKey,
     alarms: Arc<AlarmIndex>,
-    closed: bool,
+    /// Why no operation is possible any more: the place was closed, or a panic has left the table in doubt.
+    ended: Option<Error>,
 }
 
 impl<T: Table> LocalObject<T> {
@@ -53,7 +55,7 @@ impl<T: Table> LocalObject<T> {
                 turn: Turn::default(),
                 key,
                 alarms,
-                closed: false,
+                ended: None,
             }),
             this: this.clone(),
         })
@@ -67,34 +69,49 @@ impl<T: Table> LocalObject<T> {
     /// Makes every later operation fail, and every waiting one too.
     pub fn close(&self) {
         if let Ok(mut state) = self.state.lock() {
-            state.closed = true;
-            state.turn = Turn::default();
+            state.stop(Error::Closed);
         }
     }
 
-    /// Runs `work` now, or when the turn of another attempt has ended.
+    /// Runs `work` now, or when the turn of another attempt has ended. What it did stays done when
+    /// nobody waits for the answer any more.
     fn perform<R: Send + 'static>(
         &self,
         origin: Option<TransactionId>,
         intent: Intent,
         work: impl FnOnce(&mut State<T>) -> Result<R> + Send + 'static,
     ) -> Answer<R> {
+        self.perform_or_undo(origin, intent, work, |_, _| ())
+    }
+
+    /// As [`Self::perform`], but `undo` gets the result of waiting work that nobody has picked up.
+    fn perform_or_undo<R: Send + 'static>(
+        &self,
+        origin: Option<TransactionId>,
+        intent: Intent,
+        work: impl FnOnce(&mut State<T>) -> Result<R> + Send + 'static,
+        undo: fn(&mut State<T>, R),
+    ) -> Answer<R> {
         let mut state = match lock(&self.state) {
-            Ok(state) if state.closed => return Answer::Now(Err(Error::Closed)),
             Ok(state) => state,
             Err(error) => return Answer::Now(Err(error)),
         };
+        if let Some(error) = &state.ended {
+            return Answer::Now(Err(error.clone()));
+        }
         if state.turn.admits(origin, intent) {
-            let result = work(&mut state);
+            let result = state.guarded(work);
             state.run_waiting();
             return Answer::Now(result);
         }
         let (send, receive) = oneshot::channel();
         let number = state.turn.wait(Box::new(move |state| {
-            // The receiver is gone only if nobody wants the answer any more.
-            let _ = send.send(work(state));
+            let result = state.guarded(work);
+            if let Err(Ok(unwanted)) = send.send(result) {
+                undo(state, unwanted);
+            }
         }));
-        Answer::later(wait_for_turn(self.this.clone(), number, receive))
+        Answer::later(Waiting { object: self.this.clone(), receive, undo }.wait(number))
     }
 
     /// Ends turn `number` if it is still on; gives the number of the turn that is on now.
@@ -106,27 +123,66 @@ impl<T: Table> LocalObject<T> {
     }
 }
 
-/// Waits for a job's result, and ends each turn that outlasts its lease meanwhile.
-async fn wait_for_turn<T: Table, R>(
+/// The result of a waiting job on its way to whoever asked.
+struct Waiting<T: Table, R> {
     object: Weak<LocalObject<T>>,
-    mut number: u64,
-    mut receive: oneshot::Receiver<Result<R>>,
-) -> Result<R> {
-    loop {
-        match tokio::time::timeout(TURN_LEASE, &mut receive).await {
-            Ok(result) => return result.unwrap_or(Err(Error::Closed)),
-            Err(_) => {
-                if let Some(current) =
-                    object.upgrade().and_then(|object| object.expire_turn(number))
-                {
-                    number = current;
+    receive: oneshot::Receiver<Result<R>>,
+    undo: fn(&mut State<T>, R),
+}
+
+impl<T: Table, R> Waiting<T, R> {
+    /// Waits for the result, and ends each turn that outlasts its lease meanwhile.
+    async fn wait(mut self, mut number: u64) -> Result<R> {
+        loop {
+            match tokio::time::timeout(TURN_LEASE, &mut self.receive).await {
+                Ok(result) => return result.unwrap_or_else(|_| Err(self.why_ended())),
+                Err(_) => {
+                    if let Some(current) =
+                        self.object.upgrade().and_then(|object| object.expire_turn(number))
+                    {
+                        number = current;
+                    }
                 }
             }
+        }
+    }
+
+    fn why_ended(&self) -> Error {
+        let ended =
+            self.object.upgrade().and_then(|object| lock(&object.state).ok()?.ended.clone());
+        ended.unwrap_or(Error::Closed)
+    }
+}
+
+impl<T: Table, R> Drop for Waiting<T, R> {
+    fn drop(&mut self) {
+        self.receive.close();
+        if let Ok(Ok(unwanted)) = self.receive.try_recv()
+            && let Some(object) = self.object.upgrade()
+            && let Ok(mut state) = lock(&object.state)
+        {
+            (self.undo)(&mut state, unwanted);
+            state.run_waiting();
         }
     }
 }
 
 impl<T: Table> State<T> {
+    /// Runs `work`; a panic in it ends the object, because nobody knows what it left behind.
+    fn guarded<R>(&mut self, work: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
+        catch_unwind(AssertUnwindSafe(|| work(self))).unwrap_or_else(|_| {
+            let error = Error::Internal("a panic has left the state of an object in doubt".into());
+            self.stop(error.clone());
+            Err(error)
+        })
+    }
+
+    /// Makes every later operation fail, and every waiting one too.
+    fn stop(&mut self, error: Error) {
+        self.ended.get_or_insert(error);
+        self.turn = Turn::default();
+    }
+
     fn run_waiting(&mut self) {
         while let Some(job) = self.turn.next_job() {
             job(self);
@@ -158,10 +214,13 @@ impl<T: Table> State<T> {
                 removed += 1;
             }
         }
-        self.log.record(self.sequence + 1, &writes);
-        self.sequence += 1;
+        let recorded = self.log.is_needed().then(|| writes.clone());
         let alarm = writes.alarm();
         let ticket = self.table.apply(writes)?;
+        self.sequence += 1;
+        if let Some(recorded) = recorded {
+            self.log.record(self.sequence, &recorded);
+        }
         if let Some(alarm) = alarm {
             self.alarms.set(&self.key, alarm)?;
         }
@@ -229,7 +288,7 @@ impl<T: Table> Object for LocalObject<T> {
 
     fn begin(&self, turn: bool, origin: Option<TransactionId>) -> Answer<Start> {
         let intent = if turn { Intent::Change } else { Intent::Look };
-        self.perform(origin, intent, move |state| {
+        let start = move |state: &mut State<T>| {
             let id = NEXT_TRANSACTION.fetch_add(1, Ordering::Relaxed);
             if origin.is_some_and(|origin| state.turn.includes(origin)) {
                 state.turn.join(id);
@@ -238,7 +297,8 @@ impl<T: Table> Object for LocalObject<T> {
             }
             state.log.begin(state.sequence);
             Ok(Start { id, sequence: state.sequence })
-        })
+        };
+        self.perform_or_undo(origin, intent, start, State::finish)
     }
 
     fn commit(&self, start: Start, footprint: Footprint, writes: WriteBatch) -> Answer<Outcome> {
@@ -264,7 +324,10 @@ impl<T: Table> Object for LocalObject<T> {
 
     fn durable(&self, ticket: Ticket) -> Answer<()> {
         match lock(&self.state) {
-            Ok(state) => state.table.durable(ticket),
+            Ok(state) => match &state.ended {
+                Some(error @ Error::Internal(_)) => Answer::Now(Err(error.clone())),
+                _ => state.table.durable(ticket),
+            },
             Err(error) => Answer::Now(Err(error)),
         }
     }

@@ -100,6 +100,7 @@ impl Place for MemoryPlace {
     }
 
     fn alarms(&self, names: &[Arc<str>]) -> Result<Vec<(i64, ObjectKey)>> {
+        lock(&self.objects)?.as_ref().ok_or(Error::Closed)?;
         self.alarms.pending(names)
     }
 

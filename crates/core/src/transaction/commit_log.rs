@@ -42,6 +42,11 @@ impl CommitLog {
         self.trim();
     }
 
+    /// Whether commits have to be recorded: an attempt is running.
+    pub fn is_needed(&self) -> bool {
+        !self.running.is_empty()
+    }
+
     /// Records commit `sequence`.
     pub fn record(&mut self, sequence: Sequence, writes: &WriteBatch) {
         if self.running.is_empty() {

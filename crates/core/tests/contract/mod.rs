@@ -1,0 +1,10 @@
+//! The contract of `ferroflare_core::backend`, sentence by sentence, on every backend.
+
+mod alarms;
+mod closing;
+mod footprints;
+mod lists;
+mod objects;
+mod order;
+mod snapshots;
+mod writes;

@@ -1,0 +1,20 @@
+//! The core's test suites. One binary: suites share helpers, and run beside each other.
+//!
+//! - `contract`: each sentence of the contracts of places, objects and transactions, on every backend
+//! - `anomalies`: what serializable transactions exclude, and that every transaction makes progress
+//! - `model`: random programs on the real thing and on a simple model
+//! - `faults`: tables that fail or panic
+//! - `strict_serializability`: histories of many threads, judged by the checker in `history`
+//!
+//! `PROPTEST_CASES` sets the number of random cases, `FERROFLARE_SEED` repeats a failed run.
+#![cfg(test)]
+
+mod anomalies;
+mod contract;
+mod faults;
+mod history;
+mod model;
+mod places;
+mod seed;
+mod strict_serializability;
+mod support;

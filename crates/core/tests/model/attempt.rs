@@ -1,0 +1,164 @@
+//! One attempt, and what the model says about its reads and its end.
+
+use std::fmt::Debug;
+
+use ferroflare_core::backend::Outcome;
+use ferroflare_core::key::{Key, Value};
+use ferroflare_core::transaction::{Attempt, Read, TransactionId};
+use ferroflare_core::write::WriteBatch;
+use ferroflare_core::{Answer, Error, Result};
+
+use super::program::{Act, key, keys};
+use super::timeline::{Seen, Timeline};
+
+/// A running attempt.
+pub(crate) struct Run {
+    attempt: Attempt,
+    /// The state that it started from.
+    start: usize,
+    own: WriteBatch,
+    seen: Vec<Seen>,
+    lost: bool,
+}
+
+/// An attempt that has asked to commit.
+pub(crate) struct Ended {
+    start: usize,
+    writes: WriteBatch,
+    seen: Vec<Seen>,
+    lost: bool,
+}
+
+impl Run {
+    pub(crate) fn new(attempt: Attempt, start: usize) -> Self {
+        Self { attempt, start, own: WriteBatch::default(), seen: Vec::new(), lost: false }
+    }
+
+    pub(crate) fn id(&self) -> TransactionId {
+        self.attempt.start().id
+    }
+
+    pub(crate) fn start(&self) -> usize {
+        self.start
+    }
+
+    pub(crate) fn commit(self, discard: bool) -> (Answer<Outcome>, Ended) {
+        let writes = if discard { WriteBatch::default() } else { self.own };
+        let ended = Ended { start: self.start, writes, seen: self.seen, lost: self.lost };
+        (self.attempt.commit(discard), ended)
+    }
+
+    /// Does something; `alone` says whether the attempt has the turn, `value` is what it stores.
+    pub(crate) async fn act(&mut self, timeline: &Timeline, alone: bool, act: Act, value: &Value) {
+        let at = timeline.at(self.start);
+        match act {
+            Act::Read(names) => {
+                let keys = keys(&names);
+                let read = self.attempt.read(keys.clone()).wait().await;
+                let expected = keys.iter().map(|key| at.get(key, &self.own)).collect();
+                let seen = self.committed_keys(keys);
+                self.check(timeline, alone, read, &expected, seen);
+            }
+            Act::List(walk) => {
+                let scan = walk.scan();
+                let read = self.attempt.list(scan.clone()).wait().await;
+                let expected = at.list(&scan, &self.own);
+                let seen = Seen::Walk { scan, own: self.own.clone() };
+                self.check(timeline, alone, read, &expected, seen);
+            }
+            Act::Alarm => {
+                let read = self.attempt.alarm().wait().await;
+                let own = self.own.alarm();
+                let seen = if own.is_some() { Seen::Keys(vec![]) } else { Seen::Alarm };
+                self.check(timeline, alone, read, &own.unwrap_or(at.alarm), seen);
+            }
+            Act::Put(names) => {
+                let pairs = names.iter().map(|name| (key(*name), value.clone())).collect();
+                self.attempt.put(pairs).unwrap();
+                for name in names {
+                    self.own.put(key(name), value.clone());
+                }
+            }
+            Act::Delete(names) => {
+                let mut keys = keys(&names);
+                let read = self.attempt.delete(keys.clone()).wait().await;
+                keys.sort();
+                keys.dedup();
+                let existing = keys.iter().filter(|key| at.get(key, &self.own).is_some()).count();
+                let seen = self.committed_keys(keys.clone());
+                self.check(timeline, alone, read, &u32::try_from(existing).unwrap(), seen);
+                for key in keys {
+                    self.own.delete(key);
+                }
+            }
+            Act::SetAlarm(alarm) => {
+                self.attempt.set_alarm(alarm).unwrap();
+                self.own.set_alarm(alarm);
+            }
+        }
+    }
+
+    /// Those keys that committed state answers.
+    fn committed_keys(&self, keys: Vec<Key>) -> Seen {
+        Seen::Keys(keys.into_iter().filter(|key| !self.own.entries().contains_key(key)).collect())
+    }
+
+    /// Compares a read with the state at the start, and a loss with what was written since.
+    fn check<R: PartialEq + Debug>(
+        &mut self,
+        timeline: &Timeline,
+        alone: bool,
+        read: Result<Read<R>>,
+        expected: &R,
+        seen: Seen,
+    ) {
+        let written = timeline.is_written_since(self.start, &seen);
+        match read {
+            Ok(Read::Found(found)) => {
+                assert_eq!(found, *expected, "an attempt reads what it did not start from");
+                self.seen.push(seen);
+            }
+            Ok(Read::Lost) => {
+                assert!(self.lost || written, "it loses although nothing was written of {seen:?}");
+                self.lost = true;
+            }
+            Err(Error::SelfConflict { what }) => {
+                assert!(alone, "only the holder of a turn conflicts with itself");
+                assert!(written, "nobody has written {what}");
+            }
+            Err(error) => panic!("a read of an attempt fails: {error}"),
+        }
+    }
+}
+
+impl Ended {
+    /// Whether a read has told that the attempt has lost.
+    pub(crate) fn lost(&self) -> bool {
+        self.lost
+    }
+
+    /// Compares the end with what was written since the start, and commits to the model too.
+    pub(crate) fn check(&self, timeline: &mut Timeline, alone: bool, outcome: Result<Outcome>) {
+        let conflicts = self.seen.iter().any(|seen| timeline.is_written_since(self.start, seen));
+        match outcome {
+            Ok(Outcome::Committed(committed)) => {
+                assert!(!self.lost, "an attempt that has lost commits");
+                let newest = timeline.newest();
+                for seen in &self.seen {
+                    let holds = timeline.is_same(self.start, newest, seen);
+                    assert!(holds, "it commits although it has read {seen:?}, which has changed");
+                }
+                assert_eq!(committed.removed, timeline.commit(&self.writes));
+            }
+            Ok(Outcome::Lost(_)) => {
+                let lost = self.lost || conflicts;
+                assert!(lost, "it loses although nothing was written of {:?}", self.seen);
+            }
+            Err(Error::SelfConflict { what }) => {
+                assert!(alone, "only the holder of a turn conflicts with itself");
+                assert!(conflicts, "nobody has written {what}");
+            }
+            Err(error) => panic!("a commit fails: {error}"),
+        }
+    }
+}

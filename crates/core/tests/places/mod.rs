@@ -1,0 +1,51 @@
+//! The backends under test. A new one is a file here and a line in `on_every_place`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ferroflare_core::backend::Place;
+
+mod memory;
+
+pub(crate) use memory::Memory;
+
+/// A test that takes longer waits for something that never comes.
+pub(crate) const TEST_TIME_MAX: Duration = Duration::from_secs(120);
+
+/// A backend under test.
+pub(crate) trait TestPlace: Sync {
+    /// A new place that nobody else uses, with nothing in it.
+    fn open(&self) -> Arc<dyn Place>;
+
+    /// Whether the place answers in the synchronous call whenever no turn makes it wait.
+    fn answers_at_once(&self) -> bool;
+
+    /// Whether the commit log of the place keeps the very keys that it was given, and nothing else does
+    /// once they are removed. A test can then count the references to know what the log remembers.
+    fn log_shares_keys(&self) -> bool;
+}
+
+/// Runs tests of the form `async fn(&dyn TestPlace)` on every backend.
+macro_rules! on_every_place {
+    ($($test:ident),+ $(,)?) => {
+        $crate::places::on_place!(memory, Memory, $($test),+);
+    };
+}
+
+macro_rules! on_place {
+    ($name:ident, $place:ident, $($test:ident),+) => {
+        mod $name {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    let test = super::$test(&$crate::places::$place);
+                    tokio::time::timeout($crate::places::TEST_TIME_MAX, test)
+                        .await
+                        .expect("the test hangs");
+                }
+            )+
+        }
+    };
+}
+
+pub(crate) use {on_every_place, on_place};
