@@ -78,7 +78,8 @@ const predicates = {
   "transaction-delete-duplicates": async (difference) => {
     const { step, reference, ours } = difference;
     if (step?.call !== "delete" || ours?.target !== "txn") return false;
-    const keys = [step.args[0]].flat().map((key) => JSON.stringify(key));
+    const [given] = step.args;
+    const keys = [given?.keys ?? given].flat().map((key) => JSON.stringify(key));
     if (new Set(keys).size === keys.length) return false;
     return Number(reference?.text) > Number(ours.text) && isModel(difference);
   },

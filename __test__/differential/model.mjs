@@ -94,7 +94,7 @@ class Operations {
   async setAlarm(time) {
     check(this.alarms);
     const milliseconds = typeof time === "number" ? time : time.getTime();
-    check(milliseconds > 0);
+    check(milliseconds >= 1 && milliseconds <= 8.64e15);
     this.data.set(Operations.alarm, Math.trunc(milliseconds));
   }
 
