@@ -79,7 +79,9 @@ const predicates = {
     const { step, reference, ours } = difference;
     if (step?.call !== "delete" || ours?.target !== "txn") return false;
     const [given] = step.args;
-    const keys = [given?.keys ?? given].flat().map((key) => JSON.stringify(key));
+    const keys = [given?.$ === "reentrantKeys" ? given.keys : given]
+      .flat()
+      .map((key) => JSON.stringify(key));
     if (new Set(keys).size === keys.length) return false;
     return Number(reference?.text) > Number(ours.text) && isModel(difference);
   },
