@@ -96,6 +96,72 @@ pub enum Error {
         /// How long a turn lasts.
         seconds: u64,
     },
+    /// A database was written by a newer version.
+    #[error(
+        "{path} was written by a newer version of ferroflare (format {version}). Update ferroflare, or use another directory."
+    )]
+    NewerFormat {
+        /// The database or directory.
+        path: String,
+        /// Its format.
+        version: u32,
+    },
+    /// A database cannot be read.
+    #[error(
+        "The database {path} is corrupt: {reason}. Restore it from a copy, or delete the directory to start this object anew."
+    )]
+    Corrupt {
+        /// The database.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A directory holds data of Miniflare 2.
+    #[error(
+        "{path} holds Durable Object data of Miniflare 2. Convert it with `npx ferroflare import {root} <new directory>`, and use the new directory."
+    )]
+    OldData {
+        /// Where the data was found.
+        path: String,
+        /// The directory to import from.
+        root: String,
+    },
+    /// A directory is in the way of, or is, a file.
+    #[error("{path} is not a directory, so that no Durable Object data can be kept in it.")]
+    NotADirectory {
+        /// The path.
+        path: String,
+    },
+    /// Another process does not let go of an object.
+    #[error(
+        "{path} is in use by another process ({holder}), which has not let go of it within {seconds} seconds. Stop that process, or use another directory."
+    )]
+    Held {
+        /// The database.
+        path: String,
+        /// Who holds it.
+        holder: String,
+        /// How long we have waited.
+        seconds: u64,
+    },
+    /// A database has been deleted or moved while it was in use.
+    #[error(
+        "{path} has been deleted or moved while it was in use: what was written there is lost. The object starts anew from what is there now."
+    )]
+    Vanished {
+        /// The database.
+        path: String,
+    },
+    /// The file system fails.
+    #[error("Cannot {action} {path}: {reason}")]
+    Io {
+        /// What failed: a verb.
+        action: &'static str,
+        /// The file or directory.
+        path: String,
+        /// What the system says.
+        reason: String,
+    },
     /// The place was closed.
     #[error("The storage of this object is closed: its Miniflare instance has been disposed.")]
     Closed,
@@ -105,6 +171,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// A failure of the file system.
+    pub fn io(action: &'static str, path: &std::path::Path, error: &std::io::Error) -> Self {
+        let path = path.display().to_string();
+        if error.kind() == std::io::ErrorKind::NotADirectory {
+            return Self::NotADirectory { path };
+        }
+        Self::Io { action, path, reason: error.to_string() }
+    }
+
     /// What the caller does next.
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -120,7 +195,14 @@ impl Error {
             | Self::SelfConflict { .. }
             | Self::UnknownTransaction { .. }
             | Self::AttemptsExhausted { .. } => ErrorKind::Usage,
-            Self::Closed => ErrorKind::Storage,
+            Self::NewerFormat { .. }
+            | Self::Corrupt { .. }
+            | Self::OldData { .. }
+            | Self::NotADirectory { .. }
+            | Self::Held { .. }
+            | Self::Vanished { .. }
+            | Self::Io { .. }
+            | Self::Closed => ErrorKind::Storage,
             Self::Internal(_) => ErrorKind::Internal,
         }
     }
@@ -139,6 +221,13 @@ impl Error {
             Self::SelfConflict { .. } => "ERR_SELF_CONFLICT",
             Self::UnknownTransaction { .. } => "ERR_UNKNOWN_TRANSACTION",
             Self::AttemptsExhausted { .. } => "ERR_ATTEMPTS_EXHAUSTED",
+            Self::NewerFormat { .. } => "ERR_STORAGE_FORMAT",
+            Self::Corrupt { .. } => "ERR_STORAGE_CORRUPT",
+            Self::OldData { .. } => "ERR_STORAGE_OLD_DATA",
+            Self::NotADirectory { .. } => "ERR_STORAGE_NOT_A_DIRECTORY",
+            Self::Held { .. } => "ERR_STORAGE_HELD",
+            Self::Vanished { .. } => "ERR_STORAGE_VANISHED",
+            Self::Io { .. } => "ERR_STORAGE_IO",
             Self::Closed => "ERR_STORAGE_CLOSED",
             Self::Internal(_) => "ERR_INTERNAL",
         }

@@ -1,15 +1,18 @@
 //! The whole contract of [`Object`] above a [`Table`] in this process.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use tokio::sync::oneshot;
 
+use super::memory::MemoryTable;
 use super::{
-    Committed, Conflict, Object, ObjectKey, Outcome, Snapshot, Start, Table, Ticket, View,
+    Committed, Conflict, Object, ObjectKey, Outcome, Snapshot, Source, Start, Table, Ticket, View,
 };
 use crate::alarm::AlarmIndex;
 use crate::answer::Answer;
+use crate::durability::Durability;
 use crate::error::{Error, Result};
 use crate::key::{Entry, Key, Value};
 use crate::lock::lock;
@@ -22,17 +25,36 @@ use crate::write::WriteBatch;
 /// Names attempts across all objects of the process, so that an origin is never taken for another's.
 static NEXT_TRANSACTION: AtomicU64 = AtomicU64::new(1);
 
+/// Counts uses of objects, to order them by last use.
+static USES: AtomicU64 = AtomicU64::new(1);
+
 /// One object whose bytes are in this process; shared by everybody who uses it here.
+///
+/// A table that comes from a [`Source`] is opened when it is first needed and can be released again;
+/// operations that find it closed wait for it, in order.
 pub struct LocalObject<T> {
     state: Mutex<State<T>>,
-    /// For leases: they must not keep the object alive.
+    key: ObjectKey,
+    source: Option<Arc<dyn Source<T>>>,
+    durability: Arc<Durability>,
+    /// Stamp of the last use, to find what was not used for the longest time.
+    used: AtomicU64,
+    /// For background work: it must not keep the object alive.
     this: Weak<Self>,
 }
 
-type Job<T> = Box<dyn FnOnce(&mut State<T>) + Send>;
+/// An operation that waits: for the table, or for the end of a turn.
+struct Job<T> {
+    origin: Option<TransactionId>,
+    intent: Intent,
+    run: Box<dyn FnOnce(Result<&mut State<T>>) + Send>,
+}
 
 struct State<T> {
-    table: T,
+    table: Option<T>,
+    opening: bool,
+    /// What waits for the table, in order of arrival.
+    arrivals: VecDeque<Job<T>>,
     /// Newest commit.
     sequence: Sequence,
     log: CommitLog,
@@ -42,41 +64,127 @@ struct State<T> {
     closed: bool,
 }
 
+/// What an operation needs of the table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// To read: an object that does not exist is as good as an empty one.
+    Read,
+    /// To write.
+    Write,
+}
+
 impl<T: Table> LocalObject<T> {
-    /// An object over `table`, which keeps its entry in `alarms` true.
+    /// An object over `table`, which is always at hand. It keeps its entry in `alarms` true.
     pub fn new(table: T, key: ObjectKey, alarms: Arc<AlarmIndex>) -> Arc<Self> {
+        Self::build(Some(table), None, Arc::default(), key, alarms)
+    }
+
+    /// An object whose table comes from `source`; `durability` is what its tables report to.
+    pub fn over(
+        source: Arc<dyn Source<T>>,
+        durability: Arc<Durability>,
+        key: ObjectKey,
+        alarms: Arc<AlarmIndex>,
+    ) -> Arc<Self> {
+        Self::build(None, Some(source), durability, key, alarms)
+    }
+
+    fn build(
+        table: Option<T>,
+        source: Option<Arc<dyn Source<T>>>,
+        durability: Arc<Durability>,
+        key: ObjectKey,
+        alarms: Arc<AlarmIndex>,
+    ) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             state: Mutex::new(State {
                 table,
+                opening: false,
+                arrivals: VecDeque::new(),
                 sequence: 0,
                 log: CommitLog::default(),
                 turn: Turn::default(),
-                key,
+                key: key.clone(),
                 alarms,
                 closed: false,
             }),
+            key,
+            source,
+            durability,
+            used: AtomicU64::new(0),
             this: this.clone(),
         })
     }
 
-    /// Whether the object holds neither a key nor an alarm.
+    /// Names the object.
+    pub fn key(&self) -> &ObjectKey {
+        &self.key
+    }
+
+    /// Stamp of the last use: the larger, the later.
+    pub fn last_used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Whether the object holds neither a key nor an alarm, as far as its table is at hand.
     pub fn is_empty(&self) -> Result<bool> {
-        lock(&self.state)?.table.is_empty()
+        lock(&self.state)?.table.as_ref().map_or(Ok(true), Table::is_empty)
     }
 
-    /// Makes every later operation fail, and every waiting one too.
-    pub fn close(&self) {
-        if let Ok(mut state) = self.state.lock() {
-            state.closed = true;
-            state.turn = Turn::default();
+    /// Whether the table is at hand.
+    pub fn is_open(&self) -> bool {
+        lock(&self.state).is_ok_and(|state| state.table.is_some())
+    }
+
+    /// Makes every later operation fail, and every waiting one too. Gives back the table.
+    pub fn close(&self) -> Option<T> {
+        let mut state = lock(&self.state).ok()?;
+        state.closed = true;
+        state.fail_waiting(&Error::Closed);
+        state.table.take()
+    }
+
+    /// Takes the table away, for somebody else or to save memory; running attempts lose. Nothing is
+    /// taken while a turn is on, a write is not sealed, or, if `idle_only`, while any attempt runs.
+    pub fn release(&self, idle_only: bool) -> Option<T> {
+        let mut state = lock(&self.state).ok()?;
+        let busy = state.turn.held_number().is_some()
+            || state.table.as_ref().is_some_and(Table::is_dirty)
+            || (idle_only && state.log.is_watched());
+        if busy {
+            return None;
         }
+        let table = state.table.take()?;
+        state.lose_attempts();
+        Some(table)
     }
 
-    /// Runs `work` now, or when the turn of another attempt has ended.
+    /// Takes away a table that has nothing in it any more, to be removed.
+    pub fn vacate(&self) -> Option<T> {
+        let mut state = lock(&self.state).ok()?;
+        let table = state.table.as_ref()?;
+        if table.is_dirty() || state.turn.held_number().is_some() || !table.is_empty().ok()? {
+            return None;
+        }
+        let table = state.table.take()?;
+        state.lose_attempts();
+        Some(table)
+    }
+
+    /// Drops a table that could not keep what it was given: the next operation opens it anew.
+    pub fn abandon(&self) -> Option<T> {
+        let mut state = lock(&self.state).ok()?;
+        let table = state.table.take();
+        state.lose_attempts();
+        table
+    }
+
+    /// Runs `work` now, or when the table is there and the turn of another attempt has ended.
     fn perform<R: Send + 'static>(
         &self,
         origin: Option<TransactionId>,
         intent: Intent,
+        need: Need,
         work: impl FnOnce(&mut State<T>) -> Result<R> + Send + 'static,
     ) -> Answer<R> {
         let mut state = match lock(&self.state) {
@@ -84,24 +192,102 @@ impl<T: Table> LocalObject<T> {
             Ok(state) => state,
             Err(error) => return Answer::Now(Err(error)),
         };
-        if state.turn.admits(origin, intent) {
+        self.used.store(USES.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        let ready = state.table.is_some() || self.can_do_without(&state, need);
+        if ready && state.turn.admits(origin, intent) {
             let result = work(&mut state);
-            state.run_waiting();
+            self.run_waiting(&mut state);
             return Answer::Now(result);
         }
         let (send, receive) = oneshot::channel();
-        let number = state.turn.wait(Box::new(move |state| {
+        let run = Box::new(move |state: Result<&mut State<T>>| {
             // The receiver is gone only if nobody wants the answer any more.
-            let _ = send.send(work(state));
-        }));
+            let _ = send.send(state.and_then(work));
+        });
+        let job = Job { origin, intent, run };
+        let number = if ready {
+            state.turn.wait(job)
+        } else {
+            state.arrivals.push_back(job);
+            self.open(&mut state);
+            state.turn.number()
+        };
         Answer::later(wait_for_turn(self.this.clone(), number, receive))
+    }
+
+    /// Whether the object does not exist, so that there is nothing to remove.
+    fn holds_nothing(&self) -> bool {
+        lock(&self.state)
+            .is_ok_and(|state| state.table.is_none() && self.can_do_without(&state, Need::Read))
+    }
+
+    /// Whether nothing is stored, so that reads need no table.
+    fn can_do_without(&self, state: &State<T>, need: Need) -> bool {
+        need == Need::Read
+            && !state.opening
+            && self.source.as_ref().is_some_and(|source| source.is_absent())
+    }
+
+    /// Starts opening the table, unless that is under way.
+    fn open(&self, state: &mut State<T>) {
+        let (Some(source), Some(this)) = (&self.source, self.this.upgrade()) else { return };
+        if state.opening {
+            return;
+        }
+        state.opening = true;
+        source.clone().open(this);
+    }
+
+    /// Called by the source: the table is there, or cannot be had. Everything that waited goes on.
+    pub fn opened(&self, table: Result<T>) {
+        let Ok(mut state) = lock(&self.state) else { return };
+        state.opening = false;
+        match table {
+            Ok(_) if state.closed => {}
+            Ok(table) => {
+                if let Ok(alarm) = table.alarm() {
+                    // The index is a help; the table is the truth.
+                    let _ = state.alarms.set(&state.key, alarm);
+                }
+                state.table = Some(table);
+                self.run_waiting(&mut state);
+            }
+            Err(error) => state.fail_waiting(&error),
+        }
+    }
+
+    /// Runs what waits, as far as the table and the turn allow.
+    fn run_waiting(&self, state: &mut State<T>) {
+        loop {
+            if state.table.is_none() {
+                // Jobs behind a turn wait for the table like everything that comes now.
+                while let Some(job) = state.turn.next_job() {
+                    state.arrivals.push_back(job);
+                }
+                if !state.arrivals.is_empty() {
+                    self.open(state);
+                }
+                return;
+            }
+            if let Some(job) = state.turn.next_job() {
+                (job.run)(Ok(state));
+            } else if let Some(job) = state.arrivals.pop_front() {
+                if state.turn.admits(job.origin, job.intent) {
+                    (job.run)(Ok(state));
+                } else {
+                    state.turn.wait(job);
+                }
+            } else {
+                return;
+            }
+        }
     }
 
     /// Ends turn `number` if it is still on; gives the number of the turn that is on now.
     fn expire_turn(&self, number: u64) -> Option<u64> {
         let mut state = lock(&self.state).ok()?;
         state.turn.expire(number);
-        state.run_waiting();
+        self.run_waiting(&mut state);
         state.turn.held_number()
     }
 }
@@ -127,19 +313,29 @@ async fn wait_for_turn<T: Table, R>(
 }
 
 impl<T: Table> State<T> {
-    fn run_waiting(&mut self) {
-        while let Some(job) = self.turn.next_job() {
-            job(self);
+    fn fail_waiting(&mut self, error: &Error) {
+        let turn = std::mem::take(&mut self.turn);
+        for job in std::mem::take(&mut self.arrivals).into_iter().chain(turn.into_jobs()) {
+            (job.run)(Err(error.clone()));
         }
+    }
+
+    /// Makes every running attempt lose: others may write where nobody here sees it.
+    fn lose_attempts(&mut self) {
+        self.sequence += 1;
+        self.log.invalidate(self.sequence);
     }
 
     fn look<R>(
         &self,
         view: View,
-        read: impl FnOnce(&T) -> Result<R>,
+        read: impl FnOnce(&dyn Table) -> Result<R>,
         conflict: impl FnOnce(&CommitLog, &R, Sequence) -> Option<String>,
     ) -> Result<Snapshot<R>> {
-        let found = read(&self.table)?;
+        let found = match &self.table {
+            Some(table) => read(table)?,
+            None => read(&MemoryTable::default())?,
+        };
         if let View::Since(start) = view
             && let Some(what) = conflict(&self.log, &found, start.sequence)
         {
@@ -152,16 +348,19 @@ impl<T: Table> State<T> {
         if writes.is_empty() {
             return Ok(Committed::default());
         }
+        let Some(table) = &mut self.table else {
+            return Err(Error::Internal("a write found no table".into()));
+        };
         let mut removed = 0;
         for (key, value) in writes.entries() {
-            if value.is_none() && self.table.get(key)?.is_some() {
+            if value.is_none() && table.get(key)?.is_some() {
                 removed += 1;
             }
         }
         self.log.record(self.sequence + 1, &writes);
         self.sequence += 1;
         let alarm = writes.alarm();
-        let ticket = self.table.apply(writes)?;
+        let ticket = table.apply(writes)?;
         if let Some(alarm) = alarm {
             self.alarms.set(&self.key, alarm)?;
         }
@@ -185,7 +384,7 @@ fn admission(view: View) -> (Option<TransactionId>, Intent) {
 impl<T: Table> Object for LocalObject<T> {
     fn read(&self, keys: Vec<Key>, view: View) -> Answer<Snapshot<Vec<Option<Value>>>> {
         let (origin, intent) = admission(view);
-        self.perform(origin, intent, move |state| {
+        self.perform(origin, intent, Need::Read, move |state| {
             state.look(
                 view,
                 |table| keys.iter().map(|key| table.get(key)).collect(),
@@ -196,7 +395,7 @@ impl<T: Table> Object for LocalObject<T> {
 
     fn list(&self, scan: Scan, view: View) -> Answer<Snapshot<Vec<Entry>>> {
         let (origin, intent) = admission(view);
-        self.perform(origin, intent, move |state| {
+        self.perform(origin, intent, Need::Read, move |state| {
             state.look(
                 view,
                 |table| table.scan(&scan),
@@ -207,18 +406,22 @@ impl<T: Table> Object for LocalObject<T> {
 
     fn alarm(&self, view: View) -> Answer<Snapshot<Option<i64>>> {
         let (origin, intent) = admission(view);
-        self.perform(origin, intent, move |state| {
+        self.perform(origin, intent, Need::Read, move |state| {
             state.look(view, Table::alarm, |log, _, start| log.alarm_conflict(start))
         })
     }
 
     fn write(&self, writes: WriteBatch, origin: Option<TransactionId>) -> Answer<Committed> {
-        self.perform(origin, Intent::Change, move |state| state.apply(writes))
+        if writes.only_removes() && self.holds_nothing() {
+            return Answer::Now(Ok(Committed::default()));
+        }
+        self.perform(origin, Intent::Change, Need::Write, move |state| state.apply(writes))
     }
 
     fn take_alarm(&self, due_ms: i64) -> Answer<bool> {
-        self.perform(None, Intent::Change, move |state| {
-            if state.table.alarm()?.is_none_or(|at| at > due_ms) {
+        self.perform(None, Intent::Change, Need::Write, move |state| {
+            let alarm = state.table.as_ref().map_or(Ok(None), Table::alarm)?;
+            if alarm.is_none_or(|at| at > due_ms) {
                 return Ok(false);
             }
             let mut writes = WriteBatch::default();
@@ -229,7 +432,7 @@ impl<T: Table> Object for LocalObject<T> {
 
     fn begin(&self, turn: bool, origin: Option<TransactionId>) -> Answer<Start> {
         let intent = if turn { Intent::Change } else { Intent::Look };
-        self.perform(origin, intent, move |state| {
+        self.perform(origin, intent, Need::Read, move |state| {
             let id = NEXT_TRANSACTION.fetch_add(1, Ordering::Relaxed);
             if origin.is_some_and(|origin| state.turn.includes(origin)) {
                 state.turn.join(id);
@@ -242,6 +445,7 @@ impl<T: Table> Object for LocalObject<T> {
     }
 
     fn commit(&self, start: Start, footprint: Footprint, writes: WriteBatch) -> Answer<Outcome> {
+        let need = if writes.is_empty() { Need::Read } else { Need::Write };
         let work = move |state: &mut State<T>| {
             let conflict = state.log.conflict(&footprint, start.sequence);
             let own = state.turn.is_held_by(start.id);
@@ -252,20 +456,26 @@ impl<T: Table> Object for LocalObject<T> {
             state.finish(start);
             outcome
         };
-        self.perform(Some(start.id), Intent::Change, work)
+        self.perform(Some(start.id), Intent::Change, need, work)
     }
 
     fn end(&self, start: Start) {
         if let Ok(mut state) = lock(&self.state) {
             state.finish(start);
-            state.run_waiting();
+            self.run_waiting(&mut state);
         }
     }
 
     fn durable(&self, ticket: Ticket) -> Answer<()> {
-        match lock(&self.state) {
-            Ok(state) => state.table.durable(ticket),
-            Err(error) => Answer::Now(Err(error)),
+        self.durability.wait(ticket)
+    }
+
+    fn seal(&self) {
+        if let Ok(mut state) = lock(&self.state)
+            && state.table.as_mut().is_some_and(|table| table.seal().is_err())
+        {
+            state.table = None;
+            state.lose_attempts();
         }
     }
 }

@@ -63,12 +63,7 @@ impl Table for MemoryTable {
 
     fn is_empty(&self) -> Result<bool> {
         Ok(self.entries.is_empty() && self.alarm.is_none())
-    }
-
-    fn durable(&self, _ticket: Ticket) -> Answer<()> {
-        Answer::Now(Ok(()))
-    }
-}
+    }}
 
 /// A place in memory: alive as long as somebody holds it, seen by nobody else.
 #[derive(Default)]

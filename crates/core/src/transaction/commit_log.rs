@@ -59,6 +59,17 @@ impl CommitLog {
         }
     }
 
+    /// Makes every attempt that started before `sequence` conflict with whatever it reads.
+    pub fn invalidate(&mut self, sequence: Sequence) {
+        self.cleared_at = sequence;
+        self.alarm_at = sequence;
+    }
+
+    /// Whether any attempt runs.
+    pub fn is_watched(&self) -> bool {
+        !self.running.is_empty()
+    }
+
     /// What of `footprint` was written after `start`: the name of one such thing, for errors.
     pub fn conflict(&self, footprint: &Footprint, start: Sequence) -> Option<String> {
         self.keys_conflict(footprint.keys.iter(), start)

@@ -1,0 +1,216 @@
+//! RocksDB as it is used here: many small databases with shared memory.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use once_cell::sync::Lazy;
+use rocksdb::{
+    BlockBasedOptions, Cache, DB, DBCompressionType, DBRecoveryMode, InfoLogger, LogLevel, Options,
+    ReadOptions, WriteBatch, WriteBufferManager, WriteOptions,
+};
+
+use super::format::{
+    ALARM_KEY, FORMAT_VERSION, USER_END, VERSION_KEY, alarm_of, stored_key, user_key, version_of,
+};
+use super::hold::Hold;
+use crate::error::{Error, Result};
+use crate::key::{Entry, Value};
+use crate::range::Scan;
+use crate::write::WriteBatch as Writes;
+
+/// Memory for blocks read from table files, shared by all databases of the process, in bytes.
+const CACHE_BYTES: usize = 64 << 20;
+/// Memory for writes that are not in table files yet, shared likewise, in bytes.
+const WRITE_BUFFERS_BYTES: usize = 64 << 20;
+/// The same for one database, in bytes.
+const WRITE_BUFFER_BYTES: usize = 1 << 20;
+
+/// Built once: building options costs more than opening a database with them.
+static OPTIONS: Lazy<Options> = Lazy::new(|| {
+    let cache = Cache::new_lru_cache(CACHE_BYTES);
+    let mut blocks = BlockBasedOptions::default();
+    blocks.set_block_cache(&cache);
+    blocks.set_bloom_filter(10.0, false);
+    let mut options = Options::default();
+    options.create_if_missing(true);
+    options.set_block_based_table_factory(&blocks);
+    options.set_write_buffer_manager(&WriteBufferManager::new_write_buffer_manager_with_cache(
+        WRITE_BUFFERS_BYTES,
+        false,
+        cache,
+    ));
+    options.set_write_buffer_size(WRITE_BUFFER_BYTES);
+    options.set_compression_type(DBCompressionType::Lz4);
+    options.set_manifest_preallocation_size(4 << 10);
+    options.set_info_logger(InfoLogger::new_callback_logger(LogLevel::Fatal, |_, _| {}));
+    options.set_stats_dump_period_sec(0);
+    options.set_stats_persist_period_sec(0);
+    options.set_max_open_files(32);
+    options.set_skip_stats_update_on_db_open(true);
+    options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
+    options
+});
+
+/// The open database of one object.
+///
+/// It gives the object up to other processes when it is dropped, after RocksDB has closed its files.
+pub struct Database {
+    db: DB,
+    path: PathBuf,
+    /// Tells whether the directory is still the one that was opened.
+    identity: Option<fs::Metadata>,
+    hold: Hold,
+}
+
+impl Database {
+    /// Opens or creates the database in `path`, whose parent exists; `hold` proves that nobody else has it.
+    pub fn open(path: &Path, hold: Hold) -> Result<Self> {
+        let db = DB::open(&OPTIONS, path).map_err(|error| open_error(path, &error))?;
+        let database =
+            Self { db, path: path.to_owned(), identity: fs::metadata(path).ok(), hold };
+        match database.meta(VERSION_KEY)? {
+            None => database.write_version()?,
+            Some(bytes) => match version_of(&bytes) {
+                Some(FORMAT_VERSION) => {}
+                Some(version) => return Err(Error::NewerFormat { path: shown(path), version }),
+                None => return Err(corrupt(path, "its version is cut short")),
+            },
+        }
+        Ok(database)
+    }
+
+    /// Where the database is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Removes what marks the object as held: it does not exist any more.
+    pub fn forget(&self) {
+        self.hold.forget();
+    }
+
+    /// The value of a user key.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Value>> {
+        let found = self.db.get_pinned(stored_key(key)).map_err(|error| self.error("read", &error))?;
+        Ok(found.map(|bytes| Value::from(&bytes[..])))
+    }
+
+    /// The alarm, in milliseconds.
+    pub fn alarm(&self) -> Result<Option<i64>> {
+        let Some(bytes) = self.meta(ALARM_KEY)? else { return Ok(None) };
+        alarm_of(&bytes).map(Some).ok_or_else(|| corrupt(&self.path, "its alarm is cut short"))
+    }
+
+    /// The entries of a walk, in its order.
+    pub fn scan(&self, scan: &Scan) -> Result<Vec<Entry>> {
+        let limit = scan.limit.unwrap_or(usize::MAX);
+        if scan.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut options = ReadOptions::default();
+        options.set_iterate_lower_bound(stored_key(&scan.range.start));
+        options.set_iterate_upper_bound(
+            scan.range.end.as_deref().map_or_else(|| USER_END.to_vec(), stored_key),
+        );
+        let mut walk = self.db.raw_iterator_opt(options);
+        if scan.reverse {
+            walk.seek_to_last();
+        } else {
+            walk.seek_to_first();
+        }
+        let mut entries = Vec::new();
+        while entries.len() < limit
+            && let Some((key, value)) = walk.item()
+        {
+            entries.push((user_key(key)?.into(), value.into()));
+            if scan.reverse {
+                walk.prev();
+            } else {
+                walk.next();
+            }
+        }
+        walk.status().map_err(|error| self.error("list", &error))?;
+        Ok(entries)
+    }
+
+    /// Writes a batch to the log: it survives the process, but not yet the machine.
+    pub fn write(&self, writes: &Writes) -> Result<()> {
+        let mut batch = WriteBatch::default();
+        if writes.clears() {
+            batch.delete_range(stored_key(&[]), USER_END.to_vec());
+        }
+        for (key, value) in writes.entries() {
+            match value {
+                Some(value) => batch.put(stored_key(key), value),
+                None => batch.delete(stored_key(key)),
+            }
+        }
+        match writes.alarm() {
+            Some(Some(at)) => batch.put(ALARM_KEY, at.to_le_bytes()),
+            Some(None) => batch.delete(ALARM_KEY),
+            None => {}
+        }
+        self.db
+            .write_opt(&batch, &WriteOptions::default())
+            .map_err(|error| self.error("write", &error))
+    }
+
+    /// Makes everything that was written durable, and checks that it can still be found.
+    pub fn sync(&self) -> Result<()> {
+        self.db.flush_wal(true).map_err(|error| self.error("write", &error))?;
+        let now = fs::metadata(&self.path).ok();
+        if same_file(self.identity.as_ref(), now.as_ref()) {
+            return Ok(());
+        }
+        Err(Error::Vanished { path: shown(&self.path) })
+    }
+
+    fn meta(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.db.get(key).map_err(|error| self.error("read", &error))
+    }
+
+    fn write_version(&self) -> Result<()> {
+        self.db
+            .put(VERSION_KEY, FORMAT_VERSION.to_le_bytes())
+            .map_err(|error| self.error("write", &error))
+    }
+
+    fn error(&self, action: &'static str, error: &rocksdb::Error) -> Error {
+        if error.kind() == rocksdb::ErrorKind::Corruption {
+            return corrupt(&self.path, &error.to_string());
+        }
+        Error::Io { action, path: shown(&self.path), reason: error.to_string() }
+    }
+}
+
+fn open_error(path: &Path, error: &rocksdb::Error) -> Error {
+    match error.kind() {
+        rocksdb::ErrorKind::Corruption | rocksdb::ErrorKind::InvalidArgument => {
+            corrupt(path, &error.to_string())
+        }
+        _ => Error::Io { action: "open", path: shown(path), reason: error.to_string() },
+    }
+}
+
+fn corrupt(path: &Path, reason: &str) -> Error {
+    Error::Corrupt { path: shown(path), reason: reason.into() }
+}
+
+/// A path as errors show it.
+pub fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+#[cfg(unix)]
+fn same_file(before: Option<&fs::Metadata>, now: Option<&fs::Metadata>) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (before, now) {
+        (Some(before), Some(now)) => (before.dev(), before.ino()) == (now.dev(), now.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn same_file(before: Option<&fs::Metadata>, now: Option<&fs::Metadata>) -> bool {
+    before.is_some() && now.is_some()
+}

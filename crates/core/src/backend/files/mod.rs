@@ -1,0 +1,329 @@
+//! Files: one RocksDB database an object, in a directory that several processes may use at once.
+//!
+//! - [`layout`]: which file is where, and how names become file names
+//! - [`format`]: what is inside a database
+//! - [`database`]: RocksDB, tuned for many small databases
+//! - [`table`]: one object's data: the batch that gathers, and the flusher that makes it durable
+//! - [`hold`]: at most one process has an object
+//! - [`source`]: opening an object when it is needed
+//! - [`keeper`]: letting go of objects that another process wants; finding alarms that others have set
+
+pub mod database;
+pub mod format;
+pub mod hold;
+pub mod keeper;
+pub mod layout;
+pub mod source;
+pub mod table;
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+
+use once_cell::sync::Lazy;
+use tokio::runtime::Handle;
+
+use self::database::shown;
+use self::format::FORMAT_VERSION;
+use self::layout::Layout;
+use self::source::{FileSource, is_old_object};
+use self::table::FileTable;
+use super::local::LocalObject;
+use super::{Object, ObjectKey, Place};
+use crate::alarm::AlarmIndex;
+use crate::answer::Answer;
+use crate::durability::Durability;
+use crate::error::{Error, Result};
+use crate::lock::lock;
+
+/// Objects that are open at once unless configured: about 45 MiB and 2,000 file descriptors.
+pub const OPEN_OBJECTS_DEFAULT: usize = 256;
+
+/// How a directory is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileOptions {
+    /// Whether a write is durable only when the disk has it (power loss), or when the operating system
+    /// has it (`kill -9`).
+    pub fsync: bool,
+    /// Most objects that are open at once; those that were not used for the longest time are closed.
+    pub open_objects_max: usize,
+}
+
+impl Default for FileOptions {
+    fn default() -> Self {
+        Self { fsync: true, open_objects_max: OPEN_OBJECTS_DEFAULT }
+    }
+}
+
+/// Every directory that this process uses, by its canonical path.
+static PLACES: Lazy<Mutex<HashMap<PathBuf, Weak<FilePlace>>>> = Lazy::new(Mutex::default);
+
+/// One directory, shared by everybody who uses it in this process.
+pub struct FilePlace {
+    layout: Layout,
+    objects: Mutex<HashMap<ObjectKey, Entry>>,
+    alarms: Arc<AlarmIndex>,
+    runtime: Handle,
+    fsync: AtomicBool,
+    open_objects_max: AtomicUsize,
+    users: AtomicUsize,
+    prepared: AtomicBool,
+}
+
+struct Entry {
+    object: Arc<LocalObject<FileTable>>,
+    source: Arc<FileSource>,
+}
+
+/// One user of a directory; the last one to go closes it.
+pub struct FileUser {
+    place: Arc<FilePlace>,
+    closed: AtomicBool,
+}
+
+impl FileUser {
+    /// Uses the directory `root`, which need not exist. Of several users' options the safest durability
+    /// and the largest limit count.
+    pub fn open(root: &Path, options: FileOptions, runtime: Handle) -> Result<Self> {
+        let root = canonical(root)?;
+        let mut places = lock(&PLACES)?;
+        let existing = places.get(&root).and_then(Weak::upgrade);
+        let place = match existing.filter(|place| place.users.load(Ordering::Acquire) > 0) {
+            Some(place) => place,
+            None => {
+                let place = FilePlace::open(root.clone(), runtime)?;
+                places.insert(root, Arc::downgrade(&place));
+                place
+            }
+        };
+        place.users.fetch_add(1, Ordering::AcqRel);
+        place.fsync.fetch_or(options.fsync, Ordering::Relaxed);
+        place.open_objects_max.fetch_max(options.open_objects_max.max(1), Ordering::Relaxed);
+        Ok(Self { place, closed: AtomicBool::new(false) })
+    }
+
+    fn leave(&self) -> Option<Arc<FilePlace>> {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        let last = self.place.users.fetch_sub(1, Ordering::AcqRel) == 1;
+        last.then(|| self.place.clone())
+    }
+}
+
+impl Drop for FileUser {
+    fn drop(&mut self) {
+        if let Some(place) = self.leave() {
+            let runtime = place.runtime.clone();
+            runtime.spawn_blocking(move || place.close_objects());
+        }
+    }
+}
+
+impl FilePlace {
+    fn open(root: PathBuf, runtime: Handle) -> Result<Arc<Self>> {
+        let layout = Layout::new(root);
+        check_root(&layout)?;
+        let place = Arc::new(Self {
+            layout,
+            objects: Mutex::default(),
+            alarms: Arc::default(),
+            runtime,
+            fsync: AtomicBool::new(false),
+            open_objects_max: AtomicUsize::new(1),
+            users: AtomicUsize::new(0),
+            prepared: AtomicBool::new(false),
+        });
+        keeper::read_alarms(&place)?;
+        keeper::start(&place);
+        Ok(place)
+    }
+
+    /// The paths of the place.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Where background work runs.
+    pub fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    /// Whether writes wait for the disk.
+    pub fn fsync(&self) -> bool {
+        self.fsync.load(Ordering::Relaxed)
+    }
+
+    /// Marks the directory as ours, before anything is written to it.
+    pub fn prepare(&self) -> Result<()> {
+        if self.prepared.load(Ordering::Acquire) && self.layout.own("format").exists() {
+            return Ok(());
+        }
+        let marker = self.layout.own("format");
+        hold::create_dir(&self.layout.own(""))?;
+        let write = fs::write(&marker, format!("{FORMAT_VERSION}\n"));
+        write.map_err(|error| Error::io("create", &marker, &error))?;
+        self.prepared.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Closes objects that were not used for the longest time, while too many are open. `keep` is in use.
+    pub fn evict(&self, keep: &Arc<LocalObject<FileTable>>) {
+        let most = self.open_objects_max.load(Ordering::Relaxed);
+        let Ok(objects) = lock(&self.objects) else { return };
+        let mut open: Vec<_> = objects
+            .values()
+            .map(|entry| entry.object.clone())
+            .filter(|object| object.is_open())
+            .collect();
+        drop(objects);
+        if open.len() <= most {
+            return;
+        }
+        open.sort_by_key(|object| object.last_used());
+        let mut excess = open.len() - most;
+        for object in open.iter().filter(|object| !Arc::ptr_eq(object, keep)) {
+            if excess == 0 {
+                return;
+            }
+            if let Some(table) = object.release(true) {
+                excess -= 1;
+                // A failure has been told to everybody who waits for the writes.
+                let _ = table.close();
+            }
+        }
+    }
+
+    fn entries(&self) -> Vec<(ObjectKey, Arc<LocalObject<FileTable>>, Arc<FileSource>)> {
+        let Ok(objects) = lock(&self.objects) else { return Vec::new() };
+        let entry = |(key, entry): (&ObjectKey, &Entry)| {
+            (key.clone(), entry.object.clone(), entry.source.clone())
+        };
+        objects.iter().map(entry).collect()
+    }
+
+    fn close_objects(&self) {
+        for (_, object, _) in self.entries() {
+            if let Some(table) = object.close() {
+                let _ = table.close();
+            }
+        }
+    }
+}
+
+impl Place for FileUser {
+    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::Closed);
+        }
+        let place = &self.place;
+        let mut objects = lock(&place.objects)?;
+        let entry = objects.entry(key.clone()).or_insert_with(|| {
+            let durability = Arc::new(Durability::default());
+            let source =
+                Arc::new(FileSource::new(Arc::downgrade(place), key.clone(), durability.clone()));
+            let object =
+                LocalObject::over(source.clone(), durability, key.clone(), place.alarms.clone());
+            Entry { object, source }
+        });
+        Ok(entry.object.clone())
+    }
+
+    fn alarms(&self, names: &[Arc<str>]) -> Result<Vec<(i64, ObjectKey)>> {
+        self.place.alarms.pending(names)
+    }
+
+    fn object_ids(&self, name: &str) -> Result<Vec<Arc<str>>> {
+        let path = self.place.layout.objects(name);
+        let mut ids: Vec<Arc<str>> =
+            list_names(&path)?.iter().filter_map(|file| layout::name_of(file)).map(Arc::from).collect();
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    fn close(&self) -> Answer<()> {
+        let Some(place) = self.leave() else { return Answer::Now(Ok(())) };
+        let closing = place.runtime.clone().spawn_blocking(move || place.close_objects());
+        Answer::later(async move {
+            closing.await.map_err(|error| Error::Internal(format!("closing failed: {error}")))
+        })
+    }
+}
+
+/// The names of the directories in `path`; none if it does not exist.
+pub fn list_names(path: &Path) -> Result<Vec<String>> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::io("list", path, &error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| Error::io("list", path, &error))?;
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            names.extend(entry.file_name().into_string());
+        }
+    }
+    Ok(names)
+}
+
+/// Refuses a root that is a file, newer than this version, or Miniflare 2's.
+fn check_root(layout: &Layout) -> Result<()> {
+    let root = layout.root();
+    match fs::metadata(root) {
+        Ok(found) if !found.is_dir() => return Err(Error::NotADirectory { path: shown(root) }),
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Error::io("open", root, &error)),
+    }
+    match fs::read_to_string(layout.own("format")) {
+        Ok(text) => match text.trim().parse::<u32>() {
+            Ok(FORMAT_VERSION) => Ok(()),
+            Ok(version) => Err(Error::NewerFormat { path: shown(root), version }),
+            Err(_) => Err(Error::Corrupt {
+                path: shown(&layout.own("format")),
+                reason: "it holds no version".into(),
+            }),
+        },
+        Err(_) => check_for_old_data(layout),
+    }
+}
+
+/// Looks whether a directory that is not marked as ours holds objects of Miniflare 2.
+fn check_for_old_data(layout: &Layout) -> Result<()> {
+    let root = layout.root();
+    for name in list_names(root)? {
+        let objects = root.join(&name);
+        for id in list_names(&objects)? {
+            let path = objects.join(id);
+            if is_old_object(&path) {
+                return Err(Error::OldData { path: shown(&path), root: shown(root) });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The canonical form of a path of which the last parts may not exist.
+fn canonical(path: &Path) -> Result<PathBuf> {
+    let mut missing = Vec::new();
+    let mut present = path;
+    loop {
+        match fs::canonicalize(present) {
+            Ok(mut canonical) => {
+                canonical.extend(missing.iter().rev());
+                return Ok(canonical);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let (Some(parent), Some(name)) = (present.parent(), present.file_name()) else {
+                    return Err(Error::io("open", path, &error));
+                };
+                missing.push(name);
+                present = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            }
+            Err(error) => return Err(Error::io("open", path, &error)),
+        }
+    }
+}
