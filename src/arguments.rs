@@ -84,7 +84,9 @@ impl FromNapiValue for Scratch<'_> {
         }
         // SAFETY: Node vouches for `length` bytes at `data`; JavaScript cannot run, and so cannot touch
         // or free them, before the call returns, and the face never passes the buffer twice.
-        Ok(Self(unsafe { slice::from_raw_parts_mut(data.cast(), length) }))
+        Ok(Self(unsafe {
+            slice::from_raw_parts_mut(data.cast(), length)
+        }))
     }
 }
 

@@ -20,7 +20,10 @@ impl IdFactory {
 
     /// The id of a name: always the same 64 hex digits.
     #[napi(catch_unwind)]
-    #[expect(clippy::needless_pass_by_value, reason = "napi hands strings over by value")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "napi hands strings over by value"
+    )]
     pub fn id_from_name(&self, name: String) -> String {
         self.0.id_from_name(&name)
     }
@@ -46,14 +49,22 @@ impl IdFactory {
 
     /// Checks an id string, and gives it in lower case.
     #[napi(catch_unwind)]
-    #[expect(clippy::needless_pass_by_value, reason = "napi hands strings over by value")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "napi hands strings over by value"
+    )]
     pub fn id_from_string(&self, env: Env, hex_id: String) -> napi::Result<String> {
-        self.0.id_from_string(&hex_id).map_err(|error| thrown(env, &error))
+        self.0
+            .id_from_string(&hex_id)
+            .map_err(|error| thrown(env, &error))
     }
 
     /// Whether an id string ends with this name's digits.
     #[napi(catch_unwind)]
-    #[expect(clippy::needless_pass_by_value, reason = "napi hands strings over by value")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "napi hands strings over by value"
+    )]
     pub fn owns(&self, hex_id: String) -> bool {
         self.0.owns(&hex_id)
     }

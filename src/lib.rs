@@ -2,7 +2,10 @@
 //!
 //! Numbers that mean something else than themselves are listed in [`codes`].
 
-#![expect(unreachable_pub, reason = "napi exports public items of private modules to JavaScript")]
+#![expect(
+    unreachable_pub,
+    reason = "napi exports public items of private modules to JavaScript"
+)]
 
 mod arguments;
 mod codes;

@@ -64,8 +64,12 @@ impl ObjectHandle {
 
     fn scope(&self, env: Env, at: f64) -> napi::Result<Scope> {
         if at > 0.0 {
-            let attempt = self.transaction(at).and_then(|transaction| transaction.attempt());
-            return attempt.map(Scope::Attempt).map_err(|error| thrown(env, &error));
+            let attempt = self
+                .transaction(at)
+                .and_then(|transaction| transaction.attempt());
+            return attempt
+                .map(Scope::Attempt)
+                .map_err(|error| thrown(env, &error));
         }
         Ok(Scope::Plain(origin(at)))
     }
@@ -95,14 +99,17 @@ impl ObjectHandle {
         origin: Option<TransactionId>,
     ) -> napi::Result<f64> {
         let answer = self.object.write(writes, origin);
-        self.completions.reply(env, &mut [], answer, |committed| Reply::Number(written(committed)))
+        self.completions.reply(env, &mut [], answer, |committed| {
+            Reply::Number(written(committed))
+        })
     }
 
     fn put_pairs(&self, env: Env, pairs: Vec<Entry>, at: f64) -> napi::Result<f64> {
         match self.scope(env, at)? {
-            Scope::Attempt(attempt) => {
-                attempt.put(pairs).map(|()| 0.0).map_err(|error| thrown(env, &error))
-            }
+            Scope::Attempt(attempt) => attempt
+                .put(pairs)
+                .map(|()| 0.0)
+                .map_err(|error| thrown(env, &error)),
             Scope::Plain(origin) => {
                 let mut writes = WriteBatch::default();
                 for (key, value) in pairs {
@@ -116,12 +123,13 @@ impl ObjectHandle {
     fn delete_keys(&self, env: Env, keys: Vec<Key>, at: f64) -> napi::Result<f64> {
         match self.scope(env, at)? {
             Scope::Attempt(attempt) => {
-                self.completions.reply(env, &mut [], attempt.delete(keys), |read| {
-                    Reply::Number(match read {
-                        Read::Found(count) => f64::from(count),
-                        Read::Lost => LOST,
+                self.completions
+                    .reply(env, &mut [], attempt.delete(keys), |read| {
+                        Reply::Number(match read {
+                            Read::Found(count) => f64::from(count),
+                            Read::Lost => LOST,
+                        })
                     })
-                })
             }
             Scope::Plain(origin) => {
                 let mut writes = WriteBatch::default();
@@ -135,9 +143,10 @@ impl ObjectHandle {
 
     fn write_alarm(&self, env: Env, alarm: Option<i64>, at: f64) -> napi::Result<f64> {
         match self.scope(env, at)? {
-            Scope::Attempt(attempt) => {
-                attempt.set_alarm(alarm).map(|()| 0.0).map_err(|error| thrown(env, &error))
-            }
+            Scope::Attempt(attempt) => attempt
+                .set_alarm(alarm)
+                .map(|()| 0.0)
+                .map_err(|error| thrown(env, &error)),
             Scope::Plain(origin) => {
                 let mut writes = WriteBatch::default();
                 writes.set_alarm(alarm);
@@ -160,12 +169,14 @@ impl ObjectHandle {
     ) -> napi::Result<f64> {
         limits::check_key(&key.0).map_err(|error| thrown(env, &error))?;
         let answer = self.read(env, vec![key.0], at)?;
-        self.completions.reply(env, scratch.0, answer, |read| match read {
-            Read::Found(mut values) => {
-                values.pop().flatten().map_or(Reply::Number(ABSENT), Reply::Bytes)
-            }
-            Read::Lost => Reply::Number(LOST),
-        })
+        self.completions
+            .reply(env, scratch.0, answer, |read| match read {
+                Read::Found(mut values) => values
+                    .pop()
+                    .flatten()
+                    .map_or(Reply::Number(ABSENT), Reply::Bytes),
+                Read::Lost => Reply::Number(LOST),
+            })
     }
 
     /// Reads the keys packed in `scratch`; returns the length of what was found, packed as position, value.
@@ -179,10 +190,11 @@ impl ObjectHandle {
     ) -> napi::Result<f64> {
         let keys = batch_keys(env, packed(scratch.0, length)?)?;
         let answer = self.read(env, keys, at)?;
-        self.completions.reply(env, scratch.0, answer, |read| match read {
-            Read::Found(values) => Reply::Packed(pack_found(&values)),
-            Read::Lost => Reply::Number(LOST),
-        })
+        self.completions
+            .reply(env, scratch.0, answer, |read| match read {
+                Read::Found(values) => Reply::Packed(pack_found(&values)),
+                Read::Lost => Reply::Number(LOST),
+            })
     }
 
     /// Lists a range; `flags` tells which bounds are packed in `scratch`, in the order start, startAfter,
@@ -211,10 +223,11 @@ impl ObjectHandle {
             Scope::Attempt(attempt) => attempt.list(scan),
             Scope::Plain(origin) => latest(self.object.list(scan, View::Latest(origin))),
         };
-        self.completions.reply(env, scratch.0, answer, |read| match read {
-            Read::Found(entries) => Reply::Packed(pack_entries(&entries)),
-            Read::Lost => Reply::Number(LOST),
-        })
+        self.completions
+            .reply(env, scratch.0, answer, |read| match read {
+                Read::Found(entries) => Reply::Packed(pack_entries(&entries)),
+                Read::Lost => Reply::Number(LOST),
+            })
     }
 
     /// Stores one value, the first `length` bytes of `scratch`.
@@ -245,7 +258,9 @@ impl ObjectHandle {
         at: f64,
     ) -> napi::Result<f64> {
         let pairs = self.batch_pairs(env, count, packed(scratch.0, length)?)?;
-        let pairs = pairs.iter().map(|(key, value)| (Key::from(*key), Value::from(*value)));
+        let pairs = pairs
+            .iter()
+            .map(|(key, value)| (Key::from(*key), Value::from(*value)));
         self.put_pairs(env, pairs.collect(), at)
     }
 
@@ -308,7 +323,8 @@ impl ObjectHandle {
         #[napi(ts_arg_type = "Uint8Array")] scratch: Scratch<'_>,
         length: f64,
     ) -> napi::Result<()> {
-        self.batch_pairs(env, count, packed(scratch.0, length)?).map(|_| ())
+        self.batch_pairs(env, count, packed(scratch.0, length)?)
+            .map(|_| ())
     }
 
     /// The alarm in milliseconds, NaN for none.
@@ -344,14 +360,22 @@ impl ObjectHandle {
     pub fn take_alarm(&self, env: Env, due_ms: f64) -> napi::Result<f64> {
         #[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
         let answer = self.object.take_alarm(due_ms as i64);
-        self.completions.reply(env, &mut [], answer, |took| Reply::Number(f64::from(took)))
+        self.completions
+            .reply(env, &mut [], answer, |took| Reply::Number(f64::from(took)))
     }
 
     /// Waits for a write: 0 when it is durable, or a ticket.
     #[napi(catch_unwind)]
     pub fn durable(&self, env: Env, ticket: f64) -> napi::Result<f64> {
         let answer = self.object.durable(whole(ticket) as u64);
-        self.completions.reply(env, &mut [], answer, |()| Reply::Number(0.0))
+        self.completions
+            .reply(env, &mut [], answer, |()| Reply::Number(0.0))
+    }
+
+    /// Ends the atomic batch of the writes of this turn of the event loop.
+    #[napi(catch_unwind)]
+    pub fn seal(&self) {
+        self.object.seal();
     }
 
     /// Begins a transaction, and names it.
@@ -360,42 +384,55 @@ impl ObjectHandle {
         let id = self.last_transaction.get().wrapping_add(1).max(1);
         self.last_transaction.set(id);
         let transaction = Transaction::new(self.object.clone());
-        self.transactions.borrow_mut().insert(id, transaction.clone());
-        self.completions.reply(env, &mut [], transaction.begin(origin(at)), move |_| {
-            Reply::Number(f64::from(id))
-        })
+        self.transactions
+            .borrow_mut()
+            .insert(id, transaction.clone());
+        self.completions
+            .reply(env, &mut [], transaction.begin(origin(at)), move |_| {
+                Reply::Number(f64::from(id))
+            })
     }
 
     /// Begins the next attempt of a transaction that has lost. Returns the number of the attempt if it
     /// runs alone, else 0.
     #[napi(catch_unwind)]
     pub fn retry(&self, env: Env, transaction: f64, at: f64) -> napi::Result<f64> {
-        let transaction = self.transaction(transaction).map_err(|error| thrown(env, &error))?;
+        let transaction = self
+            .transaction(transaction)
+            .map_err(|error| thrown(env, &error))?;
         let answer = transaction.begin(origin(at));
-        self.completions.reply(env, &mut [], answer, move |attempt| {
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "a process starts fewer than 2^53 attempts"
-            )]
-            let alone = if transaction.has_turn() { attempt as f64 } else { 0.0 };
-            Reply::Number(alone)
-        })
+        self.completions
+            .reply(env, &mut [], answer, move |attempt| {
+                #[expect(
+                    clippy::cast_precision_loss,
+                    reason = "a process starts fewer than 2^53 attempts"
+                )]
+                let alone = if transaction.has_turn() {
+                    attempt as f64
+                } else {
+                    0.0
+                };
+                Reply::Number(alone)
+            })
     }
 
     /// Commits a transaction's attempt; with `discard` it only validates what the attempt has read.
     /// Returns a durability ticket times 256, plus 1 if the alarm was written; or the code for lost.
     #[napi(catch_unwind)]
     pub fn commit(&self, env: Env, transaction: f64, discard: bool) -> napi::Result<f64> {
-        let transaction = self.transaction(transaction).map_err(|error| thrown(env, &error))?;
-        self.completions.reply(env, &mut [], transaction.commit(discard), |settled| {
-            Reply::Number(match settled {
-                Settled::Committed(Committed { ticket, .. }, alarm) => {
-                    let alarm = if alarm { ALARM_WRITTEN } else { 0 };
-                    number(ticket * WRITE_UNIT + alarm)
-                }
-                Settled::Lost => LOST,
+        let transaction = self
+            .transaction(transaction)
+            .map_err(|error| thrown(env, &error))?;
+        self.completions
+            .reply(env, &mut [], transaction.commit(discard), |settled| {
+                Reply::Number(match settled {
+                    Settled::Committed(Committed { ticket, .. }, alarm) => {
+                        let alarm = if alarm { ALARM_WRITTEN } else { 0 };
+                        number(ticket * WRITE_UNIT + alarm)
+                    }
+                    Settled::Lost => LOST,
+                })
             })
-        })
     }
 
     /// Forgets a transaction; an attempt that still runs ends without a trace.

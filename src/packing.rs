@@ -58,7 +58,11 @@ pub(crate) fn pack_entries(entries: &[Entry]) -> Vec<u8> {
 
 /// Packs the values that were found: for each the position of its key in the request, then the value.
 pub(crate) fn pack_found(values: &[Option<Value>]) -> Vec<u8> {
-    let size = values.iter().flatten().map(|value| value.len() + 2 * LENGTH_BYTES).sum();
+    let size = values
+        .iter()
+        .flatten()
+        .map(|value| value.len() + 2 * LENGTH_BYTES)
+        .sum();
     let mut packed = Vec::with_capacity(size);
     for (place, value) in values.iter().enumerate() {
         if let Some(value) = value {

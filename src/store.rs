@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use ferroflare_core::Error;
+use ferroflare_core::backend::files::{FileOptions, FileUser};
 use ferroflare_core::backend::memory::MemoryPlace;
 use ferroflare_core::backend::{ObjectKey, Place};
 use ferroflare_core::limits::{self, ValueLimit};
@@ -13,6 +15,7 @@ use crate::arguments::{alarm_number, whole};
 use crate::completions::{Completions, Reply};
 use crate::error::thrown;
 use crate::object::ObjectHandle;
+use crate::runtime;
 
 /// The limits that the face needs to know: bytes and counts.
 #[napi(object, object_from_js = false)]
@@ -27,7 +30,10 @@ pub struct Limits {
 
 /// The limits of the storage API.
 #[napi(catch_unwind)]
-#[expect(clippy::cast_possible_truncation, reason = "the limits are small constants")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the limits are small constants"
+)]
 pub fn limits() -> Limits {
     Limits {
         keys_max: limits::KEYS_MAX as u32,
@@ -54,7 +60,35 @@ impl Store {
     /// A new place in memory, seen by nobody else.
     #[napi(factory, catch_unwind)]
     pub fn memory(completions: Reference<Completions>) -> Self {
-        Self { place: Arc::new(MemoryPlace::new()), completions }
+        Self {
+            place: Arc::new(MemoryPlace::new()),
+            completions,
+        }
+    }
+
+    /// The place in the directory `root`, shared by everybody who uses it. With `fsync` a write is
+    /// durable when the disk has it, else when the operating system has it.
+    #[napi(factory, catch_unwind)]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "napi hands strings over by value"
+    )]
+    pub fn files(
+        env: Env,
+        completions: Reference<Completions>,
+        root: String,
+        fsync: bool,
+        open_objects_max: f64,
+    ) -> napi::Result<Self> {
+        let options = FileOptions {
+            fsync,
+            open_objects_max: whole(open_objects_max),
+        };
+        let runtime =
+            runtime::handle().ok_or_else(|| Error::Internal("the system gives no threads".into()));
+        let user = runtime.and_then(|runtime| FileUser::open(root.as_ref(), options, runtime));
+        let place = Arc::new(user.map_err(|error| thrown(env, &error))?);
+        Ok(Self { place, completions })
     }
 
     /// The object of that binding name and id. `valueBytesMax` is the value limit of this handle.
@@ -66,10 +100,20 @@ impl Store {
         id: String,
         value_bytes_max: f64,
     ) -> napi::Result<ObjectHandle> {
-        let key = ObjectKey { name: name.into(), id: id.into() };
+        let key = ObjectKey {
+            name: name.into(),
+            id: id.into(),
+        };
         let limit = ValueLimit::new(whole(value_bytes_max)).map_err(|error| thrown(env, &error))?;
-        let object = self.place.object(&key).map_err(|error| thrown(env, &error))?;
-        Ok(ObjectHandle::new(object, self.completions.clone(env)?, limit))
+        let object = self
+            .place
+            .object(&key)
+            .map_err(|error| thrown(env, &error))?;
+        Ok(ObjectHandle::new(
+            object,
+            self.completions.clone(env)?,
+            limit,
+        ))
     }
 
     /// The earliest pending alarm of objects with one of these names, in milliseconds; NaN for none.
@@ -96,27 +140,40 @@ impl Store {
     /// All objects with a pending alarm, as `NAME:id`, by time.
     #[napi(catch_unwind)]
     pub fn pending_alarms(&self, env: Env, names: Vec<String>) -> napi::Result<Vec<String>> {
-        Ok(self.alarms(env, names)?.iter().map(|(_, key)| key.to_string()).collect())
+        Ok(self
+            .alarms(env, names)?
+            .iter()
+            .map(|(_, key)| key.to_string())
+            .collect())
     }
 
     /// Ids of the objects of that name which hold anything, in order.
     #[napi(catch_unwind)]
-    #[expect(clippy::needless_pass_by_value, reason = "napi hands strings over by value")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "napi hands strings over by value"
+    )]
     pub fn object_ids(&self, env: Env, name: String) -> napi::Result<Vec<String>> {
-        let ids = self.place.object_ids(&name).map_err(|error| thrown(env, &error))?;
+        let ids = self
+            .place
+            .object_ids(&name)
+            .map_err(|error| thrown(env, &error))?;
         Ok(ids.iter().map(ToString::to_string).collect())
     }
 
     /// Ends the use of the place; returns 0, or a ticket when that takes time.
     #[napi(catch_unwind)]
     pub fn close(&self, env: Env) -> napi::Result<f64> {
-        self.completions.reply(env, &mut [], self.place.close(), |()| Reply::Number(0.0))
+        self.completions
+            .reply(env, &mut [], self.place.close(), |()| Reply::Number(0.0))
     }
 }
 
 impl Store {
     fn alarms(&self, env: Env, names: Vec<String>) -> napi::Result<Vec<(i64, ObjectKey)>> {
         let names: Vec<Arc<str>> = names.into_iter().map(Arc::from).collect();
-        self.place.alarms(&names).map_err(|error| thrown(env, &error))
+        self.place
+            .alarms(&names)
+            .map_err(|error| thrown(env, &error))
     }
 }

@@ -73,7 +73,10 @@ mod tests {
     use super::*;
 
     fn object(id: &str) -> ObjectKey {
-        ObjectKey { name: "NAME".into(), id: id.into() }
+        ObjectKey {
+            name: "NAME".into(),
+            id: id.into(),
+        }
     }
 
     #[test]
@@ -83,7 +86,10 @@ mod tests {
         index.set(&object("b"), Some(20)).unwrap();
         index.set(&object("a"), Some(10)).unwrap();
         let names = ["NAME".into()];
-        assert_eq!(index.pending(&names).unwrap(), [(10, object("a")), (20, object("b"))]);
+        assert_eq!(
+            index.pending(&names).unwrap(),
+            [(10, object("a")), (20, object("b"))]
+        );
         index.set(&object("a"), None).unwrap();
         assert_eq!(index.pending(&names).unwrap(), [(20, object("b"))]);
         assert!(index.pending(&["OTHER".into()]).unwrap().is_empty());

@@ -24,7 +24,9 @@ struct Progress {
 
 impl Default for Durability {
     fn default() -> Self {
-        Self { progress: watch::Sender::new(Progress::default()) }
+        Self {
+            progress: watch::Sender::new(Progress::default()),
+        }
     }
 }
 
@@ -47,7 +49,9 @@ impl Durability {
     pub fn fail(&self, ticket: Ticket, error: &Error) {
         self.progress.send_modify(|progress| {
             if ticket > progress.settled {
-                progress.failures.push((progress.settled + 1, ticket, error.clone()));
+                progress
+                    .failures
+                    .push((progress.settled + 1, ticket, error.clone()));
                 progress.settled = ticket;
             }
         });
@@ -60,7 +64,9 @@ impl Durability {
         }
         let mut receiver = self.progress.subscribe();
         Answer::later(async move {
-            let progress = receiver.wait_for(|progress| progress.settled >= ticket).await;
+            let progress = receiver
+                .wait_for(|progress| progress.settled >= ticket)
+                .await;
             let result = progress.map(|progress| progress.result(ticket));
             result.ok().flatten().unwrap_or(Err(Error::Closed))
         })
@@ -72,7 +78,10 @@ impl Progress {
         if ticket > self.settled {
             return None;
         }
-        let failure = self.failures.iter().find(|(first, last, _)| (*first..=*last).contains(&ticket));
+        let failure = self
+            .failures
+            .iter()
+            .find(|(first, last, _)| (*first..=*last).contains(&ticket));
         Some(failure.map_or(Ok(()), |(_, _, error)| Err(error.clone())))
     }
 }

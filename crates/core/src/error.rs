@@ -177,7 +177,11 @@ impl Error {
         if error.kind() == std::io::ErrorKind::NotADirectory {
             return Self::NotADirectory { path };
         }
-        Self::Io { action, path, reason: error.to_string() }
+        Self::Io {
+            action,
+            path,
+            reason: error.to_string(),
+        }
     }
 
     /// What the caller does next.

@@ -101,14 +101,28 @@ mod tests {
         let ids = IdFactory::new("TEST_OBJECT");
         let mut random = |bytes: &mut [u8]| bytes.fill(0xab);
         let id = ids.new_unique_id(0x0001_0203_0405_0607, &mut random);
-        assert_eq!(id, format!("00{}{}{}", "0001020304050607", "ab".repeat(15), &GOLDEN[48..]));
+        assert_eq!(
+            id,
+            format!(
+                "00{}{}{}",
+                "0001020304050607",
+                "ab".repeat(15),
+                &GOLDEN[48..]
+            )
+        );
         assert_eq!(ids.id_from_string(&id).unwrap(), id);
     }
 
     #[test]
     fn malformed_ids_are_refused() {
         let ids = IdFactory::new("TEST_OBJECT");
-        for bad in ["", "abc", &GOLDEN[1..], &format!("{GOLDEN}0"), &GOLDEN.replace('8', "g")] {
+        for bad in [
+            "",
+            "abc",
+            &GOLDEN[1..],
+            &format!("{GOLDEN}0"),
+            &GOLDEN.replace('8', "g"),
+        ] {
             assert_eq!(ids.id_from_string(bad), Err(Error::IdFormat), "{bad}");
         }
         assert_eq!(ids.id_from_string(&"é".repeat(32)), Err(Error::IdFormat));
@@ -116,9 +130,15 @@ mod tests {
 
     #[test]
     fn ids_of_another_name_and_upper_case_owners_are_refused() {
-        assert_eq!(IdFactory::new("OTHER").id_from_string(GOLDEN), Err(Error::IdOwner));
+        assert_eq!(
+            IdFactory::new("OTHER").id_from_string(GOLDEN),
+            Err(Error::IdOwner)
+        );
         let ids = IdFactory::new("TEST_OBJECT");
-        assert_eq!(ids.id_from_string(&GOLDEN.to_uppercase()), Err(Error::IdOwner));
+        assert_eq!(
+            ids.id_from_string(&GOLDEN.to_uppercase()),
+            Err(Error::IdOwner)
+        );
         let mixed = format!("{}{}", GOLDEN[..48].to_uppercase(), &GOLDEN[48..]);
         assert_eq!(ids.id_from_string(&mixed).unwrap(), GOLDEN);
     }

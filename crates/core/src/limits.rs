@@ -26,7 +26,9 @@ pub fn check_key(key: &[u8]) -> Result<()> {
 /// Checks one key of a batch; the error names the key.
 pub fn check_batch_key(key: &[u8]) -> Result<()> {
     if key.len() > KEY_BYTES_MAX {
-        return Err(Error::BatchKeyTooLarge { key: String::from_utf8_lossy(key).into_owned() });
+        return Err(Error::BatchKeyTooLarge {
+            key: String::from_utf8_lossy(key).into_owned(),
+        });
     }
     Ok(())
 }
@@ -129,9 +131,17 @@ mod tests {
         let limit = ValueLimit::default();
         assert!(limit.check(&vec![0; 32 * 1024 + 32]).is_ok());
         let error = limit.check(&vec![0; 32 * 1024 + 33]).unwrap_err();
-        assert_eq!(error.to_string(), "Values cannot be larger than 32768 bytes.");
-        let error = limit.check_in_batch(b"big", &vec![0; 32 * 1024 + 33]).unwrap_err();
-        assert_eq!(error.to_string(), "Value for key \"big\" is above the limit of 32768 bytes.");
+        assert_eq!(
+            error.to_string(),
+            "Values cannot be larger than 32768 bytes."
+        );
+        let error = limit
+            .check_in_batch(b"big", &vec![0; 32 * 1024 + 33])
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "Value for key \"big\" is above the limit of 32768 bytes."
+        );
     }
 
     #[test]
@@ -145,7 +155,10 @@ mod tests {
     #[test]
     fn counts_over_128_are_refused_with_their_own_words() {
         assert!(check_key_count(128).is_ok());
-        assert_eq!(check_key_count(129).unwrap_err().to_string(), "Maximum number of keys is 128.");
+        assert_eq!(
+            check_key_count(129).unwrap_err().to_string(),
+            "Maximum number of keys is 128."
+        );
         assert_eq!(
             check_pair_count(129).unwrap_err().to_string(),
             "Maximum number of pairs is 128."
@@ -161,6 +174,9 @@ mod tests {
         for bad in [0.0, -1.0, f64::NAN, f64::NEG_INFINITY] {
             assert!(check_alarm_time(bad).is_err(), "{bad}");
         }
-        assert_eq!(check_alarm_time(1_700_000_000_000.0).unwrap(), 1_700_000_000_000);
+        assert_eq!(
+            check_alarm_time(1_700_000_000_000.0).unwrap(),
+            1_700_000_000_000
+        );
     }
 }

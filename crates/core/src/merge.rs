@@ -5,11 +5,18 @@ use crate::range::Scan;
 
 /// The walk's result over `stored` entries under `newer` writes (in ascending order), of which a
 /// removal hides an entry. `stored` must reach far enough: see [`Scan::widened`].
-pub fn merge(stored: Vec<Entry>, newer: Vec<(Key, Option<Value>)>, scan: &Scan) -> Vec<Entry> {
+pub(crate) fn merge(
+    stored: Vec<Entry>,
+    newer: Vec<(Key, Option<Value>)>,
+    scan: &Scan,
+) -> Vec<Entry> {
     let limit = scan.limit.unwrap_or(usize::MAX);
     let mut merged = Vec::with_capacity((stored.len() + newer.len()).min(limit));
-    let mut newer: Box<dyn Iterator<Item = (Key, Option<Value>)>> =
-        if scan.reverse { Box::new(newer.into_iter().rev()) } else { Box::new(newer.into_iter()) };
+    let mut newer: Box<dyn Iterator<Item = (Key, Option<Value>)>> = if scan.reverse {
+        Box::new(newer.into_iter().rev())
+    } else {
+        Box::new(newer.into_iter())
+    };
     let before = |a: &Key, b: &Key| if scan.reverse { a > b } else { a < b };
     let mut stored = stored.into_iter().peekable();
     let mut next = newer.next();

@@ -16,7 +16,10 @@ pub struct KeyRange {
 impl KeyRange {
     /// Every key.
     pub fn all() -> Self {
-        Self { start: Key::from([]), end: None }
+        Self {
+            start: Key::from([]),
+            end: None,
+        }
     }
 
     /// Whether the range can hold no key at all.
@@ -31,7 +34,10 @@ impl KeyRange {
 
     /// The bounds as `BTreeMap::range` takes them. It panics on an inverted range: test [`Self::is_empty`] first.
     pub fn bounds(&self) -> (Bound<&[u8]>, Bound<&[u8]>) {
-        let end = self.end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let end = self
+            .end
+            .as_deref()
+            .map_or(Bound::Unbounded, Bound::Excluded);
         (Bound::Included(&self.start), end)
     }
 
@@ -95,18 +101,29 @@ impl Scan {
                 range.lower_end(&end);
             }
         }
-        Self { range, reverse: options.reverse, limit: options.limit }
+        Self {
+            range,
+            reverse: options.reverse,
+            limit: options.limit,
+        }
     }
 
     /// A walk over every key.
     pub fn all() -> Self {
-        Self { range: KeyRange::all(), reverse: false, limit: None }
+        Self {
+            range: KeyRange::all(),
+            reverse: false,
+            limit: None,
+        }
     }
 
     /// The same walk with room for `hidden` entries that newer writes may hide.
     #[must_use]
     pub fn widened(&self, hidden: usize) -> Self {
-        Self { limit: self.limit.map(|limit| limit.saturating_add(hidden)), ..self.clone() }
+        Self {
+            limit: self.limit.map(|limit| limit.saturating_add(hidden)),
+            ..self.clone()
+        }
     }
 
     /// Whether the walk can return nothing, whatever is stored.
@@ -149,28 +166,54 @@ mod tests {
             ..ListOptions::default()
         })
         .range;
-        assert_eq!((&*range.start, range.end.as_deref()), (&b"ab"[..], Some(&b"b"[..])));
+        assert_eq!(
+            (&*range.start, range.end.as_deref()),
+            (&b"ab"[..], Some(&b"b"[..]))
+        );
     }
 
     #[test]
     fn start_after_excludes_just_that_key() {
-        let range = scan(&ListOptions { start_after: Some(b"a"), ..ListOptions::default() }).range;
+        let range = scan(&ListOptions {
+            start_after: Some(b"a"),
+            ..ListOptions::default()
+        })
+        .range;
         assert!(!range.contains(b"a"));
         assert!(range.contains(b"a\0"));
     }
 
     #[test]
     fn an_empty_end_and_an_inverted_range_hold_nothing() {
-        assert!(scan(&ListOptions { end: Some(b""), ..ListOptions::default() }).is_empty());
-        let inverted = ListOptions { start: Some(b"b"), end: Some(b"a"), ..ListOptions::default() };
+        assert!(
+            scan(&ListOptions {
+                end: Some(b""),
+                ..ListOptions::default()
+            })
+            .is_empty()
+        );
+        let inverted = ListOptions {
+            start: Some(b"b"),
+            end: Some(b"a"),
+            ..ListOptions::default()
+        };
         assert!(scan(&inverted).is_empty());
-        assert!(scan(&ListOptions { limit: Some(0), ..ListOptions::default() }).is_empty());
+        assert!(
+            scan(&ListOptions {
+                limit: Some(0),
+                ..ListOptions::default()
+            })
+            .is_empty()
+        );
     }
 
     #[test]
     fn a_prefix_of_highest_bytes_has_no_end() {
-        let range =
-            scan(&ListOptions { prefix: Some(&[255, 255]), ..ListOptions::default() }).range;
+        let range = scan(&ListOptions {
+            prefix: Some(&[255, 255]),
+            ..ListOptions::default()
+        })
+        .range;
         assert_eq!(range.end, None);
         assert_eq!(prefix_end(&[b'a', 255]), Some(vec![b'b']));
     }
@@ -178,12 +221,23 @@ mod tests {
     #[test]
     fn a_limit_narrows_what_was_seen() {
         let entries = [(Key::from(*b"m"), Key::from(*b"v"))];
-        let limited = ListOptions { limit: Some(1), ..ListOptions::default() };
+        let limited = ListOptions {
+            limit: Some(1),
+            ..ListOptions::default()
+        };
         let seen = scan(&limited).covered(&entries);
         assert!(seen.contains(b"m") && seen.contains(b"a") && !seen.contains(b"n"));
-        let seen = scan(&ListOptions { reverse: true, ..limited }).covered(&entries);
+        let seen = scan(&ListOptions {
+            reverse: true,
+            ..limited
+        })
+        .covered(&entries);
         assert!(seen.contains(b"m") && seen.contains(b"z") && !seen.contains(b"a"));
-        let unfilled = scan(&ListOptions { limit: Some(2), ..limited }).covered(&entries);
+        let unfilled = scan(&ListOptions {
+            limit: Some(2),
+            ..limited
+        })
+        .covered(&entries);
         assert_eq!(unfilled, KeyRange::all());
     }
 }

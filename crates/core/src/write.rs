@@ -54,7 +54,9 @@ impl WriteBatch {
             return Vec::new();
         }
         let written = self.entries.range::<[u8], _>(range.bounds());
-        written.map(|(key, value)| (key.clone(), value.clone())).collect()
+        written
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
     }
 
     /// What becomes of the alarm; `None` when the batch leaves it alone.

@@ -128,7 +128,10 @@ impl<T: Table> LocalObject<T> {
 
     /// Whether the object holds neither a key nor an alarm, as far as its table is at hand.
     pub fn is_empty(&self) -> Result<bool> {
-        lock(&self.state)?.table.as_ref().map_or(Ok(true), Table::is_empty)
+        lock(&self.state)?
+            .table
+            .as_ref()
+            .map_or(Ok(true), Table::is_empty)
     }
 
     /// Whether the table is at hand.
@@ -192,7 +195,8 @@ impl<T: Table> LocalObject<T> {
             Ok(state) => state,
             Err(error) => return Answer::Now(Err(error)),
         };
-        self.used.store(USES.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        self.used
+            .store(USES.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
         let ready = state.table.is_some() || self.can_do_without(&state, need);
         if ready && state.turn.admits(origin, intent) {
             let result = work(&mut state);
@@ -204,7 +208,11 @@ impl<T: Table> LocalObject<T> {
             // The receiver is gone only if nobody wants the answer any more.
             let _ = send.send(state.and_then(work));
         });
-        let job = Job { origin, intent, run };
+        let job = Job {
+            origin,
+            intent,
+            run,
+        };
         let number = if ready {
             state.turn.wait(job)
         } else {
@@ -225,12 +233,17 @@ impl<T: Table> LocalObject<T> {
     fn can_do_without(&self, state: &State<T>, need: Need) -> bool {
         need == Need::Read
             && !state.opening
-            && self.source.as_ref().is_some_and(|source| source.is_absent())
+            && self
+                .source
+                .as_ref()
+                .is_some_and(|source| source.is_absent())
     }
 
     /// Starts opening the table, unless that is under way.
     fn open(&self, state: &mut State<T>) {
-        let (Some(source), Some(this)) = (&self.source, self.this.upgrade()) else { return };
+        let (Some(source), Some(this)) = (&self.source, self.this.upgrade()) else {
+            return;
+        };
         if state.opening {
             return;
         }
@@ -240,7 +253,9 @@ impl<T: Table> LocalObject<T> {
 
     /// Called by the source: the table is there, or cannot be had. Everything that waited goes on.
     pub fn opened(&self, table: Result<T>) {
-        let Ok(mut state) = lock(&self.state) else { return };
+        let Ok(mut state) = lock(&self.state) else {
+            return;
+        };
         state.opening = false;
         match table {
             Ok(_) if state.closed => {}
@@ -302,8 +317,9 @@ async fn wait_for_turn<T: Table, R>(
         match tokio::time::timeout(TURN_LEASE, &mut receive).await {
             Ok(result) => return result.unwrap_or(Err(Error::Closed)),
             Err(_) => {
-                if let Some(current) =
-                    object.upgrade().and_then(|object| object.expire_turn(number))
+                if let Some(current) = object
+                    .upgrade()
+                    .and_then(|object| object.expire_turn(number))
                 {
                     number = current;
                 }
@@ -315,7 +331,10 @@ async fn wait_for_turn<T: Table, R>(
 impl<T: Table> State<T> {
     fn fail_waiting(&mut self, error: &Error) {
         let turn = std::mem::take(&mut self.turn);
-        for job in std::mem::take(&mut self.arrivals).into_iter().chain(turn.into_jobs()) {
+        for job in std::mem::take(&mut self.arrivals)
+            .into_iter()
+            .chain(turn.into_jobs())
+        {
             (job.run)(Err(error.clone()));
         }
     }
@@ -339,7 +358,10 @@ impl<T: Table> State<T> {
         if let View::Since(start) = view
             && let Some(what) = conflict(&self.log, &found, start.sequence)
         {
-            return Ok(Snapshot::Stale(Conflict { what, own: self.turn.is_held_by(start.id) }));
+            return Ok(Snapshot::Stale(Conflict {
+                what,
+                own: self.turn.is_held_by(start.id),
+            }));
         }
         Ok(Snapshot::Fresh(found))
     }
@@ -407,7 +429,9 @@ impl<T: Table> Object for LocalObject<T> {
     fn alarm(&self, view: View) -> Answer<Snapshot<Option<i64>>> {
         let (origin, intent) = admission(view);
         self.perform(origin, intent, Need::Read, move |state| {
-            state.look(view, Table::alarm, |log, _, start| log.alarm_conflict(start))
+            state.look(view, Table::alarm, |log, _, start| {
+                log.alarm_conflict(start)
+            })
         })
     }
 
@@ -415,7 +439,9 @@ impl<T: Table> Object for LocalObject<T> {
         if writes.only_removes() && self.holds_nothing() {
             return Answer::Now(Ok(Committed::default()));
         }
-        self.perform(origin, Intent::Change, Need::Write, move |state| state.apply(writes))
+        self.perform(origin, Intent::Change, Need::Write, move |state| {
+            state.apply(writes)
+        })
     }
 
     fn take_alarm(&self, due_ms: i64) -> Answer<bool> {
@@ -440,12 +466,19 @@ impl<T: Table> Object for LocalObject<T> {
                 state.turn.take(id);
             }
             state.log.begin(state.sequence);
-            Ok(Start { id, sequence: state.sequence })
+            Ok(Start {
+                id,
+                sequence: state.sequence,
+            })
         })
     }
 
     fn commit(&self, start: Start, footprint: Footprint, writes: WriteBatch) -> Answer<Outcome> {
-        let need = if writes.is_empty() { Need::Read } else { Need::Write };
+        let need = if writes.is_empty() {
+            Need::Read
+        } else {
+            Need::Write
+        };
         let work = move |state: &mut State<T>| {
             let conflict = state.log.conflict(&footprint, start.sequence);
             let own = state.turn.is_held_by(start.id);
@@ -472,7 +505,10 @@ impl<T: Table> Object for LocalObject<T> {
 
     fn seal(&self) {
         if let Ok(mut state) = lock(&self.state)
-            && state.table.as_mut().is_some_and(|table| table.seal().is_err())
+            && state
+                .table
+                .as_mut()
+                .is_some_and(|table| table.seal().is_err())
         {
             state.table = None;
             state.lose_attempts();

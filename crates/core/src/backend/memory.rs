@@ -63,7 +63,8 @@ impl Table for MemoryTable {
 
     fn is_empty(&self) -> Result<bool> {
         Ok(self.entries.is_empty() && self.alarm.is_none())
-    }}
+    }
+}
 
 /// A place in memory: alive as long as somebody holds it, seen by nobody else.
 #[derive(Default)]
@@ -78,7 +79,10 @@ type Objects = HashMap<ObjectKey, Arc<LocalObject<MemoryTable>>>;
 impl MemoryPlace {
     /// An empty place.
     pub fn new() -> Self {
-        Self { objects: Mutex::new(Some(HashMap::new())), alarms: Arc::default() }
+        Self {
+            objects: Mutex::new(Some(HashMap::new())),
+            alarms: Arc::default(),
+        }
     }
 }
 

@@ -62,7 +62,10 @@ impl State {
     }
 
     fn check_written(&self, more: &BTreeSet<Key>) -> Result<()> {
-        let new = more.iter().filter(|key| !self.writes.entries().contains_key(*key)).count();
+        let new = more
+            .iter()
+            .filter(|key| !self.writes.entries().contains_key(*key))
+            .count();
         limits::check_written_count(self.writes.entries().len() + new)
     }
 }
@@ -70,7 +73,12 @@ impl State {
 impl Attempt {
     /// Takes over an attempt that `object` has started.
     pub fn new(object: Arc<dyn Object>, start: Start) -> Self {
-        Self { object, start, state: Arc::default(), running: true }
+        Self {
+            object,
+            start,
+            state: Arc::default(),
+            running: true,
+        }
     }
 
     /// Names the attempt, for [`View::Latest`] and [`Object::write`].
@@ -101,17 +109,20 @@ impl Attempt {
         }
         let state = self.state.clone();
         let asked = missing.iter().map(|(_, key)| key.clone()).collect();
-        self.object.read(asked, View::Since(self.start)).and_then(move |read| {
-            let (places, keys): (Vec<_>, Vec<_>) = missing.into_iter().unzip();
-            let read = lock(&state)?.settle(read, |footprint, _| footprint.keys.extend(keys))?;
-            let Read::Found(values) = read else {
-                return Ok(Read::Lost);
-            };
-            for (place, value) in places.into_iter().zip(values) {
-                found[place] = value;
-            }
-            Ok(Read::Found(found))
-        })
+        self.object
+            .read(asked, View::Since(self.start))
+            .and_then(move |read| {
+                let (places, keys): (Vec<_>, Vec<_>) = missing.into_iter().unzip();
+                let read =
+                    lock(&state)?.settle(read, |footprint, _| footprint.keys.extend(keys))?;
+                let Read::Found(values) = read else {
+                    return Ok(Read::Lost);
+                };
+                for (place, value) in places.into_iter().zip(values) {
+                    found[place] = value;
+                }
+                Ok(Read::Found(found))
+            })
     }
 
     /// Walks over a range: the committed entries under the attempt's own writes.
@@ -127,15 +138,17 @@ impl Attempt {
         // Each own write can hide at most one committed entry.
         let wide = scan.widened(own.len());
         let state = self.state.clone();
-        self.object.list(wide.clone(), View::Since(self.start)).and_then(move |read| {
-            let note = |footprint: &mut Footprint, entries: &Vec<Entry>| {
-                footprint.add_range(wide.covered(entries));
-            };
-            Ok(match lock(&state)?.settle(read, note)? {
-                Read::Found(committed) => Read::Found(merge(committed, own, &scan)),
-                Read::Lost => Read::Lost,
+        self.object
+            .list(wide.clone(), View::Since(self.start))
+            .and_then(move |read| {
+                let note = |footprint: &mut Footprint, entries: &Vec<Entry>| {
+                    footprint.add_range(wide.covered(entries));
+                };
+                Ok(match lock(&state)?.settle(read, note)? {
+                    Read::Found(committed) => Read::Found(merge(committed, own, &scan)),
+                    Read::Lost => Read::Lost,
+                })
             })
-        })
     }
 
     /// Reads the alarm, in milliseconds.
@@ -201,15 +214,24 @@ impl Attempt {
             Err(error) => return Answer::Now(Err(error)),
         };
         if state.lost {
-            let conflict = Conflict { what: "what it read".into(), own: false };
+            let conflict = Conflict {
+                what: "what it read".into(),
+                own: false,
+            };
             return Answer::Now(Ok(Outcome::Lost(conflict)));
         }
         self.running = false;
-        let writes = if discard { WriteBatch::default() } else { state.writes };
-        self.object.commit(self.start, state.footprint, writes).and_then(|outcome| match outcome {
-            Outcome::Lost(Conflict { what, own: true }) => Err(Error::SelfConflict { what }),
-            outcome => Ok(outcome),
-        })
+        let writes = if discard {
+            WriteBatch::default()
+        } else {
+            state.writes
+        };
+        self.object
+            .commit(self.start, state.footprint, writes)
+            .and_then(|outcome| match outcome {
+                Outcome::Lost(Conflict { what, own: true }) => Err(Error::SelfConflict { what }),
+                outcome => Ok(outcome),
+            })
     }
 
     /// Whether the attempt has changed the alarm.

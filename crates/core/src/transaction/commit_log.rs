@@ -73,8 +73,18 @@ impl CommitLog {
     /// What of `footprint` was written after `start`: the name of one such thing, for errors.
     pub fn conflict(&self, footprint: &Footprint, start: Sequence) -> Option<String> {
         self.keys_conflict(footprint.keys.iter(), start)
-            .or_else(|| footprint.ranges.iter().find_map(|range| self.range_conflict(range, start)))
-            .or_else(|| footprint.alarm.then(|| self.alarm_conflict(start)).flatten())
+            .or_else(|| {
+                footprint
+                    .ranges
+                    .iter()
+                    .find_map(|range| self.range_conflict(range, start))
+            })
+            .or_else(|| {
+                footprint
+                    .alarm
+                    .then(|| self.alarm_conflict(start))
+                    .flatten()
+            })
     }
 
     /// What of `keys` was written after `start`.
@@ -83,7 +93,8 @@ impl CommitLog {
         mut keys: impl Iterator<Item = &'a Key>,
         start: Sequence,
     ) -> Option<String> {
-        keys.find(|key| self.newer(self.last_writer.get(*key), start)).map(|key| name_of(key))
+        keys.find(|key| self.newer(self.last_writer.get(*key), start))
+            .map(|key| name_of(key))
     }
 
     /// What inside `range` was written after `start`.
@@ -95,7 +106,9 @@ impl CommitLog {
             return Some("every key".into());
         }
         let mut written = self.last_writer.range::<[u8], _>(range.bounds());
-        written.find(|(_, at)| **at > start).map(|(key, _)| name_of(key))
+        written
+            .find(|(_, at)| **at > start)
+            .map(|(key, _)| name_of(key))
     }
 
     /// Whether the alarm was written after `start`.
@@ -152,7 +165,10 @@ mod tests {
     }
 
     fn read(name: &str) -> Footprint {
-        Footprint { keys: [key(name)].into(), ..Footprint::default() }
+        Footprint {
+            keys: [key(name)].into(),
+            ..Footprint::default()
+        }
     }
 
     #[test]
@@ -206,7 +222,11 @@ mod tests {
         log.record(1, &put("item:5"));
         let listed = |prefix: &[u8]| Footprint {
             ranges: vec![
-                Scan::new(&ListOptions { prefix: Some(prefix), ..ListOptions::default() }).range,
+                Scan::new(&ListOptions {
+                    prefix: Some(prefix),
+                    ..ListOptions::default()
+                })
+                .range,
             ],
             ..Footprint::default()
         };
@@ -222,8 +242,20 @@ mod tests {
         clear.clear();
         log.record(1, &clear);
         assert!(log.conflict(&read("a"), 0).is_some());
-        let all = Footprint { ranges: vec![KeyRange::all()], ..Footprint::default() };
+        let all = Footprint {
+            ranges: vec![KeyRange::all()],
+            ..Footprint::default()
+        };
         assert!(log.conflict(&all, 0).is_some());
-        assert!(log.conflict(&Footprint { alarm: true, ..Footprint::default() }, 0).is_none());
+        assert!(
+            log.conflict(
+                &Footprint {
+                    alarm: true,
+                    ..Footprint::default()
+                },
+                0
+            )
+            .is_none()
+        );
     }
 }

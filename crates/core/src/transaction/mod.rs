@@ -9,7 +9,10 @@
 pub mod attempt;
 pub mod commit_log;
 pub mod footprint;
-#[expect(clippy::module_inception, reason = "the type that the user holds is a transaction")]
+#[expect(
+    clippy::module_inception,
+    reason = "the type that the user holds is a transaction"
+)]
 pub mod transaction;
 pub mod turn;
 

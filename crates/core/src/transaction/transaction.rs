@@ -42,7 +42,10 @@ struct State {
 impl Transaction {
     /// A transaction that has not begun.
     pub fn new(object: Arc<dyn Object>) -> Self {
-        Self { object, state: Arc::default() }
+        Self {
+            object,
+            state: Arc::default(),
+        }
     }
 
     /// Starts the next attempt, and names it. `origin` is the attempt out of whose closure it comes.
@@ -57,18 +60,26 @@ impl Transaction {
         };
         if attempts > OPTIMISTIC_ATTEMPTS_MAX + TURNS_MAX {
             let seconds = TURN_LEASE.as_secs();
-            return Answer::Now(Err(Error::AttemptsExhausted { attempts: attempts - 1, seconds }));
+            return Answer::Now(Err(Error::AttemptsExhausted {
+                attempts: attempts - 1,
+                seconds,
+            }));
         }
         let (object, state) = (self.object.clone(), self.state.clone());
-        self.object.begin(attempts > OPTIMISTIC_ATTEMPTS_MAX, origin).and_then(move |start| {
-            lock(&state)?.current = Some(Arc::new(Attempt::new(object, start)));
-            Ok(start.id)
-        })
+        self.object
+            .begin(attempts > OPTIMISTIC_ATTEMPTS_MAX, origin)
+            .and_then(move |start| {
+                lock(&state)?.current = Some(Arc::new(Attempt::new(object, start)));
+                Ok(start.id)
+            })
     }
 
     /// The running attempt.
     pub fn attempt(&self) -> Result<Arc<Attempt>> {
-        lock(&self.state)?.current.clone().ok_or(Error::UnknownTransaction { id: 0 })
+        lock(&self.state)?
+            .current
+            .clone()
+            .ok_or(Error::UnknownTransaction { id: 0 })
     }
 
     /// Whether the running attempt runs alone.

@@ -39,7 +39,12 @@ pub struct Turn<Job> {
 
 impl<Job> Default for Turn<Job> {
     fn default() -> Self {
-        Self { holder: None, guests: Vec::new(), number: 0, waiting: VecDeque::new() }
+        Self {
+            holder: None,
+            guests: Vec::new(),
+            number: 0,
+            waiting: VecDeque::new(),
+        }
     }
 }
 
@@ -62,7 +67,10 @@ impl<Job> Turn<Job> {
 
     /// Takes the turn, which must be free.
     pub fn take(&mut self, id: TransactionId) {
-        debug_assert!(self.holder.is_none(), "a turn is taken only while it is free");
+        debug_assert!(
+            self.holder.is_none(),
+            "a turn is taken only while it is free"
+        );
         self.holder = Some(id);
         self.number += 1;
     }
@@ -115,7 +123,11 @@ impl<Job> Turn<Job> {
 
     /// The next job that may run: none while the turn is held.
     pub fn next_job(&mut self) -> Option<Job> {
-        if self.holder.is_some() { None } else { self.waiting.pop_front() }
+        if self.holder.is_some() {
+            None
+        } else {
+            self.waiting.pop_front()
+        }
     }
 }
 

@@ -66,13 +66,22 @@ impl Database {
     /// Opens or creates the database in `path`, whose parent exists; `hold` proves that nobody else has it.
     pub fn open(path: &Path, hold: Hold) -> Result<Self> {
         let db = DB::open(&OPTIONS, path).map_err(|error| open_error(path, &error))?;
-        let database =
-            Self { db, path: path.to_owned(), identity: fs::metadata(path).ok(), hold };
+        let database = Self {
+            db,
+            path: path.to_owned(),
+            identity: fs::metadata(path).ok(),
+            hold,
+        };
         match database.meta(VERSION_KEY)? {
             None => database.write_version()?,
             Some(bytes) => match version_of(&bytes) {
                 Some(FORMAT_VERSION) => {}
-                Some(version) => return Err(Error::NewerFormat { path: shown(path), version }),
+                Some(version) => {
+                    return Err(Error::NewerFormat {
+                        path: shown(path),
+                        version,
+                    });
+                }
                 None => return Err(corrupt(path, "its version is cut short")),
             },
         }
@@ -91,14 +100,21 @@ impl Database {
 
     /// The value of a user key.
     pub fn get(&self, key: &[u8]) -> Result<Option<Value>> {
-        let found = self.db.get_pinned(stored_key(key)).map_err(|error| self.error("read", &error))?;
+        let found = self
+            .db
+            .get_pinned(stored_key(key))
+            .map_err(|error| self.error("read", &error))?;
         Ok(found.map(|bytes| Value::from(&bytes[..])))
     }
 
     /// The alarm, in milliseconds.
     pub fn alarm(&self) -> Result<Option<i64>> {
-        let Some(bytes) = self.meta(ALARM_KEY)? else { return Ok(None) };
-        alarm_of(&bytes).map(Some).ok_or_else(|| corrupt(&self.path, "its alarm is cut short"))
+        let Some(bytes) = self.meta(ALARM_KEY)? else {
+            return Ok(None);
+        };
+        alarm_of(&bytes)
+            .map(Some)
+            .ok_or_else(|| corrupt(&self.path, "its alarm is cut short"))
     }
 
     /// The entries of a walk, in its order.
@@ -110,7 +126,10 @@ impl Database {
         let mut options = ReadOptions::default();
         options.set_iterate_lower_bound(stored_key(&scan.range.start));
         options.set_iterate_upper_bound(
-            scan.range.end.as_deref().map_or_else(|| USER_END.to_vec(), stored_key),
+            scan.range
+                .end
+                .as_deref()
+                .map_or_else(|| USER_END.to_vec(), stored_key),
         );
         let mut walk = self.db.raw_iterator_opt(options);
         if scan.reverse {
@@ -151,18 +170,22 @@ impl Database {
             None => {}
         }
         self.db
-            .write_opt(&batch, &WriteOptions::default())
+            .write_opt(batch, &WriteOptions::default())
             .map_err(|error| self.error("write", &error))
     }
 
     /// Makes everything that was written durable, and checks that it can still be found.
     pub fn sync(&self) -> Result<()> {
-        self.db.flush_wal(true).map_err(|error| self.error("write", &error))?;
+        self.db
+            .flush_wal(true)
+            .map_err(|error| self.error("write", &error))?;
         let now = fs::metadata(&self.path).ok();
         if same_file(self.identity.as_ref(), now.as_ref()) {
             return Ok(());
         }
-        Err(Error::Vanished { path: shown(&self.path) })
+        Err(Error::Vanished {
+            path: shown(&self.path),
+        })
     }
 
     fn meta(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
@@ -179,7 +202,11 @@ impl Database {
         if error.kind() == rocksdb::ErrorKind::Corruption {
             return corrupt(&self.path, &error.to_string());
         }
-        Error::Io { action, path: shown(&self.path), reason: error.to_string() }
+        Error::Io {
+            action,
+            path: shown(&self.path),
+            reason: error.to_string(),
+        }
     }
 }
 
@@ -188,12 +215,19 @@ fn open_error(path: &Path, error: &rocksdb::Error) -> Error {
         rocksdb::ErrorKind::Corruption | rocksdb::ErrorKind::InvalidArgument => {
             corrupt(path, &error.to_string())
         }
-        _ => Error::Io { action: "open", path: shown(path), reason: error.to_string() },
+        _ => Error::Io {
+            action: "open",
+            path: shown(path),
+            reason: error.to_string(),
+        },
     }
 }
 
 fn corrupt(path: &Path, reason: &str) -> Error {
-    Error::Corrupt { path: shown(path), reason: reason.into() }
+    Error::Corrupt {
+        path: shown(path),
+        reason: reason.into(),
+    }
 }
 
 /// A path as errors show it.

@@ -30,7 +30,9 @@ impl Hold {
     pub fn acquire(layout: &Layout, key: &ObjectKey) -> Result<Self> {
         let path = layout.file_of("locks", key);
         create_dir(&layout.own("locks"))?;
-        let wish = Wish { path: layout.file_of("wanted", key) };
+        let wish = Wish {
+            path: layout.file_of("wanted", key),
+        };
         let tries = HANDOVER_LIMIT.as_millis() / RETRY.as_millis();
         for _ in 0..tries {
             if let Some(file) = try_lock(&path)? {
@@ -79,7 +81,12 @@ impl Drop for Wish {
 
 /// Locks the file, unless another process or another hold of this one has locked it.
 fn try_lock(path: &Path) -> Result<Option<File>> {
-    let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+    let open = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path);
     let mut file = open.map_err(|error| Error::io("open", path, &error))?;
     match file.try_lock() {
         Ok(()) => {}
@@ -90,14 +97,20 @@ fn try_lock(path: &Path) -> Result<Option<File>> {
         return Ok(None);
     }
     // The name of the holder is a help for people; the lock counts.
-    let _ = file.set_len(0).and_then(|()| file.write_all(format!("process {}", std::process::id()).as_bytes()));
+    let _ = file
+        .set_len(0)
+        .and_then(|()| file.write_all(format!("process {}", std::process::id()).as_bytes()));
     Ok(Some(file))
 }
 
 fn holder_of(path: &Path) -> String {
     let mut text = String::new();
     let read = File::open(path).and_then(|mut file| file.read_to_string(&mut text));
-    if read.is_ok() && !text.is_empty() { text } else { "of unknown number".into() }
+    if read.is_ok() && !text.is_empty() {
+        text
+    } else {
+        "of unknown number".into()
+    }
 }
 
 /// Whether `path` still names the file: it may have been removed while we waited for its lock.

@@ -46,9 +46,13 @@ async fn look_after(place: Weak<FilePlace>) {
 
 /// Lets go of the objects that others want, where that is possible now.
 fn grant_wishes(place: &FilePlace) {
-    let Ok(wishes) = fs::read_dir(place.layout().own("wanted")) else { return };
-    let wanted: Vec<String> =
-        wishes.flatten().filter_map(|wish| wish.file_name().into_string().ok()).collect();
+    let Ok(wishes) = fs::read_dir(place.layout().own("wanted")) else {
+        return;
+    };
+    let wanted: Vec<String> = wishes
+        .flatten()
+        .filter_map(|wish| wish.file_name().into_string().ok())
+        .collect();
     if wanted.is_empty() {
         return;
     }

@@ -75,7 +75,10 @@ pub fn flat_name(key: &ObjectKey) -> String {
 /// The object of a `<NAME>.<id>`, unless one of both was too long to be written out.
 pub fn object_of(flat: &str) -> Option<ObjectKey> {
     let (name, id) = flat.split_once('.')?;
-    Some(ObjectKey { name: name_of(name)?.into(), id: name_of(id)?.into() })
+    Some(ObjectKey {
+        name: name_of(name)?.into(),
+        id: name_of(id)?.into(),
+    })
 }
 
 /// The time and object of an alarm's file name.
@@ -99,7 +102,10 @@ pub fn file_name(name: &str) -> String {
         return "%".into();
     }
     if file.len() > NAME_BYTES_MAX {
-        let hash: String = Sha256::digest(name).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash: String = Sha256::digest(name)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         file.truncate(NAME_BYTES_MAX - HASH_DIGITS - 1);
         file.push('~');
         file.push_str(&hash);
@@ -151,7 +157,13 @@ mod tests {
 
     #[test]
     fn nothing_leads_out_of_the_root() {
-        for (name, file) in [("..", "%2E%2E"), ("a/b", "a%2Fb"), ("", "%"), ("\0", "%00"), ("%", "%25")] {
+        for (name, file) in [
+            ("..", "%2E%2E"),
+            ("a/b", "a%2Fb"),
+            ("", "%"),
+            ("\0", "%00"),
+            ("%", "%25"),
+        ] {
             assert_eq!(file_name(name), file);
             assert_eq!(name_of(file).as_deref(), Some(name));
         }

@@ -53,7 +53,10 @@ pub struct FileOptions {
 
 impl Default for FileOptions {
     fn default() -> Self {
-        Self { fsync: true, open_objects_max: OPEN_OBJECTS_DEFAULT }
+        Self {
+            fsync: true,
+            open_objects_max: OPEN_OBJECTS_DEFAULT,
+        }
     }
 }
 
@@ -100,8 +103,13 @@ impl FileUser {
         };
         place.users.fetch_add(1, Ordering::AcqRel);
         place.fsync.fetch_or(options.fsync, Ordering::Relaxed);
-        place.open_objects_max.fetch_max(options.open_objects_max.max(1), Ordering::Relaxed);
-        Ok(Self { place, closed: AtomicBool::new(false) })
+        place
+            .open_objects_max
+            .fetch_max(options.open_objects_max.max(1), Ordering::Relaxed);
+        Ok(Self {
+            place,
+            closed: AtomicBool::new(false),
+        })
     }
 
     fn leave(&self) -> Option<Arc<FilePlace>> {
@@ -172,7 +180,9 @@ impl FilePlace {
     /// Closes objects that were not used for the longest time, while too many are open. `keep` is in use.
     pub fn evict(&self, keep: &Arc<LocalObject<FileTable>>) {
         let most = self.open_objects_max.load(Ordering::Relaxed);
-        let Ok(objects) = lock(&self.objects) else { return };
+        let Ok(objects) = lock(&self.objects) else {
+            return;
+        };
         let mut open: Vec<_> = objects
             .values()
             .map(|entry| entry.object.clone())
@@ -197,7 +207,9 @@ impl FilePlace {
     }
 
     fn entries(&self) -> Vec<(ObjectKey, Arc<LocalObject<FileTable>>, Arc<FileSource>)> {
-        let Ok(objects) = lock(&self.objects) else { return Vec::new() };
+        let Ok(objects) = lock(&self.objects) else {
+            return Vec::new();
+        };
         let entry = |(key, entry): (&ObjectKey, &Entry)| {
             (key.clone(), entry.object.clone(), entry.source.clone())
         };
@@ -222,10 +234,17 @@ impl Place for FileUser {
         let mut objects = lock(&place.objects)?;
         let entry = objects.entry(key.clone()).or_insert_with(|| {
             let durability = Arc::new(Durability::default());
-            let source =
-                Arc::new(FileSource::new(Arc::downgrade(place), key.clone(), durability.clone()));
-            let object =
-                LocalObject::over(source.clone(), durability, key.clone(), place.alarms.clone());
+            let source = Arc::new(FileSource::new(
+                Arc::downgrade(place),
+                key.clone(),
+                durability.clone(),
+            ));
+            let object = LocalObject::over(
+                source.clone(),
+                durability,
+                key.clone(),
+                place.alarms.clone(),
+            );
             Entry { object, source }
         });
         Ok(entry.object.clone())
@@ -237,17 +256,27 @@ impl Place for FileUser {
 
     fn object_ids(&self, name: &str) -> Result<Vec<Arc<str>>> {
         let path = self.place.layout.objects(name);
-        let mut ids: Vec<Arc<str>> =
-            list_names(&path)?.iter().filter_map(|file| layout::name_of(file)).map(Arc::from).collect();
+        let mut ids: Vec<Arc<str>> = list_names(&path)?
+            .iter()
+            .filter_map(|file| layout::name_of(file))
+            .map(Arc::from)
+            .collect();
         ids.sort_unstable();
         Ok(ids)
     }
 
     fn close(&self) -> Answer<()> {
-        let Some(place) = self.leave() else { return Answer::Now(Ok(())) };
-        let closing = place.runtime.clone().spawn_blocking(move || place.close_objects());
+        let Some(place) = self.leave() else {
+            return Answer::Now(Ok(()));
+        };
+        let closing = place
+            .runtime
+            .clone()
+            .spawn_blocking(move || place.close_objects());
         Answer::later(async move {
-            closing.await.map_err(|error| Error::Internal(format!("closing failed: {error}")))
+            closing
+                .await
+                .map_err(|error| Error::Internal(format!("closing failed: {error}")))
         })
     }
 }
@@ -281,7 +310,10 @@ fn check_root(layout: &Layout) -> Result<()> {
     match fs::read_to_string(layout.own("format")) {
         Ok(text) => match text.trim().parse::<u32>() {
             Ok(FORMAT_VERSION) => Ok(()),
-            Ok(version) => Err(Error::NewerFormat { path: shown(root), version }),
+            Ok(version) => Err(Error::NewerFormat {
+                path: shown(root),
+                version,
+            }),
             Err(_) => Err(Error::Corrupt {
                 path: shown(&layout.own("format")),
                 reason: "it holds no version".into(),
@@ -299,7 +331,10 @@ fn check_for_old_data(layout: &Layout) -> Result<()> {
         for id in list_names(&objects)? {
             let path = objects.join(id);
             if is_old_object(&path) {
-                return Err(Error::OldData { path: shown(&path), root: shown(root) });
+                return Err(Error::OldData {
+                    path: shown(&path),
+                    root: shown(root),
+                });
             }
         }
     }
@@ -321,7 +356,11 @@ fn canonical(path: &Path) -> Result<PathBuf> {
                     return Err(Error::io("open", path, &error));
                 };
                 missing.push(name);
-                present = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+                present = if parent.as_os_str().is_empty() {
+                    Path::new(".")
+                } else {
+                    parent
+                };
             }
             Err(error) => return Err(Error::io("open", path, &error)),
         }

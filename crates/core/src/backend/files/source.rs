@@ -32,7 +32,12 @@ pub struct FileSource {
 impl FileSource {
     /// The source of one object of a place.
     pub fn new(place: Weak<FilePlace>, key: ObjectKey, durability: Arc<Durability>) -> Self {
-        Self { place, key, durability, yielded: AtomicBool::new(false) }
+        Self {
+            place,
+            key,
+            durability,
+            yielded: AtomicBool::new(false),
+        }
     }
 
     /// Lets another process go first next time.
@@ -75,7 +80,9 @@ impl FileSource {
 
 impl Source<FileTable> for FileSource {
     fn is_absent(&self) -> bool {
-        let Some(place) = self.place.upgrade() else { return false };
+        let Some(place) = self.place.upgrade() else {
+            return false;
+        };
         let found = fs::symlink_metadata(place.layout().object(&self.key));
         found.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
     }
@@ -110,7 +117,10 @@ fn check_directory(root: &Path, path: &Path) -> Result<()> {
         foreign |= !is_rocksdb_file(&name.to_string_lossy());
     }
     if foreign {
-        return Err(Error::OldData { path: shown(path), root: shown(root) });
+        return Err(Error::OldData {
+            path: shown(path),
+            root: shown(root),
+        });
     }
     Ok(())
 }
@@ -118,9 +128,12 @@ fn check_directory(root: &Path, path: &Path) -> Result<()> {
 /// Whether a database that was being created when its process died may have left such a file.
 fn is_rocksdb_file(name: &str) -> bool {
     matches!(name, "CURRENT" | "IDENTITY" | "LOCK" | "LOG")
-        || ["MANIFEST-", "OPTIONS-", "LOG.old."].iter().any(|prefix| name.starts_with(prefix))
+        || ["MANIFEST-", "OPTIONS-", "LOG.old."]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
         || [".log", ".sst", ".dbtmp"].iter().any(|suffix| {
-            name.strip_suffix(suffix).is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
+            name.strip_suffix(suffix)
+                .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
         })
 }
 

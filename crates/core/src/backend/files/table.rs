@@ -33,7 +33,12 @@ impl FileTable {
     pub fn new(flusher: Arc<Flusher>) -> Result<Self> {
         let alarm = flusher.database.alarm()?;
         let ticket = flusher.durability.next_ticket();
-        Ok(Self { flusher, gathering: WriteBatch::default(), ticket, alarm })
+        Ok(Self {
+            flusher,
+            gathering: WriteBatch::default(),
+            ticket,
+            alarm,
+        })
     }
 
     /// Makes everything durable, and lets go of the database as soon as nobody flushes it any more.
@@ -60,7 +65,11 @@ impl Table for FileTable {
         if let Some(value) = self.gathering.entries().get(key) {
             return Ok(value.clone());
         }
-        if self.gathering.clears() { Ok(None) } else { self.flusher.database.get(key) }
+        if self.gathering.clears() {
+            Ok(None)
+        } else {
+            self.flusher.database.get(key)
+        }
     }
 
     fn scan(&self, scan: &Scan) -> Result<Vec<Entry>> {
@@ -69,9 +78,16 @@ impl Table for FileTable {
         }
         let own = self.gathering.entries_in(&scan.range);
         let wide = scan.widened(own.len());
-        let stored =
-            if self.gathering.clears() { Vec::new() } else { self.flusher.database.scan(&wide)? };
-        Ok(if own.is_empty() { stored } else { merge(stored, own, scan) })
+        let stored = if self.gathering.clears() {
+            Vec::new()
+        } else {
+            self.flusher.database.scan(&wide)?
+        };
+        Ok(if own.is_empty() {
+            stored
+        } else {
+            merge(stored, own, scan)
+        })
     }
 
     fn alarm(&self) -> Result<Option<i64>> {
@@ -87,7 +103,10 @@ impl Table for FileTable {
     }
 
     fn is_empty(&self) -> Result<bool> {
-        let any = Scan { limit: Some(1), ..Scan::all() };
+        let any = Scan {
+            limit: Some(1),
+            ..Scan::all()
+        };
         Ok(self.alarm.is_none() && self.scan(&any)?.is_empty())
     }
 
@@ -148,7 +167,10 @@ impl Flusher {
         runtime: Handle,
         fsync: bool,
     ) -> Result<Arc<Self>> {
-        let state = Flushes { alarm: database.alarm()?, ..Flushes::default() };
+        let state = Flushes {
+            alarm: database.alarm()?,
+            ..Flushes::default()
+        };
         Ok(Arc::new(Self {
             database,
             durability,
@@ -185,7 +207,9 @@ impl Flusher {
     }
 
     fn flush_later(this: &Arc<Self>, ticket: Ticket, cleared: bool) {
-        let Ok(mut state) = lock(&this.state) else { return };
+        let Ok(mut state) = lock(&this.state) else {
+            return;
+        };
         state.sealed = ticket;
         state.cleared |= cleared;
         if !this.fsync && !state.cleared {
@@ -214,7 +238,9 @@ impl Flusher {
                 self.vacate();
             }
             self.durability.settle(sealed);
-            let Ok(mut state) = lock(&self.state) else { return };
+            let Ok(mut state) = lock(&self.state) else {
+                return;
+            };
             if state.sealed == sealed {
                 state.running = false;
                 return;
