@@ -1,0 +1,28 @@
+/** Serializes a value in V8's wire format: the common types here, everything else by `node:v8`. */
+import { serialize } from "node:v8";
+import { encodeNatively } from "./encoder";
+import { encoderAgrees } from "./selfcheck";
+import { ByteWriter } from "./writer";
+
+const isNative = encoderAgrees();
+
+/**
+ * Appends `value` to `out` and returns the number of bytes. User code (a getter, a proxy) runs as often as under
+ * `v8.serialize`, and may come back to `out`: it finds it empty.
+ *
+ * # Errors
+ * What `v8.serialize` throws for a value that cannot be cloned; `out` is then as before.
+ */
+export function encode(value: unknown, out: ByteWriter): number {
+  const start = out.length;
+  if (!isNative || !encodeNatively(value, out)) {
+    out.length = start;
+    out.writeBytes(out.aside(() => serialize(value)));
+  }
+  return out.length - start;
+}
+
+/** Whether `encode` does without `node:v8` for this value. */
+export function encodesNatively(value: unknown): boolean {
+  return isNative && encodeNatively(value, new ByteWriter());
+}

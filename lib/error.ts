@@ -1,0 +1,37 @@
+/** Defines the error of everything around the storage, with a `code` for each reason. */
+import { MiniflareError } from "@miniflare/shared";
+
+export type DurableObjectErrorCode =
+  | "ERR_SCRIPT_NOT_FOUND"
+  | "ERR_CLASS_NOT_FOUND"
+  | "ERR_RESPONSE_TYPE"
+  | "ERR_DESERIALIZATION"
+  | "ERR_NO_HANDLER"
+  /** Data is to be kept where this version cannot keep it. */
+  | "ERR_PERSIST_UNSUPPORTED"
+  /** An option of the plugin has a value it cannot have. */
+  | "ERR_OPTION"
+  /** The `Miniflare` instance behind a namespace or stub has been disposed. */
+  | "ERR_DISPOSED"
+  /** Something that other requests wait for took longer than they may wait. */
+  | "ERR_TIMEOUT";
+
+export class DurableObjectError extends MiniflareError<DurableObjectErrorCode> {}
+
+/** Names what was received in the place of an argument: its type, and for an object its class. */
+export function received(value: unknown): string {
+  if (value === null) return "null";
+  if (typeof value !== "object") return typeof value;
+  const name: unknown = value.constructor?.name;
+  return typeof name === "string" && name !== "" ? `an instance of ${name}` : "object";
+}
+
+/** Reports an error that nobody waits for as a warning of the process, which does not end it. */
+export function warnOf(what: string, error: unknown): void {
+  const { stack } = Object(error) as { stack?: unknown };
+  process.emitWarning(
+    `${what} failed: ${String(stack ?? error)}`,
+    "DurableObjectWarning",
+    "ERR_DURABLE_OBJECT",
+  );
+}

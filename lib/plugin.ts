@@ -1,0 +1,214 @@
+/** Makes Durable Objects of a worker's classes: the plugin that Miniflare sets up, reloads and disposes. */
+import assert from "node:assert";
+import type { Context, Mount, PluginContext, SetupResult, StorageFactory } from "@miniflare/shared";
+import {
+  Option,
+  Plugin,
+  RequestContext,
+  resolveStoragePersist,
+  usageModelExternalSubrequestLimit,
+} from "@miniflare/shared";
+import { AlarmStore, alarmBridge } from "./alarms";
+import { findClass, notBound } from "./classes";
+import { warnOf } from "./error";
+import { addressOf, addressOfKey, DurableObjectId, type IdLike, keyOf } from "./id";
+import { DurableObjectNamespace } from "./namespace";
+import {
+  alarmsOption,
+  type BoundObject,
+  boundObjects,
+  checkPersist,
+  type DurableObjectsObjectsOptions,
+  type DurableObjectsOptions,
+  maxValueSizeOption,
+  objectsOption,
+  persistOption,
+  valueBytesMax,
+} from "./options";
+import { Reloads } from "./reload";
+import { type DurableObject, type DurableObjectConstructor, DurableObjectState } from "./state";
+import { DurableObjectStorage } from "./storage";
+import { storeFor } from "./store";
+import { kAlarm, kAlarmExists, kInstance, kOnBroken, kReloadFailed, kReset } from "./symbols";
+
+const STORAGE_PREFIX = "durable-objects:storage:";
+const STATE_PREFIX = "durable-objects:state:";
+
+export class DurableObjectsPlugin
+  extends Plugin<DurableObjectsOptions>
+  implements DurableObjectsOptions
+{
+  @Option(objectsOption)
+  durableObjects?: DurableObjectsObjectsOptions;
+
+  @Option(persistOption)
+  durableObjectsPersist?: boolean | string;
+
+  @Option(alarmsOption)
+  durableObjectsAlarms?: boolean;
+
+  @Option(maxValueSizeOption)
+  durableObjectsMaxValueSize?: number;
+
+  readonly #objects: BoundObject[];
+  readonly #persist: boolean | string | undefined;
+  readonly #valueBytesMax: number;
+  /** The storages and states of the running objects, shared with the mounts; Miniflare clears it at each reload. */
+  readonly #running: Map<string, unknown>;
+  readonly #reloads: Reloads<DurableObjectsPlugin>;
+  readonly #alarms: AlarmStore;
+  #factory: StorageFactory | undefined;
+  #constructors = new Map<string, DurableObjectConstructor>();
+  #bindings: Context = {};
+
+  constructor(ctx: PluginContext, options?: DurableObjectsOptions) {
+    super(ctx);
+    this.assignOptions(options);
+    this.#objects = boundObjects(this.durableObjects);
+    this.#persist = resolveStoragePersist(ctx.rootPath, checkPersist(this.durableObjectsPersist));
+    this.#valueBytesMax = valueBytesMax(this.durableObjectsMaxValueSize);
+    this.#running = ctx.sharedCache;
+    this.#reloads = new Reloads<DurableObjectsPlugin>(this, ctx.sharedCache);
+    this.#alarms = new AlarmStore(
+      this.#objects.map(({ name }) => name),
+      (what, error) => this.#report(what, error),
+    );
+  }
+
+  getStorage(storage: StorageFactory, id: IdLike): DurableObjectStorage {
+    const address = addressOf(id);
+    const cacheKey = STORAGE_PREFIX + keyOf(address);
+    const running = this.#running.get(cacheKey);
+    if (running !== undefined) return running as DurableObjectStorage;
+    const store = storeFor(storage, this.#persist);
+    const handle = store.object(address.name, address.id, this.#valueBytesMax);
+    const objectStorage = new DurableObjectStorage(handle, alarmBridge(store, address.name));
+    this.#running.set(cacheKey, objectStorage);
+    return objectStorage;
+  }
+
+  /** Returns the state of an object, constructing the object if it is not running; waits for a reload in progress. */
+  async getObject(storage: StorageFactory, id: IdLike): Promise<DurableObjectState> {
+    assert(this.#reloads.begun, "beforeReload() must be called before getObject()");
+    const plugin = await this.#reloads.serving();
+    return plugin.#object(storage, id);
+  }
+
+  async getInstance(storage: StorageFactory, id: IdLike): Promise<DurableObject> {
+    const state = await this.getObject(storage, id);
+    return state[kInstance]!;
+  }
+
+  getNamespace(storage: StorageFactory, objectName: string): DurableObjectNamespace {
+    return new DurableObjectNamespace(objectName, (id) => this.getObject(storage, id), this.ctx);
+  }
+
+  /** Returns the ids of the objects of a binding that are running; they have no names. */
+  getObjects(_storage: StorageFactory, namespace: string): DurableObjectId[] {
+    const ids: DurableObjectId[] = [];
+    for (const cacheKey of this.#running.keys()) {
+      if (!cacheKey.startsWith(STATE_PREFIX)) continue;
+      const { name, id } = addressOfKey(cacheKey.slice(STATE_PREFIX.length));
+      if (name === namespace) ids.push(new DurableObjectId(name, id));
+    }
+    return ids;
+  }
+
+  /** Fires scheduled alarms now: all of this worker's bindings, or those of `ids`. */
+  async flushAlarms(_storage: StorageFactory, ids?: IdLike[]): Promise<void> {
+    const plugin = this.#reloads.begun ? await this.#reloads.serving() : this;
+    return plugin.#alarms.flushAlarms(ids?.map((id) => keyOf(addressOf(id))));
+  }
+
+  override async setup(storageFactory: StorageFactory): Promise<SetupResult> {
+    const bindings: Context = {};
+    for (const { name } of this.#objects) {
+      bindings[name] = this.getNamespace(storageFactory, name);
+    }
+    this.#factory = storageFactory;
+    if (this.durableObjectsAlarms !== false) {
+      await this.#alarms.setupStore(storageFactory, this.#persist);
+    }
+    return { bindings, requiresModuleExports: this.#objects.length > 0 };
+  }
+
+  override async beforeReload(): Promise<void> {
+    this.#alarms.pause();
+    this.#reloads.begin();
+  }
+
+  override reload(bindings: Context, moduleExports: Context, mounts: Map<string, Mount>): void {
+    try {
+      this.#constructors = new Map(
+        this.#objects.map((object) => [object.name, findClass(object, moduleExports, mounts)]),
+      );
+      assert(this.#reloads.begun, "beforeReload() must be called before reload()");
+    } catch (error) {
+      this[kReloadFailed](error);
+      throw error;
+    }
+    this.#bindings = bindings;
+    this.#reloads.serve();
+    this.#alarms.resume((key) => this.#fireAlarm(key));
+  }
+
+  /** Lets requests that wait for the reload fail with its error, until the next reload begins. */
+  [kReloadFailed](error: unknown): void {
+    if (this.#reloads.begun) this.#reloads.fail(error);
+  }
+
+  override async dispose(): Promise<void> {
+    this.#alarms.dispose();
+    this.#reloads.retire();
+  }
+
+  #object(storage: StorageFactory, id: IdLike): DurableObjectState {
+    const address = addressOf(id);
+    const key = keyOf(address);
+    const cacheKey = STATE_PREFIX + key;
+    const running = this.#running.get(cacheKey);
+    if (running !== undefined) return running as DurableObjectState;
+
+    const Class = this.#constructors.get(address.name);
+    if (Class === undefined) throw notBound(address.name);
+    const objectStorage = this.getStorage(storage, id);
+    const unnamedId = new DurableObjectId(address.name, address.id);
+    const state = new DurableObjectState(unnamedId, objectStorage, {
+      drop: () => this.#running.get(cacheKey) === state && this.#running.delete(cacheKey),
+      report: (reason) => constructed && this.#report(`Durable Object ${key}`, reason),
+    });
+    let constructed = false;
+    objectStorage[kOnBroken] = (error: unknown) => state[kReset](error);
+    try {
+      state[kInstance] = new Class(state, this.#bindings);
+    } catch (error) {
+      state[kReset](error);
+      throw error;
+    }
+    constructed = true;
+    objectStorage[kAlarmExists] = Boolean(state[kInstance].alarm);
+    this.#running.set(cacheKey, state);
+    return state;
+  }
+
+  async #fireAlarm(key: string): Promise<void> {
+    const { name, id } = addressOfKey(key);
+    const state = await this.getObject(this.#factory!, new DurableObjectId(name, id));
+    const context = new RequestContext({
+      requestDepth: 1,
+      pipelineDepth: 1,
+      durableObject: true,
+      externalSubrequestLimit: usageModelExternalSubrequestLimit(this.ctx.usageModel),
+    });
+    await context.runWith(() => state[kAlarm]());
+  }
+
+  /** Logs an error that nobody waits for, or warns of it where the log throws errors. */
+  #report(what: string, error: unknown): void {
+    try {
+      this.ctx.log.error(error as Error);
+    } catch {
+      warnOf(what, error);
+    }
+  }
+}

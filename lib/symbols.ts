@@ -1,0 +1,27 @@
+/** Names the members that the modules of the face use on each other and that a worker must not see. */
+
+/** On an id: the name of the binding it belongs to. */
+export const kObjectName = Symbol("kObjectName");
+
+/** On a state: the running instance of the user's class. */
+export const kInstance = Symbol("kInstance");
+/** On a state: handles one request. */
+export const kFetch = Symbol("kFetch");
+/** On a state: runs the alarm handler; the alarm has been claimed before. */
+export const kAlarm = Symbol("kAlarm");
+/** On a state: `(error) => void`; ends the object, so that whoever waits for it gets `error` and the next request constructs it anew. */
+export const kReset = Symbol("kReset");
+/** On a state: `(closure) => Promise`; runs the closure as if it were a request to the object. */
+export const _kRunWithGates = Symbol("kRunWithGates");
+
+/** On a storage: whether the object's class has an alarm handler, as far as is known; true before the first construction. */
+export const kAlarmExists = Symbol("kAlarmExists");
+/** On a storage: `(error) => void` or undefined; the storage calls it when a write that was reported as done cannot be made durable. */
+export const kOnBroken = Symbol("kOnBroken");
+/** On a storage: its native handle. */
+export const kHandle = Symbol("kHandle");
+
+/** On an alarm store: `(name, timeMs) => void`; makes its timer follow an alarm that was set, or deleted (null). */
+export const kWake = Symbol("kWake");
+/** On a plugin: `(error) => void`; tells requests that wait for a reload that it failed. */
+export const kReloadFailed = Symbol("kReloadFailed");
