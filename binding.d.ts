@@ -70,6 +70,8 @@ export declare class ObjectHandle {
   takeAlarm(dueMs: number): number
   /** Waits for a write: 0 when it is durable, or a ticket. */
   durable(ticket: number): number
+  /** Ends the atomic batch of the writes of this turn of the event loop. */
+  seal(): void
   /** Begins a transaction, and names it. */
   begin(at: number): number
   /**
@@ -90,6 +92,11 @@ export declare class ObjectHandle {
 export declare class Store {
   /** A new place in memory, seen by nobody else. */
   static memory(completions: Completions): Store
+  /**
+   * The place in the directory `root`, shared by everybody who uses it. With `fsync` a write is
+   * durable when the disk has it, else when the operating system has it.
+   */
+  static files(completions: Completions, root: string, fsync: boolean, openObjectsMax: number): Store
   /** The object of that binding name and id. `valueBytesMax` is the value limit of this handle. */
   object(name: string, id: string, valueBytesMax: number): ObjectHandle
   /** The earliest pending alarm of objects with one of these names, in milliseconds; NaN for none. */
@@ -113,7 +120,7 @@ export interface Completion {
   /** The bytes that go with it. */
   bytes?: Buffer
   /** The error to reject with instead. */
-  error?: Thrown
+  error?: Error
 }
 
 /** Version of the native core. */
@@ -130,4 +137,6 @@ export interface Limits {
   valueBytesDefault: number
   /** Largest value limit that can be configured. */
   valueBytesCeiling: number
+  /** Most open objects of a directory unless configured. */
+  openObjectsDefault: number
 }

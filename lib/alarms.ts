@@ -53,6 +53,7 @@ function unpadded(key: string): string {
 
 async function confirmed(handle: ObjectHandle, written: number): Promise<void> {
   const ticket = Math.floor((await settle(written)) / WRITE_UNIT);
+  handle.seal();
   await settle(handle.durable(ticket));
 }
 

@@ -18,20 +18,26 @@ import {
   type BoundObject,
   boundObjects,
   checkPersist,
+  type Durability,
+  durabilityOption,
   type DurableObjectsObjectsOptions,
   type DurableObjectsOptions,
+  maxOpenOption,
   maxValueSizeOption,
   objectsOption,
   persistOption,
+  storeOptions,
   valueBytesMax,
 } from "./options";
 import { Reloads } from "./reload";
 import { type DurableObject, type DurableObjectConstructor, DurableObjectState } from "./state";
 import { DurableObjectStorage } from "./storage";
-import { storeFor } from "./store";
+import { leaveStores, type StoreOptions, storeFor, useStores } from "./store";
 import { kAlarm, kAlarmExists, kInstance, kOnBroken, kReloadFailed, kReset } from "./symbols";
 
 const STORAGE_PREFIX = "durable-objects:storage:";
+/** Where data is kept when no path is given, under the root path of the worker. */
+const DEFAULT_PERSIST = ".mf/do";
 const STATE_PREFIX = "durable-objects:state:";
 
 export class DurableObjectsPlugin
@@ -50,9 +56,16 @@ export class DurableObjectsPlugin
   @Option(maxValueSizeOption)
   durableObjectsMaxValueSize?: number;
 
+  @Option(durabilityOption)
+  durableObjectsDurability?: Durability;
+
+  @Option(maxOpenOption)
+  durableObjectsMaxOpen?: number;
+
   readonly #objects: BoundObject[];
   readonly #persist: boolean | string | undefined;
   readonly #valueBytesMax: number;
+  readonly #storeOptions: StoreOptions;
   /** The storages and states of the running objects, shared with the mounts; Miniflare clears it at each reload. */
   readonly #running: Map<string, unknown>;
   readonly #reloads: Reloads<DurableObjectsPlugin>;
@@ -65,7 +78,9 @@ export class DurableObjectsPlugin
     super(ctx);
     this.assignOptions(options);
     this.#objects = boundObjects(this.durableObjects);
-    this.#persist = resolveStoragePersist(ctx.rootPath, checkPersist(this.durableObjectsPersist));
+    const persist = checkPersist(this.durableObjectsPersist);
+    this.#persist = resolveStoragePersist(ctx.rootPath, persist === true ? DEFAULT_PERSIST : persist);
+    this.#storeOptions = storeOptions(this.durableObjectsDurability, this.durableObjectsMaxOpen);
     this.#valueBytesMax = valueBytesMax(this.durableObjectsMaxValueSize);
     this.#running = ctx.sharedCache;
     this.#reloads = new Reloads<DurableObjectsPlugin>(this, ctx.sharedCache);
@@ -80,7 +95,7 @@ export class DurableObjectsPlugin
     const cacheKey = STORAGE_PREFIX + keyOf(address);
     const running = this.#running.get(cacheKey);
     if (running !== undefined) return running as DurableObjectStorage;
-    const store = storeFor(storage, this.#persist);
+    const store = storeFor(storage, this.#persist, this.#storeOptions);
     const handle = store.object(address.name, address.id, this.#valueBytesMax);
     const objectStorage = new DurableObjectStorage(handle, alarmBridge(store, address.name));
     this.#running.set(cacheKey, objectStorage);
@@ -125,7 +140,9 @@ export class DurableObjectsPlugin
     for (const { name } of this.#objects) {
       bindings[name] = this.getNamespace(storageFactory, name);
     }
+    if (this.#factory === undefined) useStores(storageFactory);
     this.#factory = storageFactory;
+    storeFor(storageFactory, this.#persist, this.#storeOptions);
     if (this.durableObjectsAlarms !== false) {
       await this.#alarms.setupStore(storageFactory, this.#persist);
     }
@@ -159,7 +176,9 @@ export class DurableObjectsPlugin
 
   override async dispose(): Promise<void> {
     this.#alarms.dispose();
-    this.#reloads.retire();
+    const factory = this.#factory;
+    const retired = this.#reloads.retire();
+    if (factory) retired.then(() => leaveStores(factory)).catch((error) => this.ctx.log.error(error));
   }
 
   #object(storage: StorageFactory, id: IdLike): DurableObjectState {

@@ -75,14 +75,18 @@ export class Reloads<P> {
     this.#enter({ kind: "failed", error });
   }
 
-  /** Ends this plugin. If its heir is to be constructed, that must follow in the same turn of the event loop. */
-  retire(): void {
+  /**
+   * Ends this plugin, and says who took over. If its heir is to be constructed, that must follow in the same turn of
+   * the event loop.
+   */
+  retire(): Promise<Reloads<P> | undefined> {
     const heir = new Promise<Reloads<P> | undefined>((resolve) => {
       const fill = (reloads: unknown) => resolve(reloads as Reloads<P> | undefined);
       vacancies.set(this.#lineage, fill);
       setImmediate(fill);
     });
     this.#enter({ kind: "retired", heir });
+    return heir;
   }
 
   /**

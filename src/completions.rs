@@ -51,6 +51,7 @@ pub struct Completion {
     /// The bytes that go with it.
     pub bytes: Option<Buffer>,
     /// The error to reject with instead.
+    #[napi(ts_type = "Error")]
     pub error: Option<Thrown>,
 }
 
@@ -81,23 +82,15 @@ impl Completions {
     /// The answers that have come since the last call.
     #[napi(catch_unwind)]
     pub fn drain(&self, env: Env) -> napi::Result<Vec<Completion>> {
-        let ready = std::mem::take(
-            &mut *self
-                .shared
-                .ready
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        let ready =
+            std::mem::take(&mut *self.shared.ready.lock().unwrap_or_else(PoisonError::into_inner));
         let settled = u32::try_from(ready.len()).unwrap_or(u32::MAX);
         let outstanding = self.outstanding.get().saturating_sub(settled);
         if outstanding == 0 && self.outstanding.get() > 0 {
             self.keep_alive(env, false)?;
         }
         self.outstanding.set(outstanding);
-        Ok(ready
-            .into_iter()
-            .map(|(ticket, result)| completion(ticket, result))
-            .collect())
+        Ok(ready.into_iter().map(|(ticket, result)| completion(ticket, result)).collect())
     }
 
     /// The bytes that did not fit into the scratch buffer of the call before.
@@ -106,9 +99,9 @@ impl Completions {
         match self.overflow.borrow_mut().take() {
             Some(Reply::Bytes(bytes)) => Ok(bytes.to_vec().into()),
             Some(Reply::Packed(bytes)) => Ok(bytes.into()),
-            Some(Reply::Number(_)) | None => Err(napi::Error::from_reason(
-                "Internal error in ferroflare: no bytes are waiting.",
-            )),
+            Some(Reply::Number(_)) | None => {
+                Err(napi::Error::from_reason("Internal error in ferroflare: no bytes are waiting."))
+            }
         }
     }
 
@@ -185,10 +178,7 @@ impl Completions {
 }
 
 fn completion(ticket: u64, result: Result<Reply, Error>) -> Completion {
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a process issues fewer than 2^53 tickets"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "a process issues fewer than 2^53 tickets")]
     let ticket = ticket as f64;
     let (value, bytes, error) = match result {
         Ok(Reply::Number(number)) => (number, None, None),
@@ -196,10 +186,5 @@ fn completion(ticket: u64, result: Result<Reply, Error>) -> Completion {
         Ok(Reply::Packed(bytes)) => (OVERFLOW, Some(bytes.into()), None),
         Err(error) => (ABSENT, None, Some(Thrown(error))),
     };
-    Completion {
-        ticket,
-        value,
-        bytes,
-        error,
-    }
+    Completion { ticket, value, bytes, error }
 }

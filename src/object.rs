@@ -360,6 +360,7 @@ impl ObjectHandle {
     pub fn take_alarm(&self, env: Env, due_ms: f64) -> napi::Result<f64> {
         #[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
         let answer = self.object.take_alarm(due_ms as i64);
+        self.object.seal();
         self.completions
             .reply(env, &mut [], answer, |took| Reply::Number(f64::from(took)))
     }

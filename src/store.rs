@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ferroflare_core::Error;
-use ferroflare_core::backend::files::{FileOptions, FileUser};
+use ferroflare_core::backend::files::{FileOptions, FileUser, OPEN_OBJECTS_DEFAULT};
 use ferroflare_core::backend::memory::MemoryPlace;
 use ferroflare_core::backend::{ObjectKey, Place};
 use ferroflare_core::limits::{self, ValueLimit};
@@ -26,6 +26,8 @@ pub struct Limits {
     pub value_bytes_default: u32,
     /// Largest value limit that can be configured.
     pub value_bytes_ceiling: u32,
+    /// Most open objects of a directory unless configured.
+    pub open_objects_default: u32,
 }
 
 /// The limits of the storage API.
@@ -39,6 +41,7 @@ pub fn limits() -> Limits {
         keys_max: limits::KEYS_MAX as u32,
         value_bytes_default: limits::VALUE_BYTES_DEFAULT as u32,
         value_bytes_ceiling: limits::VALUE_BYTES_CEILING as u32,
+        open_objects_default: OPEN_OBJECTS_DEFAULT as u32,
     }
 }
 

@@ -93,7 +93,7 @@ impl Database {
         &self.path
     }
 
-    /// Removes what marks the object as held: it does not exist any more.
+    /// Lets nothing of the object remain once the database is closed.
     pub fn forget(&self) {
         self.hold.forget();
     }

@@ -7,6 +7,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ const RETRY: Duration = Duration::from_millis(3);
 pub struct Hold {
     _file: File,
     path: PathBuf,
+    forget: AtomicBool,
 }
 
 impl Hold {
@@ -36,7 +38,7 @@ impl Hold {
         let tries = HANDOVER_LIMIT.as_millis() / RETRY.as_millis();
         for _ in 0..tries {
             if let Some(file) = try_lock(&path)? {
-                return Ok(Self { _file: file, path });
+                return Ok(Self { _file: file, path, forget: AtomicBool::new(false) });
             }
             wish.express()?;
             thread::sleep(RETRY);
@@ -48,10 +50,18 @@ impl Hold {
         })
     }
 
-    /// Removes the lock file: the object does not exist any more. The lock itself is kept.
+    /// Makes the lock file go with the hold: the object does not exist any more.
     pub fn forget(&self) {
-        // Somebody who waits for the removed file finds out and locks a new one.
-        let _ = fs::remove_file(&self.path);
+        self.forget.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if self.forget.load(Ordering::Relaxed) {
+            // Somebody who waits for the removed file finds out and locks a new one.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
