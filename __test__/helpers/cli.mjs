@@ -1,6 +1,7 @@
 // Starts the `ferroflare` command and Node scripts as real processes, each with a timer that kills it.
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
+import http from "node:http";
 import net from "node:net";
 import os from "node:os";
 import path from "node:path";
@@ -144,4 +145,20 @@ export async function temporaryDirectory(t) {
   const directory = await mkdtemp(path.join(os.tmpdir(), "ferroflare-test-"));
   t.after(() => rm(directory, { recursive: true, force: true }));
   return directory;
+}
+
+/** Answers as the package registry does, and remembers what it was asked. */
+export async function fakeRegistry(t, answer) {
+  const asked = [];
+  const server = http.createServer((request, response) => {
+    asked.push(request.url);
+    response.setHeader("connection", "close");
+    answer(response);
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { asked, url: `http://127.0.0.1:${server.address().port}` };
 }
