@@ -105,6 +105,10 @@ export declare class Store {
   dueAlarms(names: Array<string>, nowMs: number): Array<string>
   /** All objects with a pending alarm, as `NAME:id`, by time. */
   pendingAlarms(names: Array<string>): Array<string>
+  /** The pending alarms of objects with one of these names, by time. */
+  alarmsOf(names: Array<string>): Array<PendingAlarm>
+  /** Names under which there may be objects, in order. */
+  objectNames(): Array<string>
   /** Ids of the objects of that name which hold anything, in order. */
   objectIds(name: string): Array<string>
   /** Ends the use of the place; returns 0, or a ticket when that takes time. */
@@ -126,6 +130,12 @@ export interface Completion {
 /** Version of the native core. */
 export declare function coreVersion(): string
 
+/**
+ * Ends the threads, because the process ends: what they are doing is finished first. Threads that are in
+ * the middle of RocksDB while the process takes its memory down abort it.
+ */
+export declare function endThreads(): void
+
 /** The limits of the storage API. */
 export declare function limits(): Limits
 
@@ -139,4 +149,14 @@ export interface Limits {
   valueBytesCeiling: number
   /** Most open objects of a directory unless configured. */
   openObjectsDefault: number
+}
+
+/** An alarm that has not fired. */
+export interface PendingAlarm {
+  /** Name of the object's binding. */
+  name: string
+  /** The object's id. */
+  id: string
+  /** When it is due, in milliseconds. */
+  timeMs: number
 }

@@ -840,4 +840,5 @@ module.exports.IdFactory = nativeBinding.IdFactory
 module.exports.ObjectHandle = nativeBinding.ObjectHandle
 module.exports.Store = nativeBinding.Store
 module.exports.coreVersion = nativeBinding.coreVersion
+module.exports.endThreads = nativeBinding.endThreads
 module.exports.limits = nativeBinding.limits

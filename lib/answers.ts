@@ -2,7 +2,7 @@
 import { decode } from "./codec";
 import { DurableObjectError } from "./error";
 import { ABSENT, isTicket, LOST, OVERFLOW } from "./native";
-import { scratch } from "./packing";
+import { inKeyOrder, scratch } from "./packing";
 import { completions, replyOf } from "./tickets";
 
 /** A value that is there, or a promise where the operation has to wait. */
@@ -59,7 +59,7 @@ export function decodeValue(bytes: Buffer, length: number): unknown {
   return decodeRange(bytes, 0, length);
 }
 
-/** The values of those `keys` that exist, as the answer names them by position, in the order of `keys`. */
+/** The values of those `keys` that exist, in key order; the answer names them by position. */
 export function decodeFound(
   bytes: Buffer,
   length: number,
@@ -73,7 +73,7 @@ export function decodeFound(
     place = start + readU32(bytes, place + LENGTH_BYTES);
     found.set(key, decodeRange(bytes, start, place));
   }
-  return found;
+  return new Map(inKeyOrder([...found.keys()]).map((key) => [key, found.get(key)]));
 }
 
 /** Keys and values of a list. */

@@ -3,7 +3,7 @@
 import { type Answer, answer, decodeEntries, decodeFound, decodeValue } from "./answers";
 import { encode } from "./codec";
 import type { ObjectHandle } from "./native";
-import { inKeyOrder, packSized, packString, scratch } from "./packing";
+import { packSized, packString, scratch } from "./packing";
 
 /** What `list()` takes, apart from the options about gates. */
 export interface ListOptions {
@@ -39,9 +39,7 @@ export function get(object: ObjectHandle, keys: unknown, at: number): Answer<unk
   if (typeof keys === "string") {
     return answer(object.get(keys, scratch.bytes, at), decodeValue, undefined);
   }
-  const wanted = inKeyOrder(packKeys(object, "get", keys));
-  scratch.reset();
-  for (const key of wanted) packString(key);
+  const wanted = packKeys(object, "get", keys);
   const code = object.getMany(scratch.bytes, scratch.length, at);
   return answer(code, (bytes, length) => decodeFound(bytes, length, wanted), new Map());
 }
@@ -131,23 +129,24 @@ function putEntries(object: ObjectHandle, entries: [string, unknown][], at: numb
   return object.putMany(count, scratch.bytes, scratch.length, at);
 }
 
-/** Packs the keys of an array that are not undefined, and returns them. */
+/** Packs the keys of an array that are not undefined, and returns them. Reading them may run the user's code. */
 function packKeys(object: ObjectHandle, method: string, keys: unknown): string[] {
   if (!Array.isArray(keys)) throw keyTypeError(method, keys);
   object.checkKeyCount(keys.length);
   const wanted: string[] = [];
-  scratch.reset();
   for (const key of keys) {
     if (key === undefined) continue;
     if (typeof key !== "string") throw keyTypeError(method, key);
-    packString(key);
     wanted.push(key);
   }
+  scratch.reset();
+  for (const key of wanted) packString(key);
   return wanted;
 }
 
 function keyTypeError(method: string, key: unknown): TypeError {
-  const type = key === null ? "null" : Array.isArray(key) ? "an array" : `a value of type ${typeof key}`;
+  const type =
+    key === null ? "null" : Array.isArray(key) ? "an array" : `a value of type ${typeof key}`;
   return new TypeError(
     `${method}() takes a key, which is a string, or an array of keys, but it received ${type}.`,
   );

@@ -135,7 +135,8 @@ export function checkPersist(
   persist: boolean | string | undefined | null,
 ): boolean | string | undefined {
   if (persist === undefined || persist === null) return undefined;
-  if (typeof persist === "boolean" || typeof persist === "string") return persist;
+  if (typeof persist === "boolean") return persist;
+  if (typeof persist === "string" && persist !== "") return persist;
   throw invalid("durableObjectsPersist", persist, "true, false, a path or a redis:// URL");
 }
 

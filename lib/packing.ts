@@ -20,10 +20,9 @@ export function packSized(write: () => number): void {
   scratch.patchU32(place, length);
 }
 
-/** Sorts keys as the storage does, by their UTF-8 bytes, and drops duplicates. */
-export function inKeyOrder(keys: readonly string[]): string[] {
-  const distinct = [...new Set(keys)];
+/** Sorts distinct keys as the storage does, by their UTF-8 bytes. */
+export function inKeyOrder(keys: string[]): string[] {
   // Code units order as UTF-8 bytes do, except for surrogates and what lies above them.
-  if (!distinct.some((key) => /[\ud800-\uffff]/.test(key))) return distinct.sort();
-  return distinct.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  if (!keys.some((key) => /[\ud800-\uffff]/.test(key))) return keys.sort();
+  return keys.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
 }

@@ -1,5 +1,6 @@
 /** Makes Durable Objects of a worker's classes: the plugin that Miniflare sets up, reloads and disposes. */
 import assert from "node:assert";
+import path from "node:path";
 import type { Context, Mount, PluginContext, SetupResult, StorageFactory } from "@miniflare/shared";
 import {
   Option,
@@ -11,7 +12,15 @@ import {
 import { AlarmStore, alarmBridge } from "./alarms";
 import { findClass, notBound } from "./classes";
 import { warnOf } from "./error";
-import { addressOf, addressOfKey, DurableObjectId, type IdLike, keyOf } from "./id";
+import {
+  addressOf,
+  addressOfCacheKey,
+  addressOfKey,
+  cacheKeyOf,
+  DurableObjectId,
+  type IdLike,
+  keyOf,
+} from "./id";
 import { DurableObjectNamespace } from "./namespace";
 import {
   alarmsOption,
@@ -19,9 +28,9 @@ import {
   boundObjects,
   checkPersist,
   type Durability,
-  durabilityOption,
   type DurableObjectsObjectsOptions,
   type DurableObjectsOptions,
+  durabilityOption,
   maxOpenOption,
   maxValueSizeOption,
   objectsOption,
@@ -36,8 +45,10 @@ import { leaveStores, type StoreOptions, storeFor, useStores } from "./store";
 import { kAlarm, kAlarmExists, kInstance, kOnBroken, kReloadFailed, kReset } from "./symbols";
 
 const STORAGE_PREFIX = "durable-objects:storage:";
-/** Where data is kept when no path is given, under the root path of the worker. */
+/** Where data is kept when no path is given, under the root path of the worker; mounts use their parent's. */
 const DEFAULT_PERSIST = ".mf/do";
+/** The plugin of the worker that others are mounted in, by what all of them share: it is constructed first. */
+const parents = new WeakMap<object, DurableObjectsPlugin>();
 const STATE_PREFIX = "durable-objects:state:";
 
 export class DurableObjectsPlugin
@@ -78,11 +89,13 @@ export class DurableObjectsPlugin
     super(ctx);
     this.assignOptions(options);
     this.#objects = boundObjects(this.durableObjects);
+    this.#running = ctx.sharedCache;
+    if (!parents.has(this.#running)) parents.set(this.#running, this);
     const persist = checkPersist(this.durableObjectsPersist);
-    this.#persist = resolveStoragePersist(ctx.rootPath, persist === true ? DEFAULT_PERSIST : persist);
+    this.#persist =
+      persist === true ? this.#defaultPersist() : resolveStoragePersist(ctx.rootPath, persist);
     this.#storeOptions = storeOptions(this.durableObjectsDurability, this.durableObjectsMaxOpen);
     this.#valueBytesMax = valueBytesMax(this.durableObjectsMaxValueSize);
-    this.#running = ctx.sharedCache;
     this.#reloads = new Reloads<DurableObjectsPlugin>(this, ctx.sharedCache);
     this.#alarms = new AlarmStore(
       this.#objects.map(({ name }) => name),
@@ -90,9 +103,14 @@ export class DurableObjectsPlugin
     );
   }
 
+  #defaultPersist(): string {
+    const { rootPath } = parents.get(this.#running)?.ctx ?? this.ctx;
+    return path.resolve(rootPath, DEFAULT_PERSIST);
+  }
+
   getStorage(storage: StorageFactory, id: IdLike): DurableObjectStorage {
     const address = addressOf(id);
-    const cacheKey = STORAGE_PREFIX + keyOf(address);
+    const cacheKey = STORAGE_PREFIX + cacheKeyOf(address);
     const running = this.#running.get(cacheKey);
     if (running !== undefined) return running as DurableObjectStorage;
     const store = storeFor(storage, this.#persist, this.#storeOptions);
@@ -123,7 +141,7 @@ export class DurableObjectsPlugin
     const ids: DurableObjectId[] = [];
     for (const cacheKey of this.#running.keys()) {
       if (!cacheKey.startsWith(STATE_PREFIX)) continue;
-      const { name, id } = addressOfKey(cacheKey.slice(STATE_PREFIX.length));
+      const { name, id } = addressOfCacheKey(cacheKey.slice(STATE_PREFIX.length));
       if (name === namespace) ids.push(new DurableObjectId(name, id));
     }
     return ids;
@@ -176,15 +194,26 @@ export class DurableObjectsPlugin
 
   override async dispose(): Promise<void> {
     this.#alarms.dispose();
+    if (parents.get(this.#running) === this) parents.delete(this.#running);
     const factory = this.#factory;
     const retired = this.#reloads.retire();
-    if (factory) retired.then(() => leaveStores(factory)).catch((error) => this.ctx.log.error(error));
+    if (factory) this.#bequeath(factory, retired).catch((error) => this.ctx.log.error(error));
+  }
+
+  /** An heir goes on using the stores, so that storages handed out before go on working; without one they are closed. */
+  async #bequeath(
+    factory: StorageFactory,
+    retired: Promise<Reloads<DurableObjectsPlugin> | undefined>,
+  ) {
+    const heir = (await retired)?.plugin;
+    if (heir !== undefined && heir.#factory === undefined) heir.#factory = factory;
+    else await leaveStores(factory);
   }
 
   #object(storage: StorageFactory, id: IdLike): DurableObjectState {
     const address = addressOf(id);
     const key = keyOf(address);
-    const cacheKey = STATE_PREFIX + key;
+    const cacheKey = STATE_PREFIX + cacheKeyOf(address);
     const running = this.#running.get(cacheKey);
     if (running !== undefined) return running as DurableObjectState;
 

@@ -19,8 +19,16 @@ export const DEFAULT_STORE_OPTIONS: StoreOptions = {
 
 /** The stores of one Miniflare instance, its mounts included, by place; "" is memory. */
 interface Stores {
-  byPlace: Map<string, Store>;
+  byPlace: Map<string, OpenStore>;
   users: number;
+}
+
+/** A store, and how its place is used by now. */
+interface OpenStore {
+  store: Store;
+  options: StoreOptions;
+  /** Stores of the same place that only ask for more of it than `store` did. */
+  more: Store[];
 }
 
 const storesOf = new WeakMap<object, Stores>();
@@ -29,25 +37,43 @@ const memoryObjects = new WeakMap<object, ObjectHandle>();
 /**
  * The store with the data that `factory` and `persist`, an absolute path or nothing for memory, stand for.
  *
- * There is one for each underlying factory and place, so that a worker and those mounted in it share it,
- * and reloads keep it.
+ * There is one for each underlying factory and place, so that a worker and those mounted in it share it, and reloads
+ * keep it. Of all the options it is asked for with, the safest durability and the largest limit count.
  */
 export function storeFor(
   factory: StorageFactory,
   persist?: boolean | string,
-  options: StoreOptions = DEFAULT_STORE_OPTIONS,
+  options?: StoreOptions,
 ): Store {
   const place = typeof persist === "string" ? persist : "";
   const { byPlace } = storesFor(factory);
-  let store = byPlace.get(place);
-  if (store === undefined) {
-    store = place === "" ? Store.memory(completions) : openPlace(place, options);
-    byPlace.set(place, store);
+  const known = byPlace.get(place);
+  if (known !== undefined) {
+    if (place !== "" && options !== undefined) ask(known, place, options);
+    return known.store;
   }
+  const wanted = options ?? DEFAULT_STORE_OPTIONS;
+  const store = place === "" ? Store.memory(completions) : openStore(place, wanted);
+  byPlace.set(place, { store, options: wanted, more: [] });
   return store;
 }
 
-function openPlace(place: string, { fsync, openObjectsMax }: StoreOptions): Store {
+/** Makes an open place keep `wanted` as well. */
+function ask(known: OpenStore, place: string, wanted: StoreOptions): void {
+  const { fsync, openObjectsMax } = known.options;
+  if ((fsync || !wanted.fsync) && openObjectsMax >= wanted.openObjectsMax) return;
+  known.options = {
+    fsync: fsync || wanted.fsync,
+    openObjectsMax: Math.max(openObjectsMax, wanted.openObjectsMax),
+  };
+  known.more.push(openStore(place, known.options));
+}
+
+/** Opens a directory; whoever does it has to close the store. */
+export function openStore(
+  place: string,
+  { fsync, openObjectsMax }: StoreOptions = DEFAULT_STORE_OPTIONS,
+): Store {
   if (/^rediss?:\/\//i.test(place)) {
     throw new DurableObjectError(
       "ERR_PERSIST_UNSUPPORTED",
@@ -74,7 +100,8 @@ export async function closeStores(factory: StorageFactory): Promise<void> {
   // Memory lives as long as somebody holds on to it.
   const files = stores.filter(([place]) => place !== "");
   for (const [place] of files) storesFor(factory).byPlace.delete(place);
-  await Promise.all(files.map(([, store]) => settle(store.close())));
+  const open = files.flatMap(([, { store, more }]) => [store, ...more]);
+  await Promise.all(open.map((store) => settle(store.close())));
 }
 
 /** A native object for a `DurableObjectStorage` that is constructed by hand over any `inner` storage. */

@@ -6,6 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ferroflare_core::backend::{Committed, Object, Snapshot, View};
 use ferroflare_core::key::{Entry, Key, Value};
@@ -39,6 +40,8 @@ pub struct ObjectHandle {
     limit: ValueLimit,
     transactions: RefCell<HashMap<u32, Transaction>>,
     last_transaction: Cell<u32>,
+    /// Whether anything was written through this handle since it sealed a batch.
+    unsealed: Arc<AtomicBool>,
 }
 
 /// Where an operation takes place.
@@ -59,6 +62,7 @@ impl ObjectHandle {
             limit,
             transactions: RefCell::default(),
             last_transaction: Cell::new(0),
+            unsealed: Arc::default(),
         }
     }
 
@@ -98,6 +102,7 @@ impl ObjectHandle {
         writes: WriteBatch,
         origin: Option<TransactionId>,
     ) -> napi::Result<f64> {
+        self.unsealed.store(true, Ordering::Relaxed);
         let answer = self.object.write(writes, origin);
         self.completions.reply(env, &mut [], answer, |committed| {
             Reply::Number(written(committed))
@@ -152,6 +157,15 @@ impl ObjectHandle {
                 writes.set_alarm(alarm);
                 self.write(env, writes, origin)
             }
+        }
+    }
+}
+
+/// A thread that is terminated in the middle of a turn seals nothing any more; others must not wait for it.
+impl Drop for ObjectHandle {
+    fn drop(&mut self) {
+        if self.unsealed.load(Ordering::Relaxed) {
+            self.object.seal();
         }
     }
 }
@@ -360,7 +374,6 @@ impl ObjectHandle {
     pub fn take_alarm(&self, env: Env, due_ms: f64) -> napi::Result<f64> {
         #[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
         let answer = self.object.take_alarm(due_ms as i64);
-        self.object.seal();
         self.completions
             .reply(env, &mut [], answer, |took| Reply::Number(f64::from(took)))
     }
@@ -376,6 +389,7 @@ impl ObjectHandle {
     /// Ends the atomic batch of the writes of this turn of the event loop.
     #[napi(catch_unwind)]
     pub fn seal(&self) {
+        self.unsealed.store(false, Ordering::Relaxed);
         self.object.seal();
     }
 
@@ -424,10 +438,12 @@ impl ObjectHandle {
         let transaction = self
             .transaction(transaction)
             .map_err(|error| thrown(env, &error))?;
+        let unsealed = self.unsealed.clone();
         self.completions
-            .reply(env, &mut [], transaction.commit(discard), |settled| {
+            .reply(env, &mut [], transaction.commit(discard), move |settled| {
                 Reply::Number(match settled {
                     Settled::Committed(Committed { ticket, .. }, alarm) => {
+                        unsealed.fetch_or(ticket > 0, Ordering::Relaxed);
                         let alarm = if alarm { ALARM_WRITTEN } else { 0 };
                         number(ticket * WRITE_UNIT + alarm)
                     }

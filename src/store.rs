@@ -51,6 +51,17 @@ pub fn core_version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 
+/// An alarm that has not fired.
+#[napi(object, object_from_js = false)]
+pub struct PendingAlarm {
+    /// Name of the object's binding.
+    pub name: String,
+    /// The object's id.
+    pub id: String,
+    /// When it is due, in milliseconds.
+    pub time_ms: f64,
+}
+
 /// The data of one place.
 #[napi]
 pub struct Store {
@@ -148,6 +159,29 @@ impl Store {
             .iter()
             .map(|(_, key)| key.to_string())
             .collect())
+    }
+
+    /// The pending alarms of objects with one of these names, by time.
+    #[napi(catch_unwind)]
+    #[expect(clippy::cast_precision_loss, reason = "JavaScript's times are doubles")]
+    pub fn alarms_of(&self, env: Env, names: Vec<String>) -> napi::Result<Vec<PendingAlarm>> {
+        let alarms = self.alarms(env, names)?;
+        let pending = |(at, key): &(i64, ObjectKey)| PendingAlarm {
+            name: key.name.to_string(),
+            id: key.id.to_string(),
+            time_ms: *at as f64,
+        };
+        Ok(alarms.iter().map(pending).collect())
+    }
+
+    /// Names under which there may be objects, in order.
+    #[napi(catch_unwind)]
+    pub fn object_names(&self, env: Env) -> napi::Result<Vec<String>> {
+        let names = self
+            .place
+            .object_names()
+            .map_err(|error| thrown(env, &error))?;
+        Ok(names.iter().map(ToString::to_string).collect())
     }
 
     /// Ids of the objects of that name which hold anything, in order.

@@ -36,6 +36,11 @@ impl AlarmIndex {
         Ok(())
     }
 
+    /// An object's alarm, as far as it is known.
+    pub fn get(&self, object: &ObjectKey) -> Result<Option<i64>> {
+        Ok(lock(&self.state)?.by_object.get(object).copied())
+    }
+
     /// Takes `found` for true, except for the objects in `keep`.
     pub fn replace(&self, found: &HashMap<ObjectKey, i64>, keep: &[ObjectKey]) -> Result<()> {
         let mut state = lock(&self.state)?;

@@ -126,8 +126,22 @@ pub enum Error {
         /// The directory to import from.
         root: String,
     },
+    /// A file system that ignores case holds the name in another spelling.
+    #[error(
+        "{path} holds \"{other}\", and its file system cannot keep \"{file}\" beside it, because it ignores case. Rename one of both, or use a directory on another file system."
+    )]
+    OtherSpelling {
+        /// The directory that holds the names.
+        path: String,
+        /// The spelling that is there.
+        other: String,
+        /// The one that was asked for.
+        file: String,
+    },
     /// A directory is in the way of, or is, a file.
-    #[error("{path} is not a directory, so that no Durable Object data can be kept in it.")]
+    #[error(
+        "{path} is not a directory, so that no Durable Object data can be kept in it. Move it away, or use another directory."
+    )]
     NotADirectory {
         /// The path.
         path: String,
@@ -153,7 +167,7 @@ pub enum Error {
         path: String,
     },
     /// The file system fails.
-    #[error("Cannot {action} {path}: {reason}")]
+    #[error("Cannot {action} {path}: {reason}.{}", remedy(reason))]
     Io {
         /// What failed: a verb.
         action: &'static str,
@@ -173,13 +187,15 @@ pub enum Error {
 impl Error {
     /// A failure of the file system.
     pub fn io(action: &'static str, path: &std::path::Path, error: &std::io::Error) -> Self {
-        let path = path.display().to_string();
-        if error.kind() == std::io::ErrorKind::NotADirectory {
+        use std::io::ErrorKind::{AlreadyExists, NotADirectory};
+        let file = path.ancestors().find(|above| above.is_file());
+        if let (Some(file), NotADirectory | AlreadyExists) = (file, error.kind()) {
+            let path = file.display().to_string();
             return Self::NotADirectory { path };
         }
         Self::Io {
             action,
-            path,
+            path: path.display().to_string(),
             reason: error.to_string(),
         }
     }
@@ -202,6 +218,7 @@ impl Error {
             Self::NewerFormat { .. }
             | Self::Corrupt { .. }
             | Self::OldData { .. }
+            | Self::OtherSpelling { .. }
             | Self::NotADirectory { .. }
             | Self::Held { .. }
             | Self::Vanished { .. }
@@ -228,6 +245,7 @@ impl Error {
             Self::NewerFormat { .. } => "ERR_STORAGE_FORMAT",
             Self::Corrupt { .. } => "ERR_STORAGE_CORRUPT",
             Self::OldData { .. } => "ERR_STORAGE_OLD_DATA",
+            Self::OtherSpelling { .. } => "ERR_STORAGE_OTHER_SPELLING",
             Self::NotADirectory { .. } => "ERR_STORAGE_NOT_A_DIRECTORY",
             Self::Held { .. } => "ERR_STORAGE_HELD",
             Self::Vanished { .. } => "ERR_STORAGE_VANISHED",
@@ -235,5 +253,28 @@ impl Error {
             Self::Closed => "ERR_STORAGE_CLOSED",
             Self::Internal(_) => "ERR_INTERNAL",
         }
+    }
+}
+
+/// Whether a reason lies in the system, not in the data.
+pub(crate) fn has_remedy(reason: &str) -> bool {
+    !remedy(reason).is_empty()
+}
+
+/// What to do about a reason that the file system or RocksDB gives.
+fn remedy(reason: &str) -> &'static str {
+    let any = |texts: &[&str]| texts.iter().any(|text| reason.contains(text));
+    if any(&[
+        "Permission denied",
+        "Read-only file system",
+        "Access is denied",
+    ]) {
+        " Make it writable, or use another directory."
+    } else if any(&["No space left", "Disk quota exceeded", "not enough space"]) {
+        " Free some space on that disk, or use another directory."
+    } else if any(&["Too many open files"]) {
+        " Lower durableObjectsMaxOpen (--do-max-open), or raise the limit of open files (ulimit -n)."
+    } else {
+        ""
     }
 }

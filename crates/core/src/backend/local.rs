@@ -61,12 +61,16 @@ struct State<T> {
     turn: Turn<Job<T>>,
     key: ObjectKey,
     alarms: Arc<AlarmIndex>,
+    /// Somebody else waits for the table: it goes as soon as no turn is on and every write is sealed.
+    wanted: bool,
     closed: bool,
 }
 
 /// What an operation needs of the table.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Need {
+    /// To end an attempt that writes nothing: only the log counts.
+    Nothing,
     /// To read: an object that does not exist is as good as an empty one.
     Read,
     /// To write.
@@ -106,6 +110,7 @@ impl<T: Table> LocalObject<T> {
                 turn: Turn::default(),
                 key: key.clone(),
                 alarms,
+                wanted: false,
                 closed: false,
             }),
             key,
@@ -139,6 +144,18 @@ impl<T: Table> LocalObject<T> {
         lock(&self.state).is_ok_and(|state| state.table.is_some())
     }
 
+    /// Makes every later operation fail; those that wait for the table still get it.
+    pub fn retire(&self) {
+        if let Ok(mut state) = lock(&self.state) {
+            state.closed = true;
+        }
+    }
+
+    /// Whether the table is being opened, which always ends.
+    pub fn is_opening(&self) -> bool {
+        lock(&self.state).is_ok_and(|state| state.opening)
+    }
+
     /// Makes every later operation fail, and every waiting one too. Gives back the table.
     pub fn close(&self) -> Option<T> {
         let mut state = lock(&self.state).ok()?;
@@ -147,38 +164,40 @@ impl<T: Table> LocalObject<T> {
         state.table.take()
     }
 
-    /// Takes the table away, for somebody else or to save memory; running attempts lose. Nothing is
-    /// taken while a turn is on, a write is not sealed, or, if `idle_only`, while any attempt runs.
-    pub fn release(&self, idle_only: bool) -> Option<T> {
+    /// Takes the table away to save memory, unless an attempt runs or a write is not sealed.
+    pub fn release(&self) -> Option<T> {
         let mut state = lock(&self.state).ok()?;
-        let busy = state.turn.held_number().is_some()
-            || state.table.as_ref().is_some_and(Table::is_dirty)
-            || (idle_only && state.log.is_watched());
-        if busy {
+        if state.is_busy() || state.log.is_watched() {
             return None;
         }
-        let table = state.table.take()?;
-        state.lose_attempts();
-        Some(table)
+        state.take_table()
+    }
+
+    /// Gives the table back to its source, because somebody else waits for it: at once, or when the
+    /// turn has ended and every write is sealed; no later turn comes before that. Running attempts lose.
+    pub fn hand_over(&self) {
+        if let Ok(mut state) = lock(&self.state)
+            && state.table.is_some()
+        {
+            state.wanted = true;
+            self.run_waiting(&mut state);
+        }
     }
 
     /// Takes away a table that has nothing in it any more, to be removed.
     pub fn vacate(&self) -> Option<T> {
         let mut state = lock(&self.state).ok()?;
-        let table = state.table.as_ref()?;
-        if table.is_dirty() || state.turn.held_number().is_some() || !table.is_empty().ok()? {
+        if state.is_busy() || !state.table.as_ref()?.is_empty().ok()? {
             return None;
         }
-        let table = state.table.take()?;
-        state.lose_attempts();
-        Some(table)
+        state.take_table()
     }
 
     /// Drops a table that could not keep what it was given: the next operation opens it anew.
     pub fn abandon(&self) -> Option<T> {
         let mut state = lock(&self.state).ok()?;
-        let table = state.table.take();
-        state.lose_attempts();
+        let table = state.take_table();
+        self.run_waiting(&mut state);
         table
     }
 
@@ -197,8 +216,11 @@ impl<T: Table> LocalObject<T> {
         };
         self.used
             .store(USES.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        if state.has_broken_table() {
+            state.take_table();
+        }
         let ready = state.table.is_some() || self.can_do_without(&state, need);
-        if ready && state.turn.admits(origin, intent) {
+        if ready && state.admits(origin, intent) {
             let result = work(&mut state);
             self.run_waiting(&mut state);
             return Answer::Now(result);
@@ -229,14 +251,19 @@ impl<T: Table> LocalObject<T> {
             .is_ok_and(|state| state.table.is_none() && self.can_do_without(&state, Need::Read))
     }
 
-    /// Whether nothing is stored, so that reads need no table.
+    /// Whether an operation needs no table; none does to read where nothing is stored.
     fn can_do_without(&self, state: &State<T>, need: Need) -> bool {
-        need == Need::Read
-            && !state.opening
-            && self
-                .source
+        let absent = || {
+            self.source
                 .as_ref()
                 .is_some_and(|source| source.is_absent())
+        };
+        !state.opening
+            && match need {
+                Need::Nothing => true,
+                Need::Read => absent(),
+                Need::Write => false,
+            }
     }
 
     /// Starts opening the table, unless that is under way.
@@ -258,11 +285,15 @@ impl<T: Table> LocalObject<T> {
         };
         state.opening = false;
         match table {
-            Ok(_) if state.closed => {}
+            Ok(_) if state.closed && state.arrivals.is_empty() => {}
             Ok(table) => {
                 if let Ok(alarm) = table.alarm() {
                     // The index is a help; the table is the truth.
                     let _ = state.alarms.set(&state.key, alarm);
+                }
+                // Attempts that began while there was no object have read that it is empty.
+                if !table.is_empty().is_ok_and(|empty| empty) {
+                    state.lose_attempts();
                 }
                 state.table = Some(table);
                 self.run_waiting(&mut state);
@@ -274,6 +305,12 @@ impl<T: Table> LocalObject<T> {
     /// Runs what waits, as far as the table and the turn allow.
     fn run_waiting(&self, state: &mut State<T>) {
         loop {
+            if state.wanted && state.table.is_some() && state.turn.held_number().is_none() {
+                if state.is_busy() {
+                    return;
+                }
+                self.give_back(state);
+            }
             if state.table.is_none() {
                 // Jobs behind a turn wait for the table like everything that comes now.
                 while let Some(job) = state.turn.next_job() {
@@ -287,7 +324,7 @@ impl<T: Table> LocalObject<T> {
             if let Some(job) = state.turn.next_job() {
                 (job.run)(Ok(state));
             } else if let Some(job) = state.arrivals.pop_front() {
-                if state.turn.admits(job.origin, job.intent) {
+                if state.admits(job.origin, job.intent) {
                     (job.run)(Ok(state));
                 } else {
                     state.turn.wait(job);
@@ -295,6 +332,13 @@ impl<T: Table> LocalObject<T> {
             } else {
                 return;
             }
+        }
+    }
+
+    /// Lets the source have the table, for somebody else.
+    fn give_back(&self, state: &mut State<T>) {
+        if let (Some(source), Some(table)) = (&self.source, state.take_table()) {
+            source.clone().released(table);
         }
     }
 
@@ -339,10 +383,50 @@ impl<T: Table> State<T> {
         }
     }
 
-    /// Makes every running attempt lose: others may write where nobody here sees it.
+    /// Makes every running attempt lose, also one that has its turn: others may write where nobody here
+    /// sees it.
     fn lose_attempts(&mut self) {
         self.sequence += 1;
         self.log.invalidate(self.sequence);
+        if let Some(number) = self.turn.held_number() {
+            self.turn.expire(number);
+        }
+    }
+
+    fn take_table(&mut self) -> Option<T> {
+        self.wanted = false;
+        let table = self.table.take()?;
+        self.lose_attempts();
+        Some(table)
+    }
+
+    /// Whether the table is better opened anew, and holds nothing that would be lost.
+    fn has_broken_table(&self) -> bool {
+        self.table
+            .as_ref()
+            .is_some_and(|table| table.is_broken() && !table.is_dirty())
+    }
+
+    /// Whether the table must stay: a turn is on, or a batch gathers.
+    fn is_busy(&self) -> bool {
+        self.turn.held_number().is_some() || self.table.as_ref().is_some_and(Table::is_dirty)
+    }
+
+    /// Whether `origin` may act now. While somebody else waits for the table, nobody overtakes those
+    /// who wait here.
+    fn admits(&self, origin: Option<TransactionId>, intent: Intent) -> bool {
+        let pausing = self.wanted && self.turn.held_number().is_none();
+        let queues = pausing && intent != Intent::Continue && self.turn.is_awaited();
+        !queues && self.turn.admits(origin, intent)
+    }
+
+    /// Ends the batch that gathers. A table that fails is dropped.
+    fn seal(&mut self) -> Result<()> {
+        let sealed = self.table.as_mut().map_or(Ok(()), Table::seal);
+        if sealed.is_err() {
+            self.take_table();
+        }
+        sealed
     }
 
     fn look<R>(
@@ -452,7 +536,9 @@ impl<T: Table> Object for LocalObject<T> {
             }
             let mut writes = WriteBatch::default();
             writes.set_alarm(None);
-            state.apply(writes).map(|_| true)
+            state.apply(writes)?;
+            // Nobody waits for this write, who would seal it later.
+            state.seal().map(|()| true)
         })
     }
 
@@ -475,7 +561,7 @@ impl<T: Table> Object for LocalObject<T> {
 
     fn commit(&self, start: Start, footprint: Footprint, writes: WriteBatch) -> Answer<Outcome> {
         let need = if writes.is_empty() {
-            Need::Read
+            Need::Nothing
         } else {
             Need::Write
         };
@@ -504,14 +590,10 @@ impl<T: Table> Object for LocalObject<T> {
     }
 
     fn seal(&self) {
-        if let Ok(mut state) = lock(&self.state)
-            && state
-                .table
-                .as_mut()
-                .is_some_and(|table| table.seal().is_err())
-        {
-            state.table = None;
-            state.lose_attempts();
+        if let Ok(mut state) = lock(&self.state) {
+            // Everybody who waits for the batch is told of a failure.
+            let _ = state.seal();
+            self.run_waiting(&mut state);
         }
     }
 }

@@ -114,6 +114,15 @@ impl Place for MemoryPlace {
         Ok(ids)
     }
 
+    fn object_names(&self) -> Result<Vec<Arc<str>>> {
+        let objects = lock(&self.objects)?;
+        let keys = objects.as_ref().ok_or(Error::Closed)?.keys();
+        let mut names: Vec<Arc<str>> = keys.map(|key| key.name.clone()).collect();
+        names.sort_unstable();
+        names.dedup();
+        Ok(names)
+    }
+
     fn close(&self) -> Answer<()> {
         Answer::Now(lock(&self.objects).map(|mut objects| {
             if let Some(objects) = objects.take() {

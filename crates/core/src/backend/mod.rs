@@ -46,6 +46,9 @@ pub trait Place: Send + Sync {
     /// Ids of the objects of that name which hold data or an alarm, in order.
     fn object_ids(&self, name: &str) -> Result<Vec<Arc<str>>>;
 
+    /// Names under which there may be objects, in order.
+    fn object_names(&self) -> Result<Vec<Arc<str>>>;
+
     /// Ends the use of the place: later operations fail with [`crate::Error::Closed`].
     fn close(&self) -> Answer<()>;
 }
@@ -174,6 +177,11 @@ pub trait Table: Send + 'static {
         false
     }
 
+    /// Whether a read has failed in a way that opening the table anew may mend.
+    fn is_broken(&self) -> bool {
+        false
+    }
+
     /// Ends the batch that gathers: what was applied since the last call is kept as a whole or not at
     /// all, and is on its way to be durable. After an error the table is of no more use.
     fn seal(&mut self) -> Result<()> {
@@ -189,4 +197,8 @@ pub trait Source<T>: Send + Sync {
     /// Opens the table in the background, creating it if need be, and hands it to
     /// [`local::LocalObject::opened`].
     fn open(self: Arc<Self>, object: Arc<local::LocalObject<T>>);
+
+    /// Takes back a table that somebody else waits for, and closes it in the background. Called with the
+    /// object locked.
+    fn released(self: Arc<Self>, table: T);
 }

@@ -53,7 +53,7 @@ impl CommitLog {
         if writes.alarm().is_some() {
             self.alarm_at = sequence;
         }
-        for (key, _) in writes.entries() {
+        for key in writes.entries().keys() {
             self.last_writer.insert(key.clone(), sequence);
             self.order.push_back((sequence, key.clone()));
         }

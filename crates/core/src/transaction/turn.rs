@@ -105,6 +105,11 @@ impl<Job> Turn<Job> {
         self.holder.map(|_| self.number)
     }
 
+    /// Whether anybody waits.
+    pub fn is_awaited(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// Gives the turn back, if `id` holds it.
     pub fn release(&mut self, id: TransactionId) {
         if self.is_held_by(id) {

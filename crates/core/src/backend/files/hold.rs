@@ -4,16 +4,25 @@
 //! The file says who holds it. Another process that needs the object puts a file into `wanted/`; the
 //! holder looks there often ([`super::keeper`]) and lets go between commits.
 
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
 
+use once_cell::sync::Lazy;
+
 use super::layout::Layout;
+use super::whole::create_dir;
 use crate::backend::ObjectKey;
 use crate::error::{Error, Result};
+use crate::lock::lock;
+
+/// What this process holds. A lock says nothing when its file has been deleted together with the
+/// directory, while a database in there is still being closed.
+static HELD: Lazy<Mutex<HashSet<PathBuf>>> = Lazy::new(Mutex::default);
 
 /// How long to wait for another process: longer than a turn lasts.
 pub const HANDOVER_LIMIT: Duration = Duration::from_secs(15);
@@ -28,26 +37,53 @@ pub struct Hold {
 }
 
 impl Hold {
-    /// Waits until this process holds `key`, asking the present holder to let go.
-    pub fn acquire(layout: &Layout, key: &ObjectKey) -> Result<Self> {
-        let path = layout.file_of("locks", key);
+    /// Holds `key`, unless another process or another opening of this one does.
+    pub fn acquire(layout: &Layout, key: &ObjectKey) -> Result<Option<Self>> {
         create_dir(&layout.own("locks"))?;
-        let wish = Wish {
-            path: layout.file_of("wanted", key),
-        };
-        let tries = HANDOVER_LIMIT.as_millis() / RETRY.as_millis();
-        for _ in 0..tries {
-            if let Some(file) = try_lock(&path)? {
-                return Ok(Self { _file: file, path, forget: AtomicBool::new(false) });
-            }
-            wish.express()?;
-            thread::sleep(RETRY);
+        let hold = Self::try_acquire(&layout.file_of("locks", key))?;
+        if hold.is_some() {
+            // A process that was killed while it waited may have left its wish.
+            drop(Wish::new(layout, key));
         }
-        Err(Error::Held {
-            path: layout.object(key).display().to_string(),
-            holder: holder_of(&path),
-            seconds: HANDOVER_LIMIT.as_secs(),
+        Ok(hold)
+    }
+
+    /// Waits until this process holds `key`, asking the present holder to let go. Any number may wait.
+    pub async fn wait(layout: &Layout, key: &ObjectKey) -> Result<Self> {
+        let wish = Wish::new(layout, key);
+        let held = tokio::time::timeout(HANDOVER_LIMIT, async {
+            loop {
+                if let Some(hold) = Self::acquire(layout, key)? {
+                    return Ok(hold);
+                }
+                wish.express()?;
+                tokio::time::sleep(RETRY).await;
+            }
+        });
+        held.await.unwrap_or_else(|_| {
+            Err(Error::Held {
+                path: layout.object(key).display().to_string(),
+                holder: holder_of(&layout.file_of("locks", key)),
+                seconds: HANDOVER_LIMIT.as_secs(),
+            })
         })
+    }
+
+    fn try_acquire(path: &Path) -> Result<Option<Self>> {
+        if !lock(&HELD)?.insert(path.to_owned()) {
+            return Ok(None);
+        }
+        match try_lock(path) {
+            Ok(Some(file)) => Ok(Some(Self {
+                _file: file,
+                path: path.to_owned(),
+                forget: AtomicBool::new(false),
+            })),
+            failed => {
+                lock(&HELD)?.remove(path);
+                failed.map(|_| None)
+            }
+        }
     }
 
     /// Makes the lock file go with the hold: the object does not exist any more.
@@ -62,6 +98,9 @@ impl Drop for Hold {
             // Somebody who waits for the removed file finds out and locks a new one.
             let _ = fs::remove_file(&self.path);
         }
+        if let Ok(mut held) = lock(&HELD) {
+            held.remove(&self.path);
+        }
     }
 }
 
@@ -71,6 +110,12 @@ struct Wish {
 }
 
 impl Wish {
+    fn new(layout: &Layout, key: &ObjectKey) -> Self {
+        Self {
+            path: layout.file_of("wanted", key),
+        }
+    }
+
     fn express(&self) -> Result<()> {
         if self.path.exists() {
             return Ok(());
@@ -137,9 +182,4 @@ fn is_at(file: &File, path: &Path) -> bool {
 #[cfg(not(unix))]
 fn is_at(_file: &File, path: &Path) -> bool {
     path.exists()
-}
-
-/// Creates a directory and those above it.
-pub fn create_dir(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).map_err(|error| Error::io("create", path, &error))
 }

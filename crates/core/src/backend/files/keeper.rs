@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::FilePlace;
-use super::layout::{alarm_of, flat_name};
+use super::layout::flat_name;
 use crate::error::{Error, Result};
 
 /// How often to look for wishes: the longest time that an idle object keeps another process waiting.
@@ -56,13 +56,9 @@ fn grant_wishes(place: &FilePlace) {
     if wanted.is_empty() {
         return;
     }
-    for (key, object, source) in place.entries() {
-        if !wanted.contains(&flat_name(&key)) {
-            continue;
-        }
-        if let Some(table) = object.release(false) {
-            source.yield_next();
-            let _ = table.close();
+    for (key, object) in place.entries() {
+        if wanted.contains(&flat_name(&key)) {
+            object.hand_over();
         }
     }
 }
@@ -77,7 +73,8 @@ pub fn read_alarms(place: &FilePlace) -> Result<()> {
     };
     let mut found = HashMap::new();
     for sign in signs.flatten() {
-        if let Some((at, key)) = sign.file_name().to_str().and_then(alarm_of) {
+        let file = sign.file_name();
+        if let Some((at, key)) = file.to_str().and_then(|file| place.layout().alarm_of(file)) {
             let earliest = found.entry(key).or_insert(at);
             *earliest = at.min(*earliest);
         }
@@ -85,8 +82,8 @@ pub fn read_alarms(place: &FilePlace) -> Result<()> {
     let open: Vec<_> = place
         .entries()
         .into_iter()
-        .filter(|(_, object, _)| object.is_open())
-        .map(|(key, _, _)| key)
+        .filter(|(_, object)| object.is_open())
+        .map(|(key, _)| key)
         .collect();
     place.alarms.replace(&found, &open)
 }

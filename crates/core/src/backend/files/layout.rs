@@ -6,21 +6,25 @@
 //! <root>/.ferroflare/locks/<o>        locked by the process that holds the object; says which one
 //! <root>/.ferroflare/wanted/<o>       another process waits for the object
 //! <root>/.ferroflare/alarms/<ms>.<o>  the object may have an alarm at that time
+//! <root>/.ferroflare/names/<file>     a name that was too long to be a file name, written out
 //! <root>/.ferroflare/trash/           objects on their way out
 //! ```
 //! `<o>` is `<NAME>.<id>`. Names and ids of letters, digits, `_` and `-` stand as they are; every other
 //! byte of their UTF-8 form becomes `%XX`, so that the mapping is reversible, stays inside the root and
 //! never holds a dot. A name that Windows reserves has its first letter written as `%XX`. Names that are
-//! too long for a file name end in `~` and their SHA-256; those are the only ones that cannot be read back.
+//! too long for a file name end in `~` and their SHA-256, and are read back from `names/`.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::whole::{create_dir, write_whole};
 use crate::backend::ObjectKey;
+use crate::error::Result;
 
-/// Longest name of a file or directory that every file system takes, less room for a time and an id.
-const NAME_BYTES_MAX: usize = 120;
+/// Longest name of a directory: an alarm's file name holds two of them and a time, in 255 bytes.
+const NAME_BYTES_MAX: usize = 112;
 const HASH_DIGITS: usize = 64;
 const RESERVED: [&str; 4] = ["con", "prn", "aux", "nul"];
 
@@ -42,8 +46,13 @@ impl Layout {
     }
 
     /// Our own corner of it.
+    pub fn corner(&self) -> PathBuf {
+        self.root.join(".ferroflare")
+    }
+
+    /// A file or directory in our corner.
     pub fn own(&self, room: &str) -> PathBuf {
-        self.root.join(".ferroflare").join(room)
+        self.corner().join(room)
     }
 
     /// The directory of the objects of a name.
@@ -65,26 +74,43 @@ impl Layout {
     pub fn alarm(&self, key: &ObjectKey, at: i64) -> PathBuf {
         self.own("alarms").join(format!("{at}.{}", flat_name(key)))
     }
+
+    /// The time and object of an alarm's file name.
+    pub fn alarm_of(&self, file: &str) -> Option<(i64, ObjectKey)> {
+        let (at, flat) = file.split_once('.')?;
+        let (name, id) = flat.split_once('.')?;
+        let key = ObjectKey {
+            name: self.name_of(name)?.into(),
+            id: self.name_of(id)?.into(),
+        };
+        Some((at.parse().ok()?, key))
+    }
+
+    /// The name behind a file name; none if it is not one of ours.
+    pub fn name_of(&self, file: &str) -> Option<String> {
+        if !is_hashed(file) {
+            return written_name(file);
+        }
+        let name = fs::read_to_string(self.own("names").join(file)).ok()?;
+        (file_name(&name) == file).then_some(name)
+    }
+
+    /// Keeps a name and an id that are too long for a file name, so that they can be read back.
+    pub fn remember(&self, key: &ObjectKey) -> Result<()> {
+        for name in [&key.name, &key.id] {
+            let file = file_name(name);
+            if is_hashed(&file) && self.name_of(&file).is_none() {
+                create_dir(&self.own("names"))?;
+                write_whole(&self.own("names").join(file), name)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// `<NAME>.<id>`.
 pub fn flat_name(key: &ObjectKey) -> String {
     format!("{}.{}", file_name(&key.name), file_name(&key.id))
-}
-
-/// The object of a `<NAME>.<id>`, unless one of both was too long to be written out.
-pub fn object_of(flat: &str) -> Option<ObjectKey> {
-    let (name, id) = flat.split_once('.')?;
-    Some(ObjectKey {
-        name: name_of(name)?.into(),
-        id: name_of(id)?.into(),
-    })
-}
-
-/// The time and object of an alarm's file name.
-pub fn alarm_of(file: &str) -> Option<(i64, ObjectKey)> {
-    let (at, flat) = file.split_once('.')?;
-    Some((at.parse().ok()?, object_of(flat)?))
 }
 
 /// A name that is safe in every file system.
@@ -113,8 +139,13 @@ pub fn file_name(name: &str) -> String {
     file
 }
 
-/// The name behind a file name; none if it is not one of ours, or was too long to be written out.
-pub fn name_of(file: &str) -> Option<String> {
+/// Whether a file name stands for a name that was too long.
+fn is_hashed(file: &str) -> bool {
+    file.contains('~')
+}
+
+/// The name that a file name writes out; none if it is not one of ours.
+fn written_name(file: &str) -> Option<String> {
     if file == "%" {
         return Some(String::new());
     }
@@ -165,7 +196,7 @@ mod tests {
             ("%", "%25"),
         ] {
             assert_eq!(file_name(name), file);
-            assert_eq!(name_of(file).as_deref(), Some(name));
+            assert_eq!(written_name(file).as_deref(), Some(name));
         }
     }
 
@@ -173,7 +204,7 @@ mod tests {
     fn names_that_windows_reserves_are_written_differently() {
         for (name, file) in [("con", "%63on"), ("NUL", "%4EUL"), ("com1", "%63om1")] {
             assert_eq!(file_name(name), file);
-            assert_eq!(name_of(file).as_deref(), Some(name));
+            assert_eq!(written_name(file).as_deref(), Some(name));
         }
     }
 
@@ -182,17 +213,28 @@ mod tests {
         let (a, b) = (file_name(&"x".repeat(500)), file_name(&"x".repeat(501)));
         assert_ne!(a, b);
         assert!(a.len() <= NAME_BYTES_MAX);
-        assert_eq!(name_of(&a), None);
+        assert_eq!(written_name(&a), None);
+    }
+
+    #[test]
+    fn the_longest_alarm_fits_a_file_name() {
+        let long: std::sync::Arc<str> = "x".repeat(500).into();
+        let key = ObjectKey {
+            name: long.clone(),
+            id: long,
+        };
+        assert!(format!("{}.{}", i64::MAX, flat_name(&key)).len() <= 255);
     }
 
     proptest! {
         #[test]
-        fn every_name_that_fits_can_be_read_back(name in ".{0,30}", id in ".{0,10}") {
+        fn every_name_that_fits_can_be_read_back(name in ".{0,30}", id in ".{0,10}", at in 1..i64::MAX) {
+            let layout = Layout::new("nowhere".into());
             let key = ObjectKey { name: name.into(), id: id.into() };
             let flat = flat_name(&key);
             prop_assert!(!flat.contains(['/', '\\', ':']));
-            if !flat.contains('~') {
-                prop_assert_eq!(object_of(&flat), Some(key));
+            if !is_hashed(&flat) {
+                prop_assert_eq!(layout.alarm_of(&format!("{at}.{flat}")), Some((at, key)));
             }
         }
     }

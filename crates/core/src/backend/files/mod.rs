@@ -6,30 +6,39 @@
 //! - [`table`]: one object's data: the batch that gathers, and the flusher that makes it durable
 //! - [`hold`]: at most one process has an object
 //! - [`source`]: opening an object when it is needed
+//! - [`foreign`], [`spelling`]: refusing directories that are not ours to write in
 //! - [`keeper`]: letting go of objects that another process wants; finding alarms that others have set
+//! - [`whole`]: small files beside the databases
 
 pub mod database;
+pub mod foreign;
 pub mod format;
 pub mod hold;
 pub mod keeper;
 pub mod layout;
 pub mod source;
+pub mod spelling;
 pub mod table;
+pub mod whole;
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use std::thread;
+use std::time::Duration;
 
 use once_cell::sync::Lazy;
 use tokio::runtime::Handle;
 
 use self::database::shown;
+use self::foreign::check_unmarked_root;
 use self::format::FORMAT_VERSION;
 use self::layout::Layout;
-use self::source::{FileSource, is_old_object};
+use self::source::FileSource;
 use self::table::FileTable;
+use self::whole::{create_dir, write_whole};
 use super::local::LocalObject;
 use super::{Object, ObjectKey, Place};
 use crate::alarm::AlarmIndex;
@@ -40,6 +49,9 @@ use crate::lock::lock;
 
 /// Objects that are open at once unless configured: about 45 MiB and 2,000 file descriptors.
 pub const OPEN_OBJECTS_DEFAULT: usize = 256;
+
+/// How often to look whether an object has been opened that is to be closed.
+const OPENING_STEP: Duration = Duration::from_millis(1);
 
 /// How a directory is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,18 +78,13 @@ static PLACES: Lazy<Mutex<HashMap<PathBuf, Weak<FilePlace>>>> = Lazy::new(Mutex:
 /// One directory, shared by everybody who uses it in this process.
 pub struct FilePlace {
     layout: Layout,
-    objects: Mutex<HashMap<ObjectKey, Entry>>,
+    objects: Mutex<HashMap<ObjectKey, Arc<LocalObject<FileTable>>>>,
     alarms: Arc<AlarmIndex>,
     runtime: Handle,
-    fsync: AtomicBool,
+    fsync: Arc<AtomicBool>,
     open_objects_max: AtomicUsize,
     users: AtomicUsize,
     prepared: AtomicBool,
-}
-
-struct Entry {
-    object: Arc<LocalObject<FileTable>>,
-    source: Arc<FileSource>,
 }
 
 /// One user of a directory; the last one to go closes it.
@@ -116,6 +123,8 @@ impl FileUser {
         if self.closed.swap(true, Ordering::AcqRel) {
             return None;
         }
+        // Nobody else may find the place while it is decided whether it is closed.
+        let _places = lock(&PLACES);
         let last = self.place.users.fetch_sub(1, Ordering::AcqRel) == 1;
         last.then(|| self.place.clone())
     }
@@ -139,7 +148,7 @@ impl FilePlace {
             objects: Mutex::default(),
             alarms: Arc::default(),
             runtime,
-            fsync: AtomicBool::new(false),
+            fsync: Arc::default(),
             open_objects_max: AtomicUsize::new(1),
             users: AtomicUsize::new(0),
             prepared: AtomicBool::new(false),
@@ -159,9 +168,14 @@ impl FilePlace {
         &self.runtime
     }
 
-    /// Whether writes wait for the disk.
-    pub fn fsync(&self) -> bool {
-        self.fsync.load(Ordering::Relaxed)
+    /// Whether writes wait for the disk: a later user may ask for it.
+    pub fn fsync(&self) -> &Arc<AtomicBool> {
+        &self.fsync
+    }
+
+    /// The alarms as far as they are known.
+    pub fn alarms(&self) -> &AlarmIndex {
+        &self.alarms
     }
 
     /// Marks the directory as ours, before anything is written to it.
@@ -169,11 +183,16 @@ impl FilePlace {
         if self.prepared.load(Ordering::Acquire) && self.layout.own("format").exists() {
             return Ok(());
         }
+        check_root(&self.layout)?;
         let marker = self.layout.own("format");
-        hold::create_dir(&self.layout.own(""))?;
-        let write = fs::write(&marker, format!("{FORMAT_VERSION}\n"));
-        write.map_err(|error| Error::io("create", &marker, &error))?;
-        self.prepared.store(true, Ordering::Release);
+        if !marker.exists() {
+            create_dir(&self.layout.corner())?;
+            write_whole(&marker, &format!("{FORMAT_VERSION}\n"))?;
+        }
+        if !self.prepared.swap(true, Ordering::AcqRel) {
+            // Processes that were killed may have left it.
+            let _ = fs::remove_dir_all(self.layout.own("trash"));
+        }
         Ok(())
     }
 
@@ -185,8 +204,8 @@ impl FilePlace {
         };
         let mut open: Vec<_> = objects
             .values()
-            .map(|entry| entry.object.clone())
             .filter(|object| object.is_open())
+            .cloned()
             .collect();
         drop(objects);
         if open.len() <= most {
@@ -198,7 +217,7 @@ impl FilePlace {
             if excess == 0 {
                 return;
             }
-            if let Some(table) = object.release(true) {
+            if let Some(table) = object.release() {
                 excess -= 1;
                 // A failure has been told to everybody who waits for the writes.
                 let _ = table.close();
@@ -206,18 +225,27 @@ impl FilePlace {
         }
     }
 
-    fn entries(&self) -> Vec<(ObjectKey, Arc<LocalObject<FileTable>>, Arc<FileSource>)> {
+    fn entries(&self) -> Vec<(ObjectKey, Arc<LocalObject<FileTable>>)> {
         let Ok(objects) = lock(&self.objects) else {
             return Vec::new();
         };
-        let entry = |(key, entry): (&ObjectKey, &Entry)| {
-            (key.clone(), entry.object.clone(), entry.source.clone())
+        let entry = |(key, object): (&ObjectKey, &Arc<LocalObject<FileTable>>)| {
+            (key.clone(), object.clone())
         };
         objects.iter().map(entry).collect()
     }
 
+    /// Ends the use of every object. What was asked of an object before is still done, also if it is only
+    /// now being opened.
     fn close_objects(&self) {
-        for (_, object, _) in self.entries() {
+        let entries = self.entries();
+        for (_, object) in &entries {
+            object.retire();
+        }
+        for (_, object) in entries {
+            while object.is_opening() {
+                thread::sleep(OPENING_STEP);
+            }
             if let Some(table) = object.close() {
                 let _ = table.close();
             }
@@ -232,22 +260,16 @@ impl Place for FileUser {
         }
         let place = &self.place;
         let mut objects = lock(&place.objects)?;
-        let entry = objects.entry(key.clone()).or_insert_with(|| {
+        let object = objects.entry(key.clone()).or_insert_with(|| {
             let durability = Arc::new(Durability::default());
             let source = Arc::new(FileSource::new(
                 Arc::downgrade(place),
                 key.clone(),
                 durability.clone(),
             ));
-            let object = LocalObject::over(
-                source.clone(),
-                durability,
-                key.clone(),
-                place.alarms.clone(),
-            );
-            Entry { object, source }
+            LocalObject::over(source, durability, key.clone(), place.alarms.clone())
         });
-        Ok(entry.object.clone())
+        Ok(object.clone())
     }
 
     fn alarms(&self, names: &[Arc<str>]) -> Result<Vec<(i64, ObjectKey)>> {
@@ -258,11 +280,21 @@ impl Place for FileUser {
         let path = self.place.layout.objects(name);
         let mut ids: Vec<Arc<str>> = list_names(&path)?
             .iter()
-            .filter_map(|file| layout::name_of(file))
+            .filter_map(|file| self.place.layout.name_of(file))
             .map(Arc::from)
             .collect();
         ids.sort_unstable();
         Ok(ids)
+    }
+
+    fn object_names(&self) -> Result<Vec<Arc<str>>> {
+        let mut names: Vec<Arc<str>> = list_names(self.place.layout.root())?
+            .iter()
+            .filter_map(|file| self.place.layout.name_of(file))
+            .map(Arc::from)
+            .collect();
+        names.sort_unstable();
+        Ok(names)
     }
 
     fn close(&self) -> Answer<()> {
@@ -319,26 +351,8 @@ fn check_root(layout: &Layout) -> Result<()> {
                 reason: "it holds no version".into(),
             }),
         },
-        Err(_) => check_for_old_data(layout),
+        Err(_) => check_unmarked_root(root),
     }
-}
-
-/// Looks whether a directory that is not marked as ours holds objects of Miniflare 2.
-fn check_for_old_data(layout: &Layout) -> Result<()> {
-    let root = layout.root();
-    for name in list_names(root)? {
-        let objects = root.join(&name);
-        for id in list_names(&objects)? {
-            let path = objects.join(id);
-            if is_old_object(&path) {
-                return Err(Error::OldData {
-                    path: shown(&path),
-                    root: shown(root),
-                });
-            }
-        }
-    }
-    Ok(())
 }
 
 /// The canonical form of a path of which the last parts may not exist.

@@ -1,18 +1,20 @@
 //! Opening the database of one object when it is needed.
 
 use std::fs;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
 use super::FilePlace;
-use super::database::{Database, shown};
-use super::hold::{Hold, create_dir};
+use super::database::Database;
+use super::foreign::check_object;
+use super::hold::Hold;
+use super::spelling::check_spelling;
 use super::table::{FileTable, Flusher};
+use super::whole::create_dir;
 use crate::backend::local::LocalObject;
-use crate::backend::{ObjectKey, Source};
+use crate::backend::{ObjectKey, Source, Table};
 use crate::durability::Durability;
 use crate::error::{Error, Result};
 
@@ -40,31 +42,53 @@ impl FileSource {
         }
     }
 
-    /// Lets another process go first next time.
-    pub fn yield_next(&self) {
-        self.yielded.store(true, Ordering::Relaxed);
+    /// Gets hold of the object if nobody else has it or goes first.
+    fn take(&self, place: &FilePlace) -> Result<Option<Hold>> {
+        place.prepare()?;
+        check_spelling(place.layout().root(), &self.key)?;
+        if self.yielded.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        Hold::acquire(place.layout(), &self.key)
+    }
+
+    /// Waits for the object; the process that asked for it goes first.
+    async fn wait(&self, place: &FilePlace) -> Result<Hold> {
+        if self.yielded.swap(false, Ordering::Relaxed) {
+            let wanted = place.layout().file_of("wanted", &self.key);
+            for _ in 0..YIELD_STEPS {
+                if !wanted.exists() {
+                    break;
+                }
+                tokio::time::sleep(YIELD_STEP).await;
+            }
+        }
+        Hold::wait(place.layout(), &self.key).await
+    }
+
+    /// Hands the table to the object, or why there is none.
+    fn finish(
+        &self,
+        place: &Arc<FilePlace>,
+        object: &Arc<LocalObject<FileTable>>,
+        hold: Result<Hold>,
+    ) {
+        object.opened(hold.and_then(|hold| self.open_now(place, object, hold)));
+        place.evict(object);
     }
 
     fn open_now(
         &self,
         place: &Arc<FilePlace>,
         object: &Arc<LocalObject<FileTable>>,
+        hold: Hold,
     ) -> Result<FileTable> {
         let layout = place.layout();
-        place.prepare()?;
-        if self.yielded.swap(false, Ordering::Relaxed) {
-            let wanted = layout.file_of("wanted", &self.key);
-            for _ in 0..YIELD_STEPS {
-                if !wanted.exists() {
-                    break;
-                }
-                thread::sleep(YIELD_STEP);
-            }
-        }
         let path = layout.object(&self.key);
-        let hold = Hold::acquire(layout, &self.key)?;
-        check_directory(layout.root(), &path)?;
+        check_object(layout.root(), &path)?;
+        layout.remember(&self.key)?;
         create_dir(&layout.objects(&self.key.name))?;
+        check_spelling(layout.root(), &self.key)?;
         let database = Database::open(&path, hold)?;
         let flusher = Flusher::new(
             database,
@@ -72,9 +96,22 @@ impl FileSource {
             self.durability.clone(),
             layout.clone(),
             place.runtime().clone(),
-            place.fsync(),
+            place.fsync().clone(),
         )?;
-        FileTable::new(flusher)
+        let table = FileTable::new(flusher)?;
+        self.clear_alarm_sign(place, &table);
+        Ok(table)
+    }
+
+    /// Removes the sign of an alarm that is not set: its process ended between the two. Nobody else makes
+    /// signs of an object that is held here.
+    fn clear_alarm_sign(&self, place: &FilePlace, table: &FileTable) {
+        let Ok(Some(sign)) = place.alarms().get(&self.key) else {
+            return;
+        };
+        if table.alarm().is_ok_and(|alarm| alarm != Some(sign)) {
+            let _ = fs::remove_file(place.layout().alarm(&self.key, sign));
+        }
     }
 }
 
@@ -92,52 +129,33 @@ impl Source<FileTable> for FileSource {
             thread::spawn(move || object.opened(Err(Error::Closed)));
             return;
         };
-        place.runtime().clone().spawn_blocking(move || {
-            let table = self.open_now(&place, &object);
-            object.opened(table);
-            place.evict(&object);
+        let runtime = place.runtime().clone();
+        // Only those that need not wait for other processes take up a thread.
+        runtime.clone().spawn_blocking(move || {
+            let hold = match self.take(&place) {
+                Ok(Some(hold)) => Ok(hold),
+                Err(error) => Err(error),
+                Ok(None) => {
+                    runtime.clone().spawn(async move {
+                        let hold = self.wait(&place).await;
+                        runtime.spawn_blocking(move || self.finish(&place, &object, hold));
+                    });
+                    return;
+                }
+            };
+            self.finish(&place, &object, hold);
         });
     }
-}
 
-/// Refuses what is no database of ours, before RocksDB writes into it.
-fn check_directory(root: &Path, path: &Path) -> Result<()> {
-    let entries = match fs::read_dir(path) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Error::io("open", path, &error)),
-    };
-    let mut foreign = false;
-    for entry in entries {
-        let entry = entry.map_err(|error| Error::io("list", path, &error))?;
-        let name = entry.file_name();
-        if name == "CURRENT" {
-            return Ok(());
+    fn released(self: Arc<Self>, table: FileTable) {
+        self.yielded.store(true, Ordering::Relaxed);
+        let close = move || {
+            // A failure has been told to everybody who waits for the writes.
+            let _ = table.close();
+        };
+        match self.place.upgrade() {
+            Some(place) => drop(place.runtime().spawn_blocking(close)),
+            None => drop(thread::spawn(close)),
         }
-        foreign |= !is_rocksdb_file(&name.to_string_lossy());
     }
-    if foreign {
-        return Err(Error::OldData {
-            path: shown(path),
-            root: shown(root),
-        });
-    }
-    Ok(())
-}
-
-/// Whether a database that was being created when its process died may have left such a file.
-fn is_rocksdb_file(name: &str) -> bool {
-    matches!(name, "CURRENT" | "IDENTITY" | "LOCK" | "LOG")
-        || ["MANIFEST-", "OPTIONS-", "LOG.old."]
-            .iter()
-            .any(|prefix| name.starts_with(prefix))
-        || [".log", ".sst", ".dbtmp"].iter().any(|suffix| {
-            name.strip_suffix(suffix)
-                .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
-        })
-}
-
-/// Whether a directory is an object's of Miniflare 2: files, but no database.
-pub fn is_old_object(path: &Path) -> bool {
-    matches!(check_directory(path, path), Err(Error::OldData { .. }))
 }

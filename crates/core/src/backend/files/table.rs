@@ -2,7 +2,10 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 
@@ -17,6 +20,9 @@ use crate::lock::lock;
 use crate::merge::merge;
 use crate::range::Scan;
 use crate::write::WriteBatch;
+
+/// How often to look whether a flush has ended.
+const FLUSHED_STEP: Duration = Duration::from_micros(200);
 
 /// A database under the writes of the present turn of the event loop.
 pub struct FileTable {
@@ -41,18 +47,28 @@ impl FileTable {
         })
     }
 
-    /// Makes everything durable, and lets go of the database as soon as nobody flushes it any more.
+    /// Makes everything durable and closes the database. Not to be called by its flusher.
     pub fn close(mut self) -> Result<()> {
-        self.seal()?;
-        self.flusher.flush_now()
+        let flushed = self.seal().and_then(|()| self.flusher.flush_now());
+        let mut last = self.flusher;
+        while let Err(shared) = Arc::try_unwrap(last) {
+            last = shared;
+            thread::sleep(FLUSHED_STEP);
+        }
+        flushed
     }
 
     /// Closes the database and deletes its directory, which holds nothing any more.
     pub fn remove(self, layout: &Layout, key: &ObjectKey) -> Result<()> {
         let path = self.flusher.database.path().to_owned();
         let trash = layout.own("trash");
-        super::hold::create_dir(&trash)?;
-        let target = trash.join(format!("{}.{}", super::layout::flat_name(key), self.ticket));
+        super::whole::create_dir(&trash)?;
+        let target = trash.join(format!(
+            "{}.{}.{}",
+            super::layout::flat_name(key),
+            std::process::id(),
+            self.ticket
+        ));
         fs::rename(&path, &target).map_err(|error| Error::io("delete", &path, &error))?;
         self.flusher.database.forget();
         drop(self);
@@ -114,6 +130,10 @@ impl Table for FileTable {
         !self.gathering.is_empty()
     }
 
+    fn is_broken(&self) -> bool {
+        self.flusher.database.has_failed()
+    }
+
     fn seal(&mut self) -> Result<()> {
         if self.gathering.is_empty() {
             return Ok(());
@@ -122,14 +142,12 @@ impl Table for FileTable {
         let ticket = self.ticket;
         self.ticket += 1;
         let written = self.flusher.write(&writes, self.alarm);
-        match written {
-            Ok(()) => Flusher::flush_later(&self.flusher, ticket, writes.clears()),
-            Err(error) => {
-                self.flusher.durability.fail(ticket, &error);
-                return Err(error);
-            }
+        let flushed =
+            written.and_then(|()| Flusher::flush_later(&self.flusher, ticket, writes.clears()));
+        if let Err(error) = &flushed {
+            self.flusher.durability.fail(ticket, error);
         }
-        Ok(())
+        flushed
     }
 }
 
@@ -143,7 +161,7 @@ pub struct Flusher {
     key: ObjectKey,
     runtime: Handle,
     /// Whether to wait for the disk, or only for the operating system.
-    fsync: bool,
+    fsync: Arc<AtomicBool>,
 }
 
 #[derive(Default)]
@@ -165,7 +183,7 @@ impl Flusher {
         durability: Arc<Durability>,
         layout: Layout,
         runtime: Handle,
-        fsync: bool,
+        fsync: Arc<AtomicBool>,
     ) -> Result<Arc<Self>> {
         let state = Flushes {
             alarm: database.alarm()?,
@@ -192,7 +210,7 @@ impl Flusher {
         let old = std::mem::replace(&mut lock(&self.state)?.alarm, alarm);
         if let Some(at) = alarm {
             let sign = self.alarm_sign(at);
-            super::hold::create_dir(&self.layout.own("alarms"))?;
+            super::whole::create_dir(&self.layout.own("alarms"))?;
             fs::File::create(&sign).map_err(|error| Error::io("create", &sign, &error))?;
         }
         self.database.write(writes)?;
@@ -206,21 +224,21 @@ impl Flusher {
         self.layout.alarm(&self.key, at)
     }
 
-    fn flush_later(this: &Arc<Self>, ticket: Ticket, cleared: bool) {
-        let Ok(mut state) = lock(&this.state) else {
-            return;
-        };
+    fn flush_later(this: &Arc<Self>, ticket: Ticket, cleared: bool) -> Result<()> {
+        let mut state = lock(&this.state)?;
         state.sealed = ticket;
         state.cleared |= cleared;
-        if !this.fsync && !state.cleared {
+        if !this.fsync.load(Ordering::Relaxed) && !state.running && !state.cleared {
+            this.database.check_place()?;
             this.durability.settle(ticket);
-            return;
+            return Ok(());
         }
         if !state.running {
             state.running = true;
             let this = this.clone();
             this.runtime.clone().spawn_blocking(move || this.run());
         }
+        Ok(())
     }
 
     /// Flushes until nothing more is sealed.
@@ -234,8 +252,8 @@ impl Flusher {
                 self.fail(&error);
                 return;
             }
-            if cleared {
-                self.vacate();
+            if cleared && self.vacate() {
+                return;
             }
             self.durability.settle(sealed);
             let Ok(mut state) = lock(&self.state) else {
@@ -249,15 +267,17 @@ impl Flusher {
     }
 
     fn flush_now(&self) -> Result<()> {
+        self.settle(self.database.sync())
+    }
+
+    /// Tells everybody who waits how the flush of all that is sealed has ended.
+    fn settle(&self, flushed: Result<()>) -> Result<()> {
         let sealed = lock(&self.state)?.sealed;
-        match self.database.sync() {
+        match &flushed {
             Ok(()) => self.durability.settle(sealed),
-            Err(error) => {
-                self.durability.fail(sealed, &error);
-                return Err(error);
-            }
+            Err(error) => self.durability.fail(sealed, error),
         }
-        Ok(())
+        flushed
     }
 
     /// What is sealed is lost: the object starts anew from what the files hold.
@@ -269,11 +289,20 @@ impl Flusher {
         self.durability.fail(lost, error);
     }
 
-    /// Deletes the directory of an object that was emptied and not written since.
-    fn vacate(&self) {
-        if let Some(table) = self.object.upgrade().and_then(|object| object.vacate()) {
+    /// Deletes the directory of an object that was emptied and not written since; says whether this was
+    /// the end of the table.
+    fn vacate(&self) -> bool {
+        let Some(table) = self.object.upgrade().and_then(|object| object.vacate()) else {
+            return false;
+        };
+        // What has been sealed since the flush was undone again, which has to be durable too.
+        let flushed = self.database.sync();
+        if flushed.is_ok() {
             // A directory that cannot be deleted holds an empty database: nothing is lost or left over.
             let _ = table.remove(&self.layout, &self.key);
         }
+        // Those who are told have nothing to do with this any more.
+        let _ = self.settle(flushed);
+        true
     }
 }
