@@ -66,6 +66,8 @@ export declare class ObjectHandle {
   takeAlarm(dueMs: number): number
   /** Waits for a write: 0 when it is durable, or a ticket. */
   durable(ticket: number): number
+  /** Ends the atomic batch of the writes of this turn of the event loop. */
+  seal(): void
   /** Begins a transaction, and names it. */
   begin(at: number): number
   /**
@@ -86,6 +88,11 @@ export declare class ObjectHandle {
 export declare class Store {
   /** A new place in memory, seen by nobody else. */
   static memory(completions: Completions): Store
+  /**
+   * The place in the directory `root`, shared by everybody who uses it. With `fsync` a write is
+   * durable when the disk has it, else when the operating system has it.
+   */
+  static files(completions: Completions, root: string, fsync: boolean, openObjectsMax: number): Store
   /** The object of that binding name and id. `valueBytesMax` is the value limit of this handle. */
   object(name: string, id: string, valueBytesMax: number): ObjectHandle
   /** The earliest pending alarm of objects with one of these names, in milliseconds; NaN for none. */
@@ -94,6 +101,10 @@ export declare class Store {
   dueAlarms(names: Array<string>, nowMs: number): Array<string>
   /** All objects with a pending alarm, as `NAME:id`, by time. */
   pendingAlarms(names: Array<string>): Array<string>
+  /** The pending alarms of objects with one of these names, by time. */
+  alarmsOf(names: Array<string>): Array<PendingAlarm>
+  /** Names under which there may be objects, in order. */
+  objectNames(): Array<string>
   /** Ids of the objects of that name which hold anything, in order. */
   objectIds(name: string): Array<string>
   /** Ends the use of the place; returns 0, or a ticket when that takes time. */
@@ -121,6 +132,12 @@ export interface Completion {
 /** Version of the native core. */
 export declare function coreVersion(): string
 
+/**
+ * Ends the threads, because the process ends: what they are doing is finished first. Threads that are in
+ * the middle of RocksDB while the process takes its memory down abort it.
+ */
+export declare function endThreads(): void
+
 /** The limits of the storage API. */
 export declare function limits(): Limits
 
@@ -132,4 +149,16 @@ export interface Limits {
   valueBytesDefault: number
   /** Largest value limit that can be configured. */
   valueBytesCeiling: number
+  /** Most open objects of a directory unless configured. */
+  openObjectsDefault: number
+}
+
+/** An alarm that has not fired. */
+export interface PendingAlarm {
+  /** Name of the object's binding. */
+  name: string
+  /** The object's id. */
+  id: string
+  /** When it is due, in milliseconds. */
+  timeMs: number
 }

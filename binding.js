@@ -842,4 +842,5 @@ module.exports.Store = nativeBinding.Store
 module.exports.checkKey = nativeBinding.checkKey
 module.exports.checkKeyCount = nativeBinding.checkKeyCount
 module.exports.coreVersion = nativeBinding.coreVersion
+module.exports.endThreads = nativeBinding.endThreads
 module.exports.limits = nativeBinding.limits

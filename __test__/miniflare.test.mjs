@@ -48,9 +48,14 @@ test("miniflare: it has miniflare's plugins, in the same order, all but one of t
   assert.deepEqual(different, ["DurableObjectsPlugin"]);
 });
 
-test("miniflare: the plugin takes the reference's options and the value size", () => {
+test("miniflare: the plugin takes the reference's options and its own", () => {
   const options = (plugins) => [...plugins.DurableObjectsPlugin.prototype.opts.keys()];
-  assert.deepEqual(options(PLUGINS), [...options(reference.PLUGINS), "durableObjectsMaxValueSize"]);
+  assert.deepEqual(options(PLUGINS), [
+    ...options(reference.PLUGINS),
+    "durableObjectsMaxValueSize",
+    "durableObjectsDurability",
+    "durableObjectsMaxOpen",
+  ]);
 });
 
 test("miniflare: Request and Response are those of the worker", async (t) => {

@@ -373,3 +373,10 @@ test("drop-in: what the test environments do with a storage, a state and an inst
   await plugin.flushAlarms(factory, [id]);
   await plugin.flushAlarms(factory);
 });
+
+test("S11 options: an empty path for durableObjectsPersist is refused", () => {
+  assert.throws(() => new DurableObjectsPlugin(pluginContext(), { durableObjectsPersist: "" }), {
+    code: "ERR_OPTION",
+    message: /^Invalid value for durableObjectsPersist.*: "" \(expected /,
+  });
+});

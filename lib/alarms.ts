@@ -15,6 +15,8 @@ export const ALARM_KEY = "__MINIFLARE_ALARMS__";
 const REF_WINDOW_MS = 30_000;
 /** Node fires timers with a longer delay at once. */
 const DELAY_MS_MAX = 2 ** 31 - 1;
+/** How often to look for alarms that other processes have set, or left behind. */
+const LOOK_MS = 1_000;
 /** How long to wait after the store failed to answer. */
 const RETRY_MS = 1_000;
 /** Later than any alarm. */
@@ -25,7 +27,7 @@ const PLAIN = 0;
 const WRITE_UNIT = 256;
 
 // Taken when the module is loaded, so that a test's fake timers do not hold it back.
-const { setImmediate } = globalThis;
+const { setImmediate, setInterval, clearInterval } = globalThis;
 
 type AlarmCallback = (objectKey: string) => Promise<void>;
 /** Reports an error that nobody waits for. */
@@ -53,6 +55,7 @@ function unpadded(key: string): string {
 
 async function confirmed(handle: ObjectHandle, written: number): Promise<void> {
   const ticket = Math.floor((await settle(written)) / WRITE_UNIT);
+  handle.seal();
   await settle(handle.durable(ticket));
 }
 
@@ -63,6 +66,7 @@ export class AlarmStore {
   #store: Store | undefined;
   #callback: AlarmCallback | undefined;
   #cancelTimer: (() => void) | undefined;
+  #lookout: NodeJS.Timeout | undefined;
   /** The alarm that the timer is for. */
   #next = Number.POSITIVE_INFINITY;
   #looking = false;
@@ -79,6 +83,7 @@ export class AlarmStore {
     this.#store = storeFor(factory, persist);
     const watching = watchers.get(this.#store) ?? new Set();
     watchers.set(this.#store, watching.add(this));
+    if (persist !== undefined) this.#lookout = setInterval(() => this.#arm(), LOOK_MS).unref();
     this.#arm();
   }
 
@@ -152,6 +157,7 @@ export class AlarmStore {
   }
 
   #unwatch(): void {
+    clearInterval(this.#lookout);
     if (this.#store) watchers.get(this.#store)?.delete(this);
     this.#store = undefined;
   }

@@ -9,7 +9,10 @@ import { Log, LogLevel } from "@miniflare/shared";
 import open from "open";
 import { EXEC_NAME, parseCommand, UsageError } from "./cli-arguments";
 import { describeStartError } from "./cli-errors";
+import { importCommand } from "./cli-import";
+import { objectsCommand } from "./cli-objects";
 import { endOnSignal } from "./cli-shutdown";
+import { endWithReader, lineOf } from "./cli-subcommand";
 import { Miniflare } from "./miniflare";
 import type { MiniflareOptions, WorkerOptions } from "./miniflare-options";
 import { createREPL } from "./repl";
@@ -17,6 +20,15 @@ import { updateCheck } from "./update-check";
 
 /** Requests that are being answered get this long to finish when the command is told to end. */
 const DRAIN_MS_MAX = 1000;
+
+/** What may stand in the place of a script; a script of such a name is run as `./objects`. */
+const SUBCOMMANDS: Record<string, (argv: string[]) => Promise<void>> = {
+  objects: objectsCommand,
+  import: importCommand,
+};
+const SUBCOMMANDS_HELP = `Commands:
+  ${EXEC_NAME} objects  List, show, export and delete stored Durable Objects
+  ${EXEC_NAME} import   Import Durable Objects that Miniflare 2 has stored`;
 
 interface PackageFile {
   name: string;
@@ -132,12 +144,24 @@ async function run(given: WorkerOptions): Promise<void> {
   await checkForUpdate(mf, ownPackage());
 }
 
+/** Runs a subcommand; its errors say all there is to say in one line. */
+async function runSubcommand(word: string, argv: string[]): Promise<void> {
+  endWithReader();
+  try {
+    await SUBCOMMANDS[word]?.(argv);
+  } catch (error) {
+    fail(lineOf(error));
+  }
+}
+
 /** Runs the command. The exit code is 1 if the command line is wrong or the worker cannot be started. */
 export async function main(argv: string[]): Promise<void> {
   process.env.MINIFLARE_EXEC_NAME ??= EXEC_NAME;
   try {
+    const [word = "", ...rest] = argv;
+    if (Object.hasOwn(SUBCOMMANDS, word)) return await runSubcommand(word, rest);
     const command = parseCommand(argv);
-    if (command.kind === "help") console.log(command.text);
+    if (command.kind === "help") console.log(`${command.text}\n\n${SUBCOMMANDS_HELP}`);
     else if (command.kind === "version") console.log(ownPackage().version);
     else await run(command.options);
   } catch (error) {

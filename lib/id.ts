@@ -43,6 +43,17 @@ export function keyOf({ name, id }: ObjectAddress): string {
   return `${name}:${id}`;
 }
 
+/** Like `keyOf()`, but no two addresses have the same, whatever stands for an id. */
+export function cacheKeyOf({ name, id }: ObjectAddress): string {
+  return `${name.length}:${name}:${id}`;
+}
+
+export function addressOfCacheKey(key: string): ObjectAddress {
+  const start = key.indexOf(":") + 1;
+  const end = start + Number.parseInt(key, 10);
+  return { name: key.slice(start, end), id: key.slice(end + 1) };
+}
+
 /** Takes a key apart at its last colon, because names may contain colons; without one all of it is the id. */
 export function addressOfKey(key: string): ObjectAddress {
   const colon = key.lastIndexOf(":");

@@ -20,6 +20,7 @@ import { startREPL } from "./repl";
 import { ScriptRunner } from "./script-runner";
 import type { DurableObjectStorage } from "./storage";
 import { VariedStorageFactory } from "./storage-factory";
+import { closeStores } from "./store";
 
 export type ServerOptions = http.ServerOptions & https.ServerOptions;
 
@@ -45,13 +46,15 @@ export class Miniflare extends MiniflareCore<Plugins> {
   }
 
   /**
-   * Stops alarms, watchers and mounts and closes database connections; servers and schedulers belong to the caller.
+   * Stops alarms, watchers and mounts, makes everything that was written durable, and closes databases and connections;
+   * servers and schedulers belong to the caller.
    * Connections are closed even if the worker never started, in which case the error of the start is thrown again.
    */
   override async dispose(): Promise<void> {
     try {
       await super.dispose();
     } finally {
+      await closeStores(this.#storageFactory);
       await this.#storageFactory.dispose();
     }
   }

@@ -1,4 +1,5 @@
 /** The native addon, as the rest of the face uses it. */
+import { isMainThread } from "node:worker_threads";
 import * as binding from "../binding.js";
 
 export const { Completions, IdFactory, ObjectHandle, Store, checkKey, checkKeyCount } = binding;
@@ -6,6 +7,15 @@ export type Completions = binding.Completions;
 export type IdFactory = binding.IdFactory;
 export type ObjectHandle = binding.ObjectHandle;
 export type Store = binding.Store;
+
+/** Shared by all realms of a process that load this module. */
+const ending = Symbol.for("ferroflare.ending");
+
+// Other threads end before the process does.
+if (isMainThread && !Reflect.get(process, ending)) {
+  Reflect.set(process, ending, true);
+  process.once("exit", binding.endThreads);
+}
 
 /** Limits of the storage API; bytes and counts. */
 export const limits = binding.limits();

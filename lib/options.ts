@@ -2,6 +2,7 @@
 import { type OptionMetadata, OptionType } from "@miniflare/shared";
 import { DurableObjectError } from "./error";
 import { limits } from "./native";
+import { DEFAULT_STORE_OPTIONS, type StoreOptions } from "./store";
 
 export type DurableObjectsObjectsOptions = Record<
   string,
@@ -17,7 +18,13 @@ export interface DurableObjectsOptions {
   durableObjectsAlarms?: boolean;
   /** The most bytes that one value may take; 32,768 by default. */
   durableObjectsMaxValueSize?: number;
+  /** What a write on disk waits for: "fsync" (the default) survives power loss, "process" survives `kill -9`. */
+  durableObjectsDurability?: Durability;
+  /** The most objects whose files are open at once; 256 by default. */
+  durableObjectsMaxOpen?: number;
 }
+
+export type Durability = "fsync" | "process";
 
 /** One bound class. */
 export interface BoundObject {
@@ -26,7 +33,12 @@ export interface BoundObject {
   scriptName: string | undefined;
 }
 
-type Miniflare2Config = { durable_objects_max_value_size?: number };
+/** What `[miniflare]` may hold beside Miniflare 2's own options. */
+type Config = {
+  durable_objects_max_value_size?: number;
+  durable_objects_durability?: string;
+  durable_objects_max_open?: number;
+};
 
 export const objectsOption: OptionMetadata = {
   type: OptionType.OBJECT,
@@ -68,7 +80,23 @@ export const maxValueSizeOption: OptionMetadata = {
   description: "Most bytes in a Durable Object value (32768 by default)",
   logName: "Durable Object Value Size",
   fromWrangler: ({ miniflare }) =>
-    (miniflare as Miniflare2Config | undefined)?.durable_objects_max_value_size,
+    (miniflare as Config | undefined)?.durable_objects_max_value_size,
+};
+
+export const durabilityOption: OptionMetadata = {
+  type: OptionType.STRING,
+  name: "do-durability",
+  description: 'What a write to files waits for, "fsync" (default) or "process"',
+  logName: "Durable Object Durability",
+  fromWrangler: ({ miniflare }) => (miniflare as Config | undefined)?.durable_objects_durability,
+};
+
+export const maxOpenOption: OptionMetadata = {
+  type: OptionType.NUMBER,
+  name: "do-max-open",
+  description: "Most Durable Objects whose files are open at once (256 by default)",
+  logName: "Durable Objects Open",
+  fromWrangler: ({ miniflare }) => (miniflare as Config | undefined)?.durable_objects_max_open,
 };
 
 /** Reads `NAME=CLASS@MOUNT`; a mount's name has no `@`, a class name might. */
@@ -107,7 +135,8 @@ export function checkPersist(
   persist: boolean | string | undefined | null,
 ): boolean | string | undefined {
   if (persist === undefined || persist === null) return undefined;
-  if (typeof persist === "boolean" || typeof persist === "string") return persist;
+  if (typeof persist === "boolean") return persist;
+  if (typeof persist === "string" && persist !== "") return persist;
   throw invalid("durableObjectsPersist", persist, "true, false, a path or a redis:// URL");
 }
 
@@ -119,4 +148,18 @@ export function valueBytesMax(size: number | undefined | null): number {
     size,
     `a whole number of bytes from 1 to ${limits.valueBytesCeiling}`,
   );
+}
+
+export function storeOptions(
+  durability: string | undefined | null,
+  openObjectsMax: number | undefined | null,
+): StoreOptions {
+  if (durability !== undefined && durability !== null && !/^(fsync|process)$/.test(durability)) {
+    throw invalid("durableObjectsDurability (--do-durability)", durability, '"fsync" or "process"');
+  }
+  const most = openObjectsMax ?? DEFAULT_STORE_OPTIONS.openObjectsMax;
+  if (!Number.isInteger(most) || most < 1) {
+    throw invalid("durableObjectsMaxOpen (--do-max-open)", openObjectsMax, "a whole number from 1");
+  }
+  return { fsync: durability !== "process", openObjectsMax: most };
 }

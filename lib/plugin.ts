@@ -1,5 +1,6 @@
 /** Makes Durable Objects of a worker's classes: the plugin that Miniflare sets up, reloads and disposes. */
 import assert from "node:assert";
+import path from "node:path";
 import type { Context, Mount, PluginContext, SetupResult, StorageFactory } from "@miniflare/shared";
 import {
   Option,
@@ -11,27 +12,43 @@ import {
 import { AlarmStore, alarmBridge } from "./alarms";
 import { findClass, notBound } from "./classes";
 import { warnOf } from "./error";
-import { addressOf, addressOfKey, DurableObjectId, type IdLike, keyOf } from "./id";
+import {
+  addressOf,
+  addressOfCacheKey,
+  addressOfKey,
+  cacheKeyOf,
+  DurableObjectId,
+  type IdLike,
+  keyOf,
+} from "./id";
 import { DurableObjectNamespace } from "./namespace";
 import {
   alarmsOption,
   type BoundObject,
   boundObjects,
   checkPersist,
+  type Durability,
   type DurableObjectsObjectsOptions,
   type DurableObjectsOptions,
+  durabilityOption,
+  maxOpenOption,
   maxValueSizeOption,
   objectsOption,
   persistOption,
+  storeOptions,
   valueBytesMax,
 } from "./options";
 import { Reloads } from "./reload";
 import { type DurableObject, type DurableObjectConstructor, DurableObjectState } from "./state";
 import { DurableObjectStorage } from "./storage";
-import { storeFor } from "./store";
+import { leaveStores, type StoreOptions, storeFor, useStores } from "./store";
 import { kAlarm, kAlarmExists, kInstance, kOnBroken, kReloadFailed, kReset } from "./symbols";
 
 const STORAGE_PREFIX = "durable-objects:storage:";
+/** Where data is kept when no path is given, under the root path of the worker; mounts use their parent's. */
+const DEFAULT_PERSIST = ".mf/do";
+/** The plugin of the worker that others are mounted in, by what all of them share: it is constructed first. */
+const parents = new WeakMap<object, DurableObjectsPlugin>();
 const STATE_PREFIX = "durable-objects:state:";
 
 export class DurableObjectsPlugin
@@ -50,9 +67,16 @@ export class DurableObjectsPlugin
   @Option(maxValueSizeOption)
   durableObjectsMaxValueSize?: number;
 
+  @Option(durabilityOption)
+  durableObjectsDurability?: Durability;
+
+  @Option(maxOpenOption)
+  durableObjectsMaxOpen?: number;
+
   readonly #objects: BoundObject[];
   readonly #persist: boolean | string | undefined;
   readonly #valueBytesMax: number;
+  readonly #storeOptions: StoreOptions;
   /** The storages and states of the running objects, shared with the mounts; Miniflare clears it at each reload. */
   readonly #running: Map<string, unknown>;
   readonly #reloads: Reloads<DurableObjectsPlugin>;
@@ -65,9 +89,13 @@ export class DurableObjectsPlugin
     super(ctx);
     this.assignOptions(options);
     this.#objects = boundObjects(this.durableObjects);
-    this.#persist = resolveStoragePersist(ctx.rootPath, checkPersist(this.durableObjectsPersist));
-    this.#valueBytesMax = valueBytesMax(this.durableObjectsMaxValueSize);
     this.#running = ctx.sharedCache;
+    if (!parents.has(this.#running)) parents.set(this.#running, this);
+    const persist = checkPersist(this.durableObjectsPersist);
+    this.#persist =
+      persist === true ? this.#defaultPersist() : resolveStoragePersist(ctx.rootPath, persist);
+    this.#storeOptions = storeOptions(this.durableObjectsDurability, this.durableObjectsMaxOpen);
+    this.#valueBytesMax = valueBytesMax(this.durableObjectsMaxValueSize);
     this.#reloads = new Reloads<DurableObjectsPlugin>(this, ctx.sharedCache);
     this.#alarms = new AlarmStore(
       this.#objects.map(({ name }) => name),
@@ -75,12 +103,17 @@ export class DurableObjectsPlugin
     );
   }
 
+  #defaultPersist(): string {
+    const { rootPath } = parents.get(this.#running)?.ctx ?? this.ctx;
+    return path.resolve(rootPath, DEFAULT_PERSIST);
+  }
+
   getStorage(storage: StorageFactory, id: IdLike): DurableObjectStorage {
     const address = addressOf(id);
-    const cacheKey = STORAGE_PREFIX + keyOf(address);
+    const cacheKey = STORAGE_PREFIX + cacheKeyOf(address);
     const running = this.#running.get(cacheKey);
     if (running !== undefined) return running as DurableObjectStorage;
-    const store = storeFor(storage, this.#persist);
+    const store = storeFor(storage, this.#persist, this.#storeOptions);
     const handle = store.object(address.name, address.id, this.#valueBytesMax);
     const objectStorage = new DurableObjectStorage(handle, alarmBridge(store, address.name));
     this.#running.set(cacheKey, objectStorage);
@@ -108,7 +141,7 @@ export class DurableObjectsPlugin
     const ids: DurableObjectId[] = [];
     for (const cacheKey of this.#running.keys()) {
       if (!cacheKey.startsWith(STATE_PREFIX)) continue;
-      const { name, id } = addressOfKey(cacheKey.slice(STATE_PREFIX.length));
+      const { name, id } = addressOfCacheKey(cacheKey.slice(STATE_PREFIX.length));
       if (name === namespace) ids.push(new DurableObjectId(name, id));
     }
     return ids;
@@ -125,7 +158,9 @@ export class DurableObjectsPlugin
     for (const { name } of this.#objects) {
       bindings[name] = this.getNamespace(storageFactory, name);
     }
+    if (this.#factory === undefined) useStores(storageFactory);
     this.#factory = storageFactory;
+    storeFor(storageFactory, this.#persist, this.#storeOptions);
     if (this.durableObjectsAlarms !== false) {
       await this.#alarms.setupStore(storageFactory, this.#persist);
     }
@@ -159,13 +194,26 @@ export class DurableObjectsPlugin
 
   override async dispose(): Promise<void> {
     this.#alarms.dispose();
-    this.#reloads.retire();
+    if (parents.get(this.#running) === this) parents.delete(this.#running);
+    const factory = this.#factory;
+    const retired = this.#reloads.retire();
+    if (factory) this.#bequeath(factory, retired).catch((error) => this.ctx.log.error(error));
+  }
+
+  /** An heir goes on using the stores, so that storages handed out before go on working; without one they are closed. */
+  async #bequeath(
+    factory: StorageFactory,
+    retired: Promise<Reloads<DurableObjectsPlugin> | undefined>,
+  ) {
+    const heir = (await retired)?.plugin;
+    if (heir !== undefined && heir.#factory === undefined) heir.#factory = factory;
+    else await leaveStores(factory);
   }
 
   #object(storage: StorageFactory, id: IdLike): DurableObjectState {
     const address = addressOf(id);
     const key = keyOf(address);
-    const cacheKey = STATE_PREFIX + key;
+    const cacheKey = STATE_PREFIX + cacheKeyOf(address);
     const running = this.#running.get(cacheKey);
     if (running !== undefined) return running as DurableObjectState;
 

@@ -39,7 +39,7 @@ function reloadTooLong(): DurableObjectError {
 }
 
 export class Reloads<P> {
-  readonly #plugin: P;
+  readonly plugin: P;
   readonly #lineage: object;
   #phase: Phase<P> = { kind: "created" };
   #changed!: Promise<void>;
@@ -47,7 +47,7 @@ export class Reloads<P> {
 
   /** `lineage` is an object that this plugin shares with its heir and, while one waits for the other, with no third. */
   constructor(plugin: P, lineage: object) {
-    this.#plugin = plugin;
+    this.plugin = plugin;
     this.#lineage = lineage;
     this.#expectChange();
     vacancies.get(lineage)?.(this);
@@ -75,14 +75,18 @@ export class Reloads<P> {
     this.#enter({ kind: "failed", error });
   }
 
-  /** Ends this plugin. If its heir is to be constructed, that must follow in the same turn of the event loop. */
-  retire(): void {
+  /**
+   * Ends this plugin, and says who took over. If its heir is to be constructed, that must follow in the same turn of
+   * the event loop.
+   */
+  retire(): Promise<Reloads<P> | undefined> {
     const heir = new Promise<Reloads<P> | undefined>((resolve) => {
       const fill = (reloads: unknown) => resolve(reloads as Reloads<P> | undefined);
       vacancies.set(this.#lineage, fill);
       setImmediate(fill);
     });
     this.#enter({ kind: "retired", heir });
+    return heir;
   }
 
   /**
@@ -95,7 +99,7 @@ export class Reloads<P> {
     let current: Reloads<P> = this;
     for (;;) {
       const phase = current.#phase;
-      if (phase.kind === "serving") return current.#plugin;
+      if (phase.kind === "serving") return current.plugin;
       if (phase.kind === "failed") throw phase.error;
       if (phase.kind === "retired") {
         const heir = await phase.heir;

@@ -4,6 +4,7 @@ import type { Awaitable, Context } from "@miniflare/shared";
 import { InputGate, OutputGate } from "@miniflare/shared";
 import { withDeadline } from "./deadline";
 import { DurableObjectError } from "./error";
+import { runInside } from "./gates";
 import type { DurableObjectId } from "./id";
 import type { DurableObjectStorage } from "./storage";
 import { _kRunWithGates, kAlarm, kFetch, kInstance, kReset } from "./symbols";
@@ -95,7 +96,7 @@ export class DurableObjectState {
     const result = new OutputGate().runWith(() =>
       this.#inputGate.runWith(() => {
         this.#assertRunning();
-        return closure();
+        return runInside(closure);
       }),
     );
     return this.#untilReset(result);

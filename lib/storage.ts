@@ -1,6 +1,7 @@
 /** The storage of one Durable Object, as its class and those who look from outside have it. */
 import { OutputGate, runWithInputGateClosed, waitUntilOnOutputGate } from "@miniflare/shared";
 import type { Answer } from "./answers";
+import { isInside } from "./gates";
 import { isTicket, LOST, type ObjectHandle } from "./native";
 import { checkDefined, get, list, put, remove } from "./operations";
 import {
@@ -30,6 +31,8 @@ export class DurableObjectStorage implements DurableObjectOperator {
   readonly #alarms: DurableObjectAlarmBridge | undefined;
   /** Writes that are not durable yet, for `sync()`. */
   readonly #pending = new Set<Promise<unknown>>();
+  /** The batch that gathers, or the last one. */
+  #batch: { ticket: number; durable: Promise<void> } | undefined;
   [kAlarmExists] = true;
   [kOnBroken]?: (error: unknown) => void;
 
@@ -157,34 +160,69 @@ export class DurableObjectStorage implements DurableObjectOperator {
   /** Follows up a commit: the alarm's timer, and durability. */
   async #committed(code: number, alarm: number | null | undefined): Promise<void> {
     if (alarm !== undefined) this.#alarmChanged(alarm);
-    if (code >= WRITE_UNIT) await this.#durable(Math.floor(code / WRITE_UNIT));
+    if (code >= WRITE_UNIT) await this.#confirm(code, nothing);
   }
 
-  /** The promise of a write: at once if it is durable, else gated and remembered for `sync()`. */
+  /**
+   * The promise of a write. Inside of an object it resolves when the write is visible, and the output gate
+   * waits until it is durable; outside it resolves when the write is durable.
+   */
   #written<T>(
     code: number,
     result: (removed: number) => T,
     options?: DurableObjectPutOptions,
   ): Promise<T> {
     if (code >= 0 && code < WRITE_UNIT) return Promise.resolve(result(code));
-    const written = this.#confirm(code, result);
-    this.#pending.add(written);
-    const done = () => this.#pending.delete(written);
-    written.then(done, done);
+    if (isTicket(code)) return this.#writtenLater(code, result, options);
+    const durable = this.#confirm(code, result);
+    if (!isInside()) return durable;
+    durable.catch(nothing);
+    waitUntilOnOutputGate(durable, options?.allowUnconfirmed);
+    return Promise.resolve(result(code % WRITE_UNIT));
+  }
+
+  /** The promise of a write that has to wait before it is even visible. */
+  #writtenLater<T>(
+    ticket: number,
+    result: (removed: number) => T,
+    options?: DurableObjectPutOptions,
+  ): Promise<T> {
+    const durable = this.#track(
+      settle(ticket).then((code) =>
+        code < WRITE_UNIT ? result(code) : this.#confirm(code, result),
+      ),
+    );
     return waitUntilOnOutputGate(
-      runWithInputGateClosed(() => written, options?.allowConcurrency),
+      runWithInputGateClosed(() => durable, options?.allowConcurrency),
       options?.allowUnconfirmed,
     );
   }
 
-  async #confirm<T>(code: number, result: (removed: number) => T): Promise<T> {
-    const written = await settle(code);
-    if (written >= WRITE_UNIT) await this.#durable(Math.floor(written / WRITE_UNIT));
-    return result(written % WRITE_UNIT);
+  /** Resolves with the result of a visible write when it is durable. */
+  #confirm<T>(code: number, result: (removed: number) => T): Promise<T> {
+    return this.#track(
+      this.#durable(Math.floor(code / WRITE_UNIT)).then(() => result(code % WRITE_UNIT)),
+    );
   }
 
-  async #durable(ticket: number): Promise<void> {
-    await settle(this.#object.durable(ticket));
+  /** Waits for a batch; all writes of one turn of the event loop are one batch. */
+  #durable(ticket: number): Promise<void> {
+    if (this.#batch?.ticket === ticket) return this.#batch.durable;
+    process.nextTick(() => this.#object.seal());
+    const durable = settle(this.#object.durable(ticket)).then(nothing, (error) => {
+      this[kOnBroken]?.(error);
+      throw error;
+    });
+    this.#batch = { ticket, durable };
+    return durable;
+  }
+
+  /** Remembers a write for `sync()` until it has ended. */
+  #track<T>(write: Promise<T>): Promise<T> {
+    this.#pending.add(write);
+    const done = () => this.#pending.delete(write);
+    write.then(done, done);
+    return write;
   }
 
   #alarmChanged(time: number | null): void {

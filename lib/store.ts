@@ -2,25 +2,106 @@
 import type { StorageFactory } from "@miniflare/shared";
 import { DurableObjectError } from "./error";
 import { limits, ObjectHandle, Store } from "./native";
-import { completions } from "./tickets";
+import { completions, settle } from "./tickets";
 
-const memoryStores = new WeakMap<object, Store>();
+/** How files are used. */
+export interface StoreOptions {
+  /** Whether a write is durable when the disk has it, or already when the operating system has it. */
+  fsync: boolean;
+  /** Most objects that are open at once. */
+  openObjectsMax: number;
+}
+
+export const DEFAULT_STORE_OPTIONS: StoreOptions = {
+  fsync: true,
+  openObjectsMax: limits.openObjectsDefault,
+};
+
+/** The stores of one Miniflare instance, its mounts included, by place; "" is memory. */
+interface Stores {
+  byPlace: Map<string, OpenStore>;
+  users: number;
+}
+
+/** A store, and how its place is used by now. */
+interface OpenStore {
+  store: Store;
+  options: StoreOptions;
+  /** Stores of the same place that only ask for more of it than `store` did. */
+  more: Store[];
+}
+
+const storesOf = new WeakMap<object, Stores>();
 const memoryObjects = new WeakMap<object, ObjectHandle>();
 
 /**
- * The store with the data that `factory` stands for.
+ * The store with the data that `factory` and `persist`, an absolute path or nothing for memory, stand for.
  *
- * In memory there is one for each underlying factory, so that a worker and those mounted in it see the
- * same data, and reloads keep it.
+ * There is one for each underlying factory and place, so that a worker and those mounted in it share it, and reloads
+ * keep it. Of all the options it is asked for with, the safest durability and the largest limit count.
  */
-export function storeFor(factory: StorageFactory, persist?: boolean | string): Store {
-  if (persist === undefined || persist === false) {
-    return memoryStoreOf(underlying(factory));
+export function storeFor(
+  factory: StorageFactory,
+  persist?: boolean | string,
+  options?: StoreOptions,
+): Store {
+  const place = typeof persist === "string" ? persist : "";
+  const { byPlace } = storesFor(factory);
+  const known = byPlace.get(place);
+  if (known !== undefined) {
+    if (place !== "" && options !== undefined) ask(known, place, options);
+    return known.store;
   }
-  throw new DurableObjectError(
-    "ERR_OPTION",
-    `durableObjectsPersist: ${JSON.stringify(persist)} is not available in this version of ferroflare, which keeps Durable Objects in memory. Remove the option (or --do-persist).`,
-  );
+  const wanted = options ?? DEFAULT_STORE_OPTIONS;
+  const store = place === "" ? Store.memory(completions) : openStore(place, wanted);
+  byPlace.set(place, { store, options: wanted, more: [] });
+  return store;
+}
+
+/** Makes an open place keep `wanted` as well. */
+function ask(known: OpenStore, place: string, wanted: StoreOptions): void {
+  const { fsync, openObjectsMax } = known.options;
+  if ((fsync || !wanted.fsync) && openObjectsMax >= wanted.openObjectsMax) return;
+  known.options = {
+    fsync: fsync || wanted.fsync,
+    openObjectsMax: Math.max(openObjectsMax, wanted.openObjectsMax),
+  };
+  known.more.push(openStore(place, known.options));
+}
+
+/** Opens a directory; whoever does it has to close the store. */
+export function openStore(
+  place: string,
+  { fsync, openObjectsMax }: StoreOptions = DEFAULT_STORE_OPTIONS,
+): Store {
+  if (/^rediss?:\/\//i.test(place)) {
+    throw new DurableObjectError(
+      "ERR_PERSIST_UNSUPPORTED",
+      "durableObjectsPersist: Redis is not available in this version of ferroflare. Use a directory instead.",
+    );
+  }
+  return Store.files(completions, place, fsync, openObjectsMax);
+}
+
+/** Counts one more plugin that uses the stores of a factory. */
+export function useStores(factory: StorageFactory): void {
+  storesFor(factory).users++;
+}
+
+/** Counts one plugin less; the last one closes the stores. */
+export async function leaveStores(factory: StorageFactory): Promise<void> {
+  const stores = storesFor(factory);
+  if (--stores.users <= 0) await closeStores(factory);
+}
+
+/** Closes the stores of a factory: what was written becomes durable, and files are let go of. */
+export async function closeStores(factory: StorageFactory): Promise<void> {
+  const stores = [...storesFor(factory).byPlace];
+  // Memory lives as long as somebody holds on to it.
+  const files = stores.filter(([place]) => place !== "");
+  for (const [place] of files) storesFor(factory).byPlace.delete(place);
+  const open = files.flatMap(([, { store, more }]) => [store, ...more]);
+  await Promise.all(open.map((store) => settle(store.close())));
 }
 
 /** A native object for a `DurableObjectStorage` that is constructed by hand over any `inner` storage. */
@@ -34,13 +115,14 @@ export function objectFor(inner: object): ObjectHandle {
   return object;
 }
 
-function memoryStoreOf(key: object): Store {
-  let store = memoryStores.get(key);
-  if (store === undefined) {
-    store = Store.memory(completions);
-    memoryStores.set(key, store);
+function storesFor(factory: StorageFactory): Stores {
+  const owner = underlying(factory);
+  let stores = storesOf.get(owner);
+  if (stores === undefined) {
+    stores = { byPlace: new Map(), users: 0 };
+    storesOf.set(owner, stores);
   }
-  return store;
+  return stores;
 }
 
 /** Miniflare wraps the one factory of an instance once for each plugin. */

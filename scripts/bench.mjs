@@ -1,5 +1,9 @@
-/** `npm run bench -- [arguments]`: builds, then runs the memory benchmark with the arguments. */
+/** `npm run bench -- [files] [arguments]`: builds, then runs the memory or the files benchmark with the arguments. */
 import { runBuilt } from "./lib/built-program.mjs";
 import { runMain } from "./lib/program.mjs";
 
-runMain(() => runBuilt("bench/memory.mjs", process.argv.slice(2), 120));
+const [what, ...rest] = process.argv.slice(2);
+const [file, args] =
+  what === "files" ? ["bench/files.mjs", rest] : ["bench/memory.mjs", process.argv.slice(2)];
+
+runMain(() => runBuilt(file, args, 120));

@@ -6,6 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ferroflare_core::backend::{Committed, Object, Snapshot, View};
 use ferroflare_core::key::{Entry, Key, Value};
@@ -39,6 +40,8 @@ pub struct ObjectHandle {
     limit: ValueLimit,
     transactions: RefCell<HashMap<u32, Transaction>>,
     last_transaction: Cell<u32>,
+    /// Whether anything was written through this handle since it sealed a batch.
+    unsealed: Arc<AtomicBool>,
 }
 
 /// Where an operation takes place.
@@ -59,6 +62,7 @@ impl ObjectHandle {
             limit,
             transactions: RefCell::default(),
             last_transaction: Cell::new(0),
+            unsealed: Arc::default(),
         }
     }
 
@@ -94,6 +98,7 @@ impl ObjectHandle {
         writes: WriteBatch,
         origin: Option<TransactionId>,
     ) -> napi::Result<f64> {
+        self.unsealed.store(true, Ordering::Relaxed);
         let answer = self.object.write(writes, origin);
         self.completions.reply(env, &mut [], answer, |committed| Reply::Number(written(committed)))
     }
@@ -143,6 +148,15 @@ impl ObjectHandle {
                 writes.set_alarm(alarm);
                 self.write(env, writes, origin)
             }
+        }
+    }
+}
+
+/// A thread that is terminated in the middle of a turn seals nothing any more; others must not wait for it.
+impl Drop for ObjectHandle {
+    fn drop(&mut self) {
+        if self.unsealed.load(Ordering::Relaxed) {
+            self.object.seal();
         }
     }
 }
@@ -338,6 +352,13 @@ impl ObjectHandle {
         self.completions.reply(env, &mut [], answer, |()| Reply::Number(0.0))
     }
 
+    /// Ends the atomic batch of the writes of this turn of the event loop.
+    #[napi(catch_unwind)]
+    pub fn seal(&self) {
+        self.unsealed.store(false, Ordering::Relaxed);
+        self.object.seal();
+    }
+
     /// Begins a transaction, and names it.
     #[napi(catch_unwind)]
     pub fn begin(&self, env: Env, at: f64) -> napi::Result<f64> {
@@ -371,9 +392,11 @@ impl ObjectHandle {
     #[napi(catch_unwind)]
     pub fn commit(&self, env: Env, transaction: f64, discard: bool) -> napi::Result<f64> {
         let transaction = self.transaction(transaction).map_err(|error| thrown(env, &error))?;
-        self.completions.reply(env, &mut [], transaction.commit(discard), |settled| {
+        let unsealed = self.unsealed.clone();
+        self.completions.reply(env, &mut [], transaction.commit(discard), move |settled| {
             Reply::Number(match settled {
                 Settled::Committed(Committed { ticket, .. }, alarm) => {
+                    unsealed.fetch_or(ticket > 0, Ordering::Relaxed);
                     let alarm = if alarm { ALARM_WRITTEN } else { 0 };
                     number(ticket * WRITE_UNIT + alarm)
                 }

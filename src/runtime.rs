@@ -1,21 +1,46 @@
-//! The threads on which later answers are awaited. They start with the first such answer: a process
-//! that uses only memory never has them.
+//! The threads on which later answers are awaited and files are opened and flushed. They start with the
+//! first of these: a process that uses only memory never has them.
 
 use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
+use napi_derive::napi;
 use once_cell::sync::Lazy;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 
-static RUNTIME: Lazy<Option<Runtime>> = Lazy::new(|| {
-    Builder::new_multi_thread()
+/// How long the end of the process waits for work on files.
+const END_LIMIT: Duration = Duration::from_secs(2);
+
+static RUNTIME: Lazy<Mutex<Option<Runtime>>> = Lazy::new(|| {
+    let runtime = Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("ferroflare")
         .enable_time()
-        .build()
-        .ok()
+        .build();
+    Mutex::new(runtime.ok())
 });
+
+/// The runtime, for backends; none when the system gives no threads.
+pub(crate) fn handle() -> Option<Handle> {
+    let runtime = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
+    runtime.as_ref().map(|runtime| runtime.handle().clone())
+}
 
 /// Runs `future` in the background; false when the system gives no threads.
 pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> bool {
-    RUNTIME.as_ref().map(|runtime| runtime.spawn(future)).is_some()
+    handle().map(|runtime| runtime.spawn(future)).is_some()
+}
+
+/// Ends the threads, because the process ends: what they are doing is finished first. Threads that are in
+/// the middle of RocksDB while the process takes its memory down abort it.
+#[napi(catch_unwind)]
+pub fn end_threads() {
+    let Some(runtime) = Lazy::get(&RUNTIME) else {
+        return;
+    };
+    let runtime = runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(runtime) = runtime {
+        runtime.shutdown_timeout(END_LIMIT);
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use ferroflare_core::Error;
+use ferroflare_core::backend::files::{FileOptions, FileUser, OPEN_OBJECTS_DEFAULT};
 use ferroflare_core::backend::memory::MemoryPlace;
 use ferroflare_core::backend::{ObjectKey, Place};
 use ferroflare_core::limits::{self, ValueLimit};
@@ -13,6 +15,7 @@ use crate::arguments::{alarm_number, whole};
 use crate::completions::{Completions, Reply};
 use crate::error::thrown;
 use crate::object::ObjectHandle;
+use crate::runtime;
 
 /// The limits that the face needs to know: bytes and counts.
 #[napi(object, object_from_js = false)]
@@ -23,6 +26,8 @@ pub struct Limits {
     pub value_bytes_default: u32,
     /// Largest value limit that can be configured.
     pub value_bytes_ceiling: u32,
+    /// Most open objects of a directory unless configured.
+    pub open_objects_default: u32,
 }
 
 /// The limits of the storage API.
@@ -32,6 +37,7 @@ pub fn limits() -> Limits {
         keys_max: small(limits::KEYS_MAX),
         value_bytes_default: small(limits::VALUE_BYTES_DEFAULT),
         value_bytes_ceiling: small(limits::VALUE_BYTES_CEILING),
+        open_objects_default: small(OPEN_OBJECTS_DEFAULT),
     }
 }
 
@@ -43,6 +49,17 @@ fn small(limit: usize) -> u32 {
 #[napi(catch_unwind)]
 pub fn core_version() -> &'static str {
     env!("CARGO_PKG_VERSION")
+}
+
+/// An alarm that has not fired.
+#[napi(object, object_from_js = false)]
+pub struct PendingAlarm {
+    /// Name of the object's binding.
+    pub name: String,
+    /// The object's id.
+    pub id: String,
+    /// When it is due, in milliseconds.
+    pub time_ms: f64,
 }
 
 /// The data of one place.
@@ -58,6 +75,24 @@ impl Store {
     #[napi(factory, catch_unwind)]
     pub fn memory(completions: Reference<Completions>) -> Self {
         Self { place: Arc::new(MemoryPlace::new()), completions }
+    }
+
+    /// The place in the directory `root`, shared by everybody who uses it. With `fsync` a write is
+    /// durable when the disk has it, else when the operating system has it.
+    #[napi(factory, catch_unwind)]
+    pub fn files(
+        env: Env,
+        completions: Reference<Completions>,
+        root: String,
+        fsync: bool,
+        open_objects_max: f64,
+    ) -> napi::Result<Self> {
+        let options = FileOptions { fsync, open_objects_max: whole(open_objects_max) };
+        let runtime =
+            runtime::handle().ok_or_else(|| Error::Internal("the system gives no threads".into()));
+        let user = runtime.and_then(|runtime| FileUser::open(root.as_ref(), options, runtime));
+        let place = Arc::new(user.map_err(|error| thrown(env, &error))?);
+        Ok(Self { place, completions })
     }
 
     /// The object of that binding name and id. `valueBytesMax` is the value limit of this handle.
@@ -99,6 +134,25 @@ impl Store {
     #[napi(catch_unwind)]
     pub fn pending_alarms(&self, env: Env, names: Vec<String>) -> napi::Result<Vec<String>> {
         Ok(self.alarms(env, names)?.iter().map(|(_, key)| key.to_string()).collect())
+    }
+
+    /// The pending alarms of objects with one of these names, by time.
+    #[napi(catch_unwind)]
+    pub fn alarms_of(&self, env: Env, names: Vec<String>) -> napi::Result<Vec<PendingAlarm>> {
+        let alarms = self.alarms(env, names)?;
+        let pending = |(at, key): &(i64, ObjectKey)| PendingAlarm {
+            name: key.name.to_string(),
+            id: key.id.to_string(),
+            time_ms: alarm_number(Some(*at)),
+        };
+        Ok(alarms.iter().map(pending).collect())
+    }
+
+    /// Names under which there may be objects, in order.
+    #[napi(catch_unwind)]
+    pub fn object_names(&self, env: Env) -> napi::Result<Vec<String>> {
+        let names = self.place.object_names().map_err(|error| thrown(env, &error))?;
+        Ok(names.iter().map(ToString::to_string).collect())
     }
 
     /// Ids of the objects of that name which hold anything, in order.

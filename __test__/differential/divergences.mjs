@@ -71,7 +71,8 @@ const predicates = {
       );
     }
     if (options.$ === "inherited") return isModel(difference);
-    if (typeof options.startAfter !== "number" || options.reverse) return false;
+    const reversed = options.reverse && options.reverse.$ !== "undefined";
+    if (typeof options.startAfter !== "number" || reversed) return false;
     return reference?.keys?.[0] === String(options.startAfter) && isModel(difference);
   },
 

@@ -7,7 +7,7 @@ import { look } from "./look.mjs";
 
 const OUTSIDE_LIMIT_MS = 30_000;
 
-const options = {
+export const options = {
   modules: true,
   scriptPath: fileURLToPath(new URL("worker.mjs", import.meta.url)),
   durableObjects: { ALARMED: "Alarmed", PLAIN: "Plain", OTHER: "Alarmed" },

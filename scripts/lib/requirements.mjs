@@ -4,7 +4,7 @@
  * A new system requirement is one row: what it is, why, how to see that it is there, and its package for each package
  * manager. On Debian and its kin, as root, missing rows are installed; elsewhere the command to run is printed.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./paths.mjs";
 import { outputOf, run } from "./process.mjs";
@@ -22,6 +22,12 @@ const systemPackages = [
       brew: "llvm",
       choco: "visualstudio2022-workload-vctools",
     },
+  },
+  {
+    what: "libclang",
+    why: "the bindings of RocksDB are made with it",
+    found: () => anyFile(process.env.LIBCLANG_PATH ?? "") || hasLibclang(),
+    packages: { apt: "libclang-dev", dnf: "clang-devel", brew: "llvm", choco: "llvm" },
   },
 ];
 
@@ -124,4 +130,17 @@ function atLeast(version, minimum) {
   const [have, want] = [version, minimum].map((text) => text.split(".").map(Number));
   const at = have.findIndex((part, index) => part !== (want[index] ?? 0));
   return at < 0 || have[at] > (want[at] ?? 0);
+}
+
+/** The folders in which bindgen's loader looks for libclang. */
+function hasLibclang() {
+  if (process.platform === "darwin") return anyCommand("clang");
+  if (process.platform === "win32") return anyFile("C:\\Program Files\\LLVM\\bin\\libclang.dll");
+  const named = outputOf("llvm-config", ["--libdir"])?.trim();
+  const versions = existsSync("/usr/lib") ? readdirSync("/usr/lib") : [];
+  const folders = versions.filter((name) => name.startsWith("llvm-")).map((name) => `${name}/lib`);
+  const multiarch = versions.filter((name) => name.endsWith("-linux-gnu"));
+  return [named, "/usr/lib64", ...[...folders, ...multiarch].map((name) => `/usr/lib/${name}`)]
+    .filter((folder) => folder && existsSync(folder))
+    .some((folder) => readdirSync(folder).some((file) => /^libclang(-\d+)?\.so/.test(file)));
 }

@@ -36,6 +36,31 @@ impl AlarmIndex {
         Ok(())
     }
 
+    /// An object's alarm, as far as it is known.
+    pub fn get(&self, object: &ObjectKey) -> Result<Option<i64>> {
+        Ok(lock(&self.state)?.by_object.get(object).copied())
+    }
+
+    /// Takes `found` for true, except for the objects in `keep`.
+    pub fn replace(&self, found: &HashMap<ObjectKey, i64>, keep: &[ObjectKey]) -> Result<()> {
+        let mut state = lock(&self.state)?;
+        let State { by_time, by_object } = &mut *state;
+        by_object.retain(|object, at| {
+            let stays = keep.contains(object) || found.get(object) == Some(at);
+            if !stays {
+                by_time.remove(&(*at, object.clone()));
+            }
+            stays
+        });
+        for (object, at) in found {
+            if !keep.contains(object) {
+                by_object.insert(object.clone(), *at);
+                by_time.insert((*at, object.clone()));
+            }
+        }
+        Ok(())
+    }
+
     /// The pending alarms of objects with one of `names`, by time.
     pub fn pending(&self, names: &[Arc<str>]) -> Result<Vec<(i64, ObjectKey)>> {
         let state = lock(&self.state)?;

@@ -96,6 +96,86 @@ pub enum Error {
         /// How long a turn lasts.
         seconds: u64,
     },
+    /// A database was written by a newer version.
+    #[error(
+        "{path} was written by a newer version of ferroflare (format {version}). Update ferroflare, or use another directory."
+    )]
+    NewerFormat {
+        /// The database or directory.
+        path: String,
+        /// Its format.
+        version: u32,
+    },
+    /// A database cannot be read.
+    #[error(
+        "The database {path} is corrupt: {reason}. Restore it from a copy, or delete the directory to start this object anew."
+    )]
+    Corrupt {
+        /// The database.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A directory holds data of Miniflare 2.
+    #[error(
+        "{path} holds Durable Object data of Miniflare 2. Convert it with `npx ferroflare import {root} <new directory>`, and use the new directory."
+    )]
+    OldData {
+        /// Where the data was found.
+        path: String,
+        /// The directory to import from.
+        root: String,
+    },
+    /// A file system that ignores case holds the name in another spelling.
+    #[error(
+        "{path} holds \"{other}\", and its file system cannot keep \"{file}\" beside it, because it ignores case. Rename one of both, or use a directory on another file system."
+    )]
+    OtherSpelling {
+        /// The directory that holds the names.
+        path: String,
+        /// The spelling that is there.
+        other: String,
+        /// The one that was asked for.
+        file: String,
+    },
+    /// A directory is in the way of, or is, a file.
+    #[error(
+        "{path} is not a directory, so that no Durable Object data can be kept in it. Move it away, or use another directory."
+    )]
+    NotADirectory {
+        /// The path.
+        path: String,
+    },
+    /// Another process does not let go of an object.
+    #[error(
+        "{path} is in use by another process ({holder}), which has not let go of it within {seconds} seconds. Stop that process, or use another directory."
+    )]
+    Held {
+        /// The database.
+        path: String,
+        /// Who holds it.
+        holder: String,
+        /// How long we have waited.
+        seconds: u64,
+    },
+    /// A database has been deleted or moved while it was in use.
+    #[error(
+        "{path} has been deleted or moved while it was in use: what was written there is lost. The object starts anew from what is there now."
+    )]
+    Vanished {
+        /// The database.
+        path: String,
+    },
+    /// The file system fails.
+    #[error("Cannot {action} {path}: {reason}.{}", remedy(reason))]
+    Io {
+        /// What failed: a verb.
+        action: &'static str,
+        /// The file or directory.
+        path: String,
+        /// What the system says.
+        reason: String,
+    },
     /// The place was closed.
     #[error("The storage of this object is closed: its Miniflare instance has been disposed.")]
     Closed,
@@ -105,6 +185,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// A failure of the file system.
+    pub fn io(action: &'static str, path: &std::path::Path, error: &std::io::Error) -> Self {
+        use std::io::ErrorKind::{AlreadyExists, NotADirectory};
+        let file = path.ancestors().find(|above| above.is_file());
+        if let (Some(file), NotADirectory | AlreadyExists) = (file, error.kind()) {
+            let path = file.display().to_string();
+            return Self::NotADirectory { path };
+        }
+        Self::Io { action, path: path.display().to_string(), reason: error.to_string() }
+    }
+
     /// What the caller does next.
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -120,7 +211,15 @@ impl Error {
             | Self::SelfConflict { .. }
             | Self::UnknownTransaction { .. }
             | Self::AttemptsExhausted { .. } => ErrorKind::Usage,
-            Self::Closed => ErrorKind::Storage,
+            Self::NewerFormat { .. }
+            | Self::Corrupt { .. }
+            | Self::OldData { .. }
+            | Self::OtherSpelling { .. }
+            | Self::NotADirectory { .. }
+            | Self::Held { .. }
+            | Self::Vanished { .. }
+            | Self::Io { .. }
+            | Self::Closed => ErrorKind::Storage,
             Self::Internal(_) => ErrorKind::Internal,
         }
     }
@@ -139,8 +238,35 @@ impl Error {
             Self::SelfConflict { .. } => "ERR_SELF_CONFLICT",
             Self::UnknownTransaction { .. } => "ERR_UNKNOWN_TRANSACTION",
             Self::AttemptsExhausted { .. } => "ERR_ATTEMPTS_EXHAUSTED",
+            Self::NewerFormat { .. } => "ERR_STORAGE_FORMAT",
+            Self::Corrupt { .. } => "ERR_STORAGE_CORRUPT",
+            Self::OldData { .. } => "ERR_STORAGE_OLD_DATA",
+            Self::OtherSpelling { .. } => "ERR_STORAGE_OTHER_SPELLING",
+            Self::NotADirectory { .. } => "ERR_STORAGE_NOT_A_DIRECTORY",
+            Self::Held { .. } => "ERR_STORAGE_HELD",
+            Self::Vanished { .. } => "ERR_STORAGE_VANISHED",
+            Self::Io { .. } => "ERR_STORAGE_IO",
             Self::Closed => "ERR_STORAGE_CLOSED",
             Self::Internal(_) => "ERR_INTERNAL",
         }
+    }
+}
+
+/// Whether a reason lies in the system, not in the data.
+pub(crate) fn has_remedy(reason: &str) -> bool {
+    !remedy(reason).is_empty()
+}
+
+/// What to do about a reason that the file system or RocksDB gives.
+fn remedy(reason: &str) -> &'static str {
+    let any = |texts: &[&str]| texts.iter().any(|text| reason.contains(text));
+    if any(&["Permission denied", "Read-only file system", "Access is denied"]) {
+        " Make it writable, or use another directory."
+    } else if any(&["No space left", "Disk quota exceeded", "not enough space"]) {
+        " Free some space on that disk, or use another directory."
+    } else if any(&["Too many open files"]) {
+        " Lower durableObjectsMaxOpen (--do-max-open), or raise the limit of open files (ulimit -n)."
+    } else {
+        ""
     }
 }

@@ -98,6 +98,17 @@ impl Scan {
         Self { range, reverse: options.reverse, limit: options.limit }
     }
 
+    /// A walk over every key.
+    pub fn all() -> Self {
+        Self { range: KeyRange::all(), reverse: false, limit: None }
+    }
+
+    /// The same walk with room for `hidden` entries that newer writes may hide.
+    #[must_use]
+    pub fn widened(&self, hidden: usize) -> Self {
+        Self { limit: self.limit.map(|limit| limit.saturating_add(hidden)), ..self.clone() }
+    }
+
     /// Whether the walk can return nothing, whatever is stored.
     pub fn is_empty(&self) -> bool {
         self.limit == Some(0) || self.range.is_empty()

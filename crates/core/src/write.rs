@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::key::{Key, Value};
+use crate::range::KeyRange;
 
 /// What becomes of the alarm: a time in milliseconds, or none.
 pub type AlarmWrite = Option<i64>;
@@ -47,9 +48,32 @@ impl WriteBatch {
         &self.entries
     }
 
+    /// The writes to keys of `range`, in order.
+    pub fn entries_in(&self, range: &KeyRange) -> Vec<(Key, Option<Value>)> {
+        if range.is_empty() {
+            return Vec::new();
+        }
+        let written = self.entries.range::<[u8], _>(range.bounds());
+        written.map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
     /// What becomes of the alarm; `None` when the batch leaves it alone.
     pub fn alarm(&self) -> Option<AlarmWrite> {
         self.alarm
+    }
+
+    /// Whether the batch can only remove things.
+    pub fn only_removes(&self) -> bool {
+        self.entries.values().all(Option::is_none) && !matches!(self.alarm, Some(Some(_)))
+    }
+
+    /// Adds later writes.
+    pub fn append(&mut self, later: Self) {
+        if later.clear {
+            self.clear();
+        }
+        self.entries.extend(later.entries);
+        self.alarm = later.alarm.or(self.alarm);
     }
 
     /// Whether the batch changes nothing.

@@ -1,16 +1,19 @@
 //! The whole contract of [`Object`] above a [`Table`] in this process.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use tokio::sync::oneshot;
 
+use super::memory::MemoryTable;
 use super::{
-    Committed, Conflict, Object, ObjectKey, Outcome, Snapshot, Start, Table, Ticket, View,
+    Committed, Conflict, Object, ObjectKey, Outcome, Snapshot, Source, Start, Table, Ticket, View,
 };
 use crate::alarm::AlarmIndex;
 use crate::answer::Answer;
+use crate::durability::Durability;
 use crate::error::{Error, Result};
 use crate::key::{Entry, Key, Value};
 use crate::lock::lock;
@@ -23,65 +26,192 @@ use crate::write::WriteBatch;
 /// Names attempts across all objects of the process, so that an origin is never taken for another's.
 static NEXT_TRANSACTION: AtomicU64 = AtomicU64::new(1);
 
+/// Counts uses of objects, to order them by last use.
+static USES: AtomicU64 = AtomicU64::new(1);
+
 /// One object whose bytes are in this process; shared by everybody who uses it here.
+///
+/// A table that comes from a [`Source`] is opened when it is first needed and can be released again;
+/// operations that find it closed wait for it, in order.
 pub struct LocalObject<T> {
     state: Mutex<State<T>>,
-    /// For leases: they must not keep the object alive.
+    key: ObjectKey,
+    source: Option<Arc<dyn Source<T>>>,
+    durability: Arc<Durability>,
+    /// Stamp of the last use, to find what was not used for the longest time.
+    used: AtomicU64,
+    /// For background work: it must not keep the object alive.
     this: Weak<Self>,
 }
 
-type Job<T> = Box<dyn FnOnce(&mut State<T>) + Send>;
+/// What a waiting operation does with the state, or with the reason why it cannot.
+type Run<T> = Box<dyn FnOnce(Result<&mut State<T>>) + Send>;
+
+/// An operation that waits: for the table, or for the end of a turn.
+struct Job<T> {
+    origin: Option<TransactionId>,
+    intent: Intent,
+    run: Run<T>,
+}
 
 struct State<T> {
-    table: T,
+    table: Option<T>,
+    opening: bool,
+    /// What waits for the table, in order of arrival.
+    arrivals: VecDeque<Job<T>>,
     /// Newest commit.
     sequence: Sequence,
     log: CommitLog,
     turn: Turn<Job<T>>,
     key: ObjectKey,
     alarms: Arc<AlarmIndex>,
+    /// Somebody else waits for the table: it goes as soon as no turn is on and every write is sealed.
+    wanted: bool,
     /// Why no operation is possible any more: the place was closed, or a panic has left the table in doubt.
     ended: Option<Error>,
 }
 
+/// What an operation needs of the table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// To end an attempt that writes nothing: only the log counts.
+    Nothing,
+    /// To read: an object that does not exist is as good as an empty one.
+    Read,
+    /// To write.
+    Write,
+}
+
 impl<T: Table> LocalObject<T> {
-    /// An object over `table`, which keeps its entry in `alarms` true.
+    /// An object over `table`, which is always at hand. It keeps its entry in `alarms` true.
     pub fn new(table: T, key: ObjectKey, alarms: Arc<AlarmIndex>) -> Arc<Self> {
+        Self::build(Some(table), None, Arc::default(), key, alarms)
+    }
+
+    /// An object whose table comes from `source`; `durability` is what its tables report to.
+    pub fn over(
+        source: Arc<dyn Source<T>>,
+        durability: Arc<Durability>,
+        key: ObjectKey,
+        alarms: Arc<AlarmIndex>,
+    ) -> Arc<Self> {
+        Self::build(None, Some(source), durability, key, alarms)
+    }
+
+    fn build(
+        table: Option<T>,
+        source: Option<Arc<dyn Source<T>>>,
+        durability: Arc<Durability>,
+        key: ObjectKey,
+        alarms: Arc<AlarmIndex>,
+    ) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             state: Mutex::new(State {
                 table,
+                opening: false,
+                arrivals: VecDeque::new(),
                 sequence: 0,
                 log: CommitLog::default(),
                 turn: Turn::default(),
-                key,
+                key: key.clone(),
                 alarms,
+                wanted: false,
                 ended: None,
             }),
+            key,
+            source,
+            durability,
+            used: AtomicU64::new(0),
             this: this.clone(),
         })
     }
 
-    /// Whether the object holds neither a key nor an alarm.
-    pub fn is_empty(&self) -> Result<bool> {
-        lock(&self.state)?.table.is_empty()
+    /// Names the object.
+    pub fn key(&self) -> &ObjectKey {
+        &self.key
     }
 
-    /// Makes every later operation fail, and every waiting one too.
-    pub fn close(&self) {
-        if let Ok(mut state) = self.state.lock() {
-            state.stop(Error::Closed);
+    /// Stamp of the last use: the larger, the later.
+    pub fn last_used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Whether the object holds neither a key nor an alarm, as far as its table is at hand.
+    pub fn is_empty(&self) -> Result<bool> {
+        lock(&self.state)?.table.as_ref().map_or(Ok(true), Table::is_empty)
+    }
+
+    /// Whether the table is at hand.
+    pub fn is_open(&self) -> bool {
+        lock(&self.state).is_ok_and(|state| state.table.is_some())
+    }
+
+    /// Makes every later operation fail; those that wait for the table still get it.
+    pub fn retire(&self) {
+        if let Ok(mut state) = lock(&self.state) {
+            state.ended.get_or_insert(Error::Closed);
         }
     }
 
-    /// Runs `work` now, or when the turn of another attempt has ended. What it did stays done when
-    /// nobody waits for the answer any more.
+    /// Whether the table is being opened, which always ends.
+    pub fn is_opening(&self) -> bool {
+        lock(&self.state).is_ok_and(|state| state.opening)
+    }
+
+    /// Makes every later operation fail, and every waiting one too. Gives back the table.
+    pub fn close(&self) -> Option<T> {
+        let mut state = lock(&self.state).ok()?;
+        state.stop(Error::Closed);
+        state.table.take()
+    }
+
+    /// Takes the table away to save memory, unless an attempt runs or a write is not sealed.
+    pub fn release(&self) -> Option<T> {
+        let mut state = lock(&self.state).ok()?;
+        if state.is_busy() || state.log.is_needed() {
+            return None;
+        }
+        state.take_table()
+    }
+
+    /// Gives the table back to its source, because somebody else waits for it: at once, or when the
+    /// turn has ended and every write is sealed; no later turn comes before that. Running attempts lose.
+    pub fn hand_over(&self) {
+        if let Ok(mut state) = lock(&self.state)
+            && state.table.is_some()
+        {
+            state.wanted = true;
+            self.run_waiting(&mut state);
+        }
+    }
+
+    /// Takes away a table that has nothing in it any more, to be removed.
+    pub fn vacate(&self) -> Option<T> {
+        let mut state = lock(&self.state).ok()?;
+        if state.is_busy() || !state.table.as_ref()?.is_empty().ok()? {
+            return None;
+        }
+        state.take_table()
+    }
+
+    /// Drops a table that could not keep what it was given: the next operation opens it anew.
+    pub fn abandon(&self) -> Option<T> {
+        let mut state = lock(&self.state).ok()?;
+        let table = state.take_table();
+        self.run_waiting(&mut state);
+        table
+    }
+
+    /// Runs `work` now, or when the table is there and the turn of another attempt has ended. What it did
+    /// stays done when nobody waits for the answer any more.
     fn perform<R: Send + 'static>(
         &self,
         origin: Option<TransactionId>,
         intent: Intent,
+        need: Need,
         work: impl FnOnce(&mut State<T>) -> Result<R> + Send + 'static,
     ) -> Answer<R> {
-        self.perform_or_undo(origin, intent, work, |_, _| ())
+        self.perform_or_undo(origin, intent, need, work, |_, _| ())
     }
 
     /// As [`Self::perform`], but `undo` gets the result of waiting work that nobody has picked up.
@@ -89,6 +219,7 @@ impl<T: Table> LocalObject<T> {
         &self,
         origin: Option<TransactionId>,
         intent: Intent,
+        need: Need,
         work: impl FnOnce(&mut State<T>) -> Result<R> + Send + 'static,
         undo: fn(&mut State<T>, R),
     ) -> Answer<R> {
@@ -99,26 +230,136 @@ impl<T: Table> LocalObject<T> {
         if let Some(error) = &state.ended {
             return Answer::Now(Err(error.clone()));
         }
-        if state.turn.admits(origin, intent) {
+        self.used.store(USES.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        if state.has_broken_table() {
+            state.take_table();
+        }
+        let ready = state.table.is_some() || self.can_do_without(&state, need);
+        if ready && state.admits(origin, intent) {
             let result = state.guarded(work);
-            state.run_waiting();
+            self.run_waiting(&mut state);
             return Answer::Now(result);
         }
         let (send, receive) = oneshot::channel();
-        let number = state.turn.wait(Box::new(move |state| {
-            let result = state.guarded(work);
-            if let Err(Ok(unwanted)) = send.send(result) {
-                undo(state, unwanted);
+        let run = Box::new(move |state: Result<&mut State<T>>| match state {
+            Ok(state) => {
+                let result = state.guarded(work);
+                if let Err(Ok(unwanted)) = send.send(result) {
+                    undo(state, unwanted);
+                }
             }
-        }));
+            // Nobody is left to be told if the receiver is gone.
+            Err(error) => drop(send.send(Err(error))),
+        });
+        let job = Job { origin, intent, run };
+        let number = if ready {
+            state.turn.wait(job)
+        } else {
+            state.arrivals.push_back(job);
+            self.open(&mut state);
+            state.turn.number()
+        };
         Answer::later(Waiting { object: self.this.clone(), receive, undo }.wait(number))
+    }
+
+    /// Whether the object does not exist, so that there is nothing to remove.
+    fn holds_nothing(&self) -> bool {
+        lock(&self.state)
+            .is_ok_and(|state| state.table.is_none() && self.can_do_without(&state, Need::Read))
+    }
+
+    /// Whether an operation needs no table; none does to read where nothing is stored.
+    fn can_do_without(&self, state: &State<T>, need: Need) -> bool {
+        let absent = || self.source.as_ref().is_some_and(|source| source.is_absent());
+        !state.opening
+            && match need {
+                Need::Nothing => true,
+                Need::Read => absent(),
+                Need::Write => false,
+            }
+    }
+
+    /// Starts opening the table, unless that is under way.
+    fn open(&self, state: &mut State<T>) {
+        let (Some(source), Some(this)) = (&self.source, self.this.upgrade()) else {
+            return;
+        };
+        if state.opening {
+            return;
+        }
+        state.opening = true;
+        source.clone().open(this);
+    }
+
+    /// Called by the source: the table is there, or cannot be had. Everything that waited goes on.
+    pub fn opened(&self, table: Result<T>) {
+        let Ok(mut state) = lock(&self.state) else {
+            return;
+        };
+        state.opening = false;
+        match table {
+            Ok(_) if state.ended.is_some() && state.arrivals.is_empty() => {}
+            Ok(table) => {
+                if let Ok(alarm) = table.alarm() {
+                    // The index is a help; the table is the truth.
+                    let _ = state.alarms.set(&state.key, alarm);
+                }
+                // Attempts that began while there was no object have read that it is empty.
+                if !table.is_empty().is_ok_and(|empty| empty) {
+                    state.lose_attempts();
+                }
+                state.table = Some(table);
+                self.run_waiting(&mut state);
+            }
+            Err(error) => state.fail_waiting(&error),
+        }
+    }
+
+    /// Runs what waits, as far as the table and the turn allow.
+    fn run_waiting(&self, state: &mut State<T>) {
+        loop {
+            if state.wanted && state.table.is_some() && state.turn.held_number().is_none() {
+                if state.is_busy() {
+                    return;
+                }
+                self.give_back(state);
+            }
+            if state.table.is_none() {
+                // Jobs behind a turn wait for the table like everything that comes now.
+                while let Some(job) = state.turn.next_job() {
+                    state.arrivals.push_back(job);
+                }
+                if !state.arrivals.is_empty() {
+                    self.open(state);
+                }
+                return;
+            }
+            if let Some(job) = state.turn.next_job() {
+                (job.run)(Ok(state));
+            } else if let Some(job) = state.arrivals.pop_front() {
+                if state.admits(job.origin, job.intent) {
+                    (job.run)(Ok(state));
+                } else {
+                    state.turn.wait(job);
+                }
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// Lets the source have the table, for somebody else.
+    fn give_back(&self, state: &mut State<T>) {
+        if let (Some(source), Some(table)) = (&self.source, state.take_table()) {
+            source.clone().released(table);
+        }
     }
 
     /// Ends turn `number` if it is still on; gives the number of the turn that is on now.
     fn expire_turn(&self, number: u64) -> Option<u64> {
         let mut state = lock(&self.state).ok()?;
         state.turn.expire(number);
-        state.run_waiting();
+        self.run_waiting(&mut state);
         state.turn.held_number()
     }
 }
@@ -162,7 +403,7 @@ impl<T: Table, R> Drop for Waiting<T, R> {
             && let Ok(mut state) = lock(&object.state)
         {
             (self.undo)(&mut state, unwanted);
-            state.run_waiting();
+            object.run_waiting(&mut state);
         }
     }
 }
@@ -179,23 +420,71 @@ impl<T: Table> State<T> {
 
     /// Makes every later operation fail, and every waiting one too.
     fn stop(&mut self, error: Error) {
-        self.ended.get_or_insert(error);
-        self.turn = Turn::default();
+        let error = self.ended.get_or_insert(error).clone();
+        self.fail_waiting(&error);
     }
 
-    fn run_waiting(&mut self) {
-        while let Some(job) = self.turn.next_job() {
-            job(self);
+    fn fail_waiting(&mut self, error: &Error) {
+        let turn = std::mem::take(&mut self.turn);
+        for job in std::mem::take(&mut self.arrivals).into_iter().chain(turn.into_jobs()) {
+            (job.run)(Err(error.clone()));
         }
+    }
+
+    /// Makes every running attempt lose, also one that has its turn: others may write where nobody here
+    /// sees it.
+    fn lose_attempts(&mut self) {
+        self.sequence += 1;
+        self.log.invalidate(self.sequence);
+        if let Some(number) = self.turn.held_number() {
+            self.turn.expire(number);
+        }
+    }
+
+    fn take_table(&mut self) -> Option<T> {
+        self.wanted = false;
+        let table = self.table.take()?;
+        self.lose_attempts();
+        Some(table)
+    }
+
+    /// Whether the table is better opened anew, and holds nothing that would be lost.
+    fn has_broken_table(&self) -> bool {
+        self.table.as_ref().is_some_and(|table| table.is_broken() && !table.is_dirty())
+    }
+
+    /// Whether the table must stay: a turn is on, or a batch gathers.
+    fn is_busy(&self) -> bool {
+        self.turn.held_number().is_some() || self.table.as_ref().is_some_and(Table::is_dirty)
+    }
+
+    /// Whether `origin` may act now. While somebody else waits for the table, nobody overtakes those
+    /// who wait here.
+    fn admits(&self, origin: Option<TransactionId>, intent: Intent) -> bool {
+        let pausing = self.wanted && self.turn.held_number().is_none();
+        let queues = pausing && intent != Intent::Continue && self.turn.is_awaited();
+        !queues && self.turn.admits(origin, intent)
+    }
+
+    /// Ends the batch that gathers. A table that fails is dropped.
+    fn seal(&mut self) -> Result<()> {
+        let sealed = self.table.as_mut().map_or(Ok(()), Table::seal);
+        if sealed.is_err() {
+            self.take_table();
+        }
+        sealed
     }
 
     fn look<R>(
         &self,
         view: View,
-        read: impl FnOnce(&T) -> Result<R>,
+        read: impl FnOnce(&dyn Table) -> Result<R>,
         conflict: impl FnOnce(&CommitLog, &R, Sequence) -> Option<String>,
     ) -> Result<Snapshot<R>> {
-        let found = read(&self.table)?;
+        let found = match &self.table {
+            Some(table) => read(table)?,
+            None => read(&MemoryTable::default())?,
+        };
         if let View::Since(start) = view
             && let Some(what) = conflict(&self.log, &found, start.sequence)
         {
@@ -208,15 +497,18 @@ impl<T: Table> State<T> {
         if writes.is_empty() {
             return Ok(Committed::default());
         }
+        let Some(table) = &mut self.table else {
+            return Err(Error::Internal("a write found no table".into()));
+        };
         let mut removed = 0;
         for (key, value) in writes.entries() {
-            if value.is_none() && self.table.get(key)?.is_some() {
+            if value.is_none() && table.get(key)?.is_some() {
                 removed += 1;
             }
         }
         let recorded = self.log.is_needed().then(|| writes.clone());
         let alarm = writes.alarm();
-        let ticket = self.table.apply(writes)?;
+        let ticket = table.apply(writes)?;
         self.sequence += 1;
         if let Some(recorded) = recorded {
             self.log.record(self.sequence, &recorded);
@@ -244,7 +536,7 @@ fn admission(view: View) -> (Option<TransactionId>, Intent) {
 impl<T: Table> Object for LocalObject<T> {
     fn read(&self, keys: Vec<Key>, view: View) -> Answer<Snapshot<Vec<Option<Value>>>> {
         let (origin, intent) = admission(view);
-        self.perform(origin, intent, move |state| {
+        self.perform(origin, intent, Need::Read, move |state| {
             state.look(
                 view,
                 |table| keys.iter().map(|key| table.get(key)).collect(),
@@ -255,7 +547,7 @@ impl<T: Table> Object for LocalObject<T> {
 
     fn list(&self, scan: Scan, view: View) -> Answer<Snapshot<Vec<Entry>>> {
         let (origin, intent) = admission(view);
-        self.perform(origin, intent, move |state| {
+        self.perform(origin, intent, Need::Read, move |state| {
             state.look(
                 view,
                 |table| table.scan(&scan),
@@ -266,23 +558,29 @@ impl<T: Table> Object for LocalObject<T> {
 
     fn alarm(&self, view: View) -> Answer<Snapshot<Option<i64>>> {
         let (origin, intent) = admission(view);
-        self.perform(origin, intent, move |state| {
+        self.perform(origin, intent, Need::Read, move |state| {
             state.look(view, Table::alarm, |log, _, start| log.alarm_conflict(start))
         })
     }
 
     fn write(&self, writes: WriteBatch, origin: Option<TransactionId>) -> Answer<Committed> {
-        self.perform(origin, Intent::Change, move |state| state.apply(writes))
+        if writes.only_removes() && self.holds_nothing() {
+            return Answer::Now(Ok(Committed::default()));
+        }
+        self.perform(origin, Intent::Change, Need::Write, move |state| state.apply(writes))
     }
 
     fn take_alarm(&self, due_ms: i64) -> Answer<bool> {
-        self.perform(None, Intent::Change, move |state| {
-            if state.table.alarm()?.is_none_or(|at| at > due_ms) {
+        self.perform(None, Intent::Change, Need::Write, move |state| {
+            let alarm = state.table.as_ref().map_or(Ok(None), Table::alarm)?;
+            if alarm.is_none_or(|at| at > due_ms) {
                 return Ok(false);
             }
             let mut writes = WriteBatch::default();
             writes.set_alarm(None);
-            state.apply(writes).map(|_| true)
+            state.apply(writes)?;
+            // Nobody waits for this write, who would seal it later.
+            state.seal().map(|()| true)
         })
     }
 
@@ -298,10 +596,11 @@ impl<T: Table> Object for LocalObject<T> {
             state.log.begin(state.sequence);
             Ok(Start { id, sequence: state.sequence })
         };
-        self.perform_or_undo(origin, intent, start, State::finish)
+        self.perform_or_undo(origin, intent, Need::Read, start, State::finish)
     }
 
     fn commit(&self, start: Start, footprint: Footprint, writes: WriteBatch) -> Answer<Outcome> {
+        let need = if writes.is_empty() { Need::Nothing } else { Need::Write };
         let work = move |state: &mut State<T>| {
             let conflict = state.log.conflict(&footprint, start.sequence);
             let own = state.turn.is_held_by(start.id);
@@ -312,13 +611,13 @@ impl<T: Table> Object for LocalObject<T> {
             state.finish(start);
             outcome
         };
-        self.perform(Some(start.id), Intent::Change, work)
+        self.perform(Some(start.id), Intent::Change, need, work)
     }
 
     fn end(&self, start: Start) {
         if let Ok(mut state) = lock(&self.state) {
             state.finish(start);
-            state.run_waiting();
+            self.run_waiting(&mut state);
         }
     }
 
@@ -326,9 +625,17 @@ impl<T: Table> Object for LocalObject<T> {
         match lock(&self.state) {
             Ok(state) => match &state.ended {
                 Some(error @ Error::Internal(_)) => Answer::Now(Err(error.clone())),
-                _ => state.table.durable(ticket),
+                _ => self.durability.wait(ticket),
             },
             Err(error) => Answer::Now(Err(error)),
+        }
+    }
+
+    fn seal(&self) {
+        if let Ok(mut state) = lock(&self.state) {
+            // Everybody who waits for the batch is told of a failure.
+            let _ = state.seal();
+            self.run_waiting(&mut state);
         }
     }
 }

@@ -64,10 +64,6 @@ impl Table for MemoryTable {
     fn is_empty(&self) -> Result<bool> {
         Ok(self.entries.is_empty() && self.alarm.is_none())
     }
-
-    fn durable(&self, _ticket: Ticket) -> Answer<()> {
-        Answer::Now(Ok(()))
-    }
 }
 
 /// A place in memory: alive as long as somebody holds it, seen by nobody else.
@@ -114,6 +110,15 @@ impl Place for MemoryPlace {
         }
         ids.sort_unstable();
         Ok(ids)
+    }
+
+    fn object_names(&self) -> Result<Vec<Arc<str>>> {
+        let objects = lock(&self.objects)?;
+        let keys = objects.as_ref().ok_or(Error::Closed)?.keys();
+        let mut names: Vec<Arc<str>> = keys.map(|key| key.name.clone()).collect();
+        names.sort_unstable();
+        names.dedup();
+        Ok(names)
     }
 
     fn close(&self) -> Answer<()> {

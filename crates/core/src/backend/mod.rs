@@ -6,6 +6,7 @@
 //! Backends whose data is in this process implement the small [`Table`] and get the whole contract from
 //! [`local::LocalObject`]; a backend whose data is elsewhere implements [`Object`] itself.
 
+pub mod files;
 pub mod local;
 pub mod memory;
 
@@ -44,6 +45,9 @@ pub trait Place: Send + Sync {
 
     /// Ids of the objects of that name which hold data or an alarm, in order.
     fn object_ids(&self, name: &str) -> Result<Vec<Arc<str>>>;
+
+    /// Names under which there may be objects, in order.
+    fn object_names(&self) -> Result<Vec<Arc<str>>>;
 
     /// Ends the use of the place: later operations fail with [`crate::Error::Closed`].
     fn close(&self) -> Answer<()>;
@@ -143,8 +147,11 @@ pub trait Object: Send + Sync {
     /// Forgets an attempt that does not commit.
     fn end(&self, start: Start);
 
-    /// Waits until a write is durable.
+    /// Waits until a write is durable. The batch it belongs to must be sealed for that to happen.
     fn durable(&self, ticket: Ticket) -> Answer<()>;
+
+    /// Ends the atomic batch that gathers the writes of one turn of the event loop.
+    fn seal(&self);
 }
 
 /// The ordered bytes of one object in this process, without any concurrency: [`local::LocalObject`]
@@ -165,6 +172,33 @@ pub trait Table: Send + 'static {
     /// Whether there is neither a key nor an alarm.
     fn is_empty(&self) -> Result<bool>;
 
-    /// Waits until a batch is durable.
-    fn durable(&self, ticket: Ticket) -> Answer<()>;
+    /// Whether a batch has been applied that is not sealed.
+    fn is_dirty(&self) -> bool {
+        false
+    }
+
+    /// Whether a read has failed in a way that opening the table anew may mend.
+    fn is_broken(&self) -> bool {
+        false
+    }
+
+    /// Ends the batch that gathers: what was applied since the last call is kept as a whole or not at
+    /// all, and is on its way to be durable. After an error the table is of no more use.
+    fn seal(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Where the tables of one object come from.
+pub trait Source<T>: Send + Sync {
+    /// Whether the object certainly does not exist. Cheap: asked at each read of a closed object.
+    fn is_absent(&self) -> bool;
+
+    /// Opens the table in the background, creating it if need be, and hands it to
+    /// [`local::LocalObject::opened`].
+    fn open(self: Arc<Self>, object: Arc<local::LocalObject<T>>);
+
+    /// Takes back a table that somebody else waits for, and closes it in the background. Called with the
+    /// object locked.
+    fn released(self: Arc<Self>, table: T);
 }

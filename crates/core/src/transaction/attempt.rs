@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::key::{Entry, Key, Value};
 use crate::limits;
 use crate::lock::lock;
+use crate::merge::merge;
 use crate::range::Scan;
 use crate::write::{AlarmWrite, WriteBatch};
 
@@ -120,17 +121,11 @@ impl Attempt {
         }
         let own: Vec<(Key, Option<Value>)> = match lock(&self.state) {
             Ok(state) if state.lost => return Answer::Now(Ok(Read::Lost)),
-            Ok(state) => state
-                .writes
-                .entries()
-                .range::<[u8], _>(scan.range.bounds())
-                .map(|(key, value)| (key.clone(), value.clone()))
-                .collect(),
+            Ok(state) => state.writes.entries_in(&scan.range),
             Err(error) => return Answer::Now(Err(error)),
         };
         // Each own write can hide at most one committed entry.
-        let wide =
-            Scan { limit: scan.limit.map(|limit| limit.saturating_add(own.len())), ..scan.clone() };
+        let wide = scan.widened(own.len());
         let state = self.state.clone();
         self.object.list(wide.clone(), View::Since(self.start)).and_then(move |read| {
             let note = |footprint: &mut Footprint, entries: &Vec<Entry>| {
@@ -229,33 +224,4 @@ impl Drop for Attempt {
             self.object.end(self.start);
         }
     }
-}
-
-/// Lays an attempt's own writes over committed entries, both in the walk's order.
-fn merge(committed: Vec<Entry>, own: Vec<(Key, Option<Value>)>, scan: &Scan) -> Vec<Entry> {
-    let limit = scan.limit.unwrap_or(usize::MAX);
-    let mut merged = Vec::with_capacity(committed.len().min(limit));
-    let mut own: Box<dyn Iterator<Item = (Key, Option<Value>)>> =
-        if scan.reverse { Box::new(own.into_iter().rev()) } else { Box::new(own.into_iter()) };
-    let before = |a: &Key, b: &Key| if scan.reverse { a > b } else { a < b };
-    let mut committed = committed.into_iter().peekable();
-    let mut next_own = own.next();
-    while merged.len() < limit {
-        let take_own = match (committed.peek(), &next_own) {
-            (None, None) => break,
-            (Some(_), None) => false,
-            (None, Some(_)) => true,
-            (Some((key, _)), Some((own_key, _))) => !before(key, own_key),
-        };
-        if !take_own {
-            merged.extend(committed.next());
-            continue;
-        }
-        if let Some((key, value)) = next_own.take() {
-            committed.next_if(|(hidden, _)| *hidden == key);
-            merged.extend(value.map(|value| (key, value)));
-        }
-        next_own = own.next();
-    }
-    merged
 }

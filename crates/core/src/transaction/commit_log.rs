@@ -7,6 +7,9 @@ use crate::key::Key;
 use crate::range::KeyRange;
 use crate::write::WriteBatch;
 
+/// Superseded entries that the log may hold before it drops them.
+const ORDER_SLACK: usize = 64;
+
 /// The write sets of past commits, indexed by key.
 ///
 /// **Trim rule:** an entry is kept as long as a running attempt started before it, and not longer:
@@ -62,6 +65,16 @@ impl CommitLog {
             self.last_writer.insert(key.clone(), sequence);
             self.order.push_back((sequence, key.clone()));
         }
+        // A key that is written again and again beside a long attempt must not fill the memory.
+        if self.order.len() > 2 * self.last_writer.len() + ORDER_SLACK {
+            self.order.retain(|(at, key)| self.last_writer.get(key) == Some(at));
+        }
+    }
+
+    /// Makes every attempt that started before `sequence` conflict with whatever it reads.
+    pub fn invalidate(&mut self, sequence: Sequence) {
+        self.cleared_at = sequence;
+        self.alarm_at = sequence;
     }
 
     /// What of `footprint` was written after `start`: the name of one such thing, for errors.

@@ -82,9 +82,24 @@ impl<Job> Turn<Job> {
         self.holder == Some(id)
     }
 
+    /// Number of the current or last turn.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Ends the turn and gives up what waits.
+    pub fn into_jobs(self) -> impl Iterator<Item = Job> {
+        self.waiting.into_iter()
+    }
+
     /// Number of the current turn when it is held.
     pub fn held_number(&self) -> Option<u64> {
         self.holder.map(|_| self.number)
+    }
+
+    /// Whether anybody waits.
+    pub fn is_awaited(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// Gives the turn back, if `id` holds it.

@@ -12,7 +12,34 @@ use tokio::time::{Instant, advance, sleep};
 use crate::places::{Memory, TestPlace};
 use crate::support::{Caller, Txn, found, fresh, get, key, later, now, poll, put};
 
-#[tokio::test(start_paused = true)]
+/// Runs each test in paused time, where an hour is over at once: a test that takes longer hangs.
+macro_rules! in_paused_time {
+    ($($test:ident),+ $(,)?) => {
+        mod paused {
+            $(
+                #[tokio::test(start_paused = true)]
+                async fn $test() {
+                    let hour = std::time::Duration::from_secs(3600);
+                    tokio::time::timeout(hour, super::$test()).await.expect("the test hangs");
+                }
+            )+
+        }
+    };
+}
+
+in_paused_time!(
+    a_turn_whose_holder_never_finishes_expires,
+    a_turn_lasts_its_lease_whoever_has_waited_longer,
+    a_queue_of_holders_that_never_finish_moves_on,
+    the_holder_of_an_expired_turn_commits_if_nothing_conflicts,
+    the_holder_of_an_expired_turn_is_retried_if_something_conflicts,
+    the_end_of_an_expired_holder_leaves_the_next_turn_alone,
+    what_comes_out_of_an_expired_turn_waits_like_the_others,
+    a_deadlock_between_a_turn_and_what_it_awaits_ends_with_the_lease,
+    reads_need_no_lease_to_run_out,
+    attempts_are_bounded,
+);
+
 async fn a_turn_whose_holder_never_finishes_expires() {
     let caller = Caller::new(&Memory.open());
     let holder = caller.begin_alone().await;
@@ -23,7 +50,6 @@ async fn a_turn_whose_holder_never_finishes_expires() {
     drop(holder);
 }
 
-#[tokio::test(start_paused = true)]
 async fn a_turn_lasts_its_lease_whoever_has_waited_longer() {
     let caller = Caller::new(&Memory.open());
     let first = caller.begin_alone().await;
@@ -41,7 +67,6 @@ async fn a_turn_lasts_its_lease_whoever_has_waited_longer() {
     poll(&mut write).unwrap().unwrap();
 }
 
-#[tokio::test(start_paused = true)]
 async fn a_queue_of_holders_that_never_finish_moves_on() {
     let caller = Caller::new(&Memory.open());
     let mut holders = vec![caller.begin_alone().await];
@@ -57,7 +82,6 @@ async fn a_queue_of_holders_that_never_finish_moves_on() {
     }
 }
 
-#[tokio::test(start_paused = true)]
 async fn the_holder_of_an_expired_turn_commits_if_nothing_conflicts() {
     let caller = Caller::new(&Memory.open());
     let holder = caller.begin_alone().await;
@@ -68,7 +92,6 @@ async fn the_holder_of_an_expired_turn_commits_if_nothing_conflicts() {
     assert_eq!(caller.get("mine").await.as_deref(), Some("value"));
 }
 
-#[tokio::test(start_paused = true)]
 async fn the_holder_of_an_expired_turn_is_retried_if_something_conflicts() {
     let caller = Caller::new(&Memory.open());
     let holder = caller.begin_alone().await;
@@ -79,7 +102,6 @@ async fn the_holder_of_an_expired_turn_is_retried_if_something_conflicts() {
     assert_eq!(caller.get("mine").await.as_deref(), Some("others"));
 }
 
-#[tokio::test(start_paused = true)]
 async fn the_end_of_an_expired_holder_leaves_the_next_turn_alone() {
     let caller = Caller::new(&Memory.open());
     let expired = caller.begin_alone().await;
@@ -92,7 +114,6 @@ async fn the_end_of_an_expired_holder_leaves_the_next_turn_alone() {
     poll(&mut write).unwrap().unwrap();
 }
 
-#[tokio::test(start_paused = true)]
 async fn what_comes_out_of_an_expired_turn_waits_like_the_others() {
     let caller = Caller::new(&Memory.open());
     let expired = caller.begin_alone().await;
@@ -106,7 +127,6 @@ async fn what_comes_out_of_an_expired_turn_waits_like_the_others() {
     assert!(poll(&mut commit).unwrap().is_ok());
 }
 
-#[tokio::test(start_paused = true)]
 async fn a_deadlock_between_a_turn_and_what_it_awaits_ends_with_the_lease() {
     let caller = Caller::new(&Memory.open());
     let holder = caller.begin_alone().await;
@@ -116,7 +136,6 @@ async fn a_deadlock_between_a_turn_and_what_it_awaits_ends_with_the_lease() {
     assert!(holder.commit().await);
 }
 
-#[tokio::test(start_paused = true)]
 async fn reads_need_no_lease_to_run_out() {
     let caller = Caller::new(&Memory.open());
     let _holder = caller.begin_alone().await;
@@ -125,7 +144,6 @@ async fn reads_need_no_lease_to_run_out() {
     assert_eq!(found(attempt.get("a").await), None);
 }
 
-#[tokio::test(start_paused = true)]
 async fn attempts_are_bounded() {
     let caller = Caller::new(&Memory.open());
     let transaction = Transaction::new(caller.0.clone());

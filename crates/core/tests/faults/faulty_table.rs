@@ -9,7 +9,7 @@ use ferroflare_core::backend::{Table, Ticket};
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::Scan;
 use ferroflare_core::write::WriteBatch;
-use ferroflare_core::{Answer, Error, Result};
+use ferroflare_core::{Error, Result};
 
 use crate::support::{Caller, object_key};
 
@@ -170,9 +170,5 @@ impl Table for FaultyTable {
 
     fn is_empty(&self) -> Result<bool> {
         Ok(self.entries.is_empty() && self.alarm.is_none())
-    }
-
-    fn durable(&self, _ticket: Ticket) -> Answer<()> {
-        Answer::Now(Ok(()))
     }
 }

@@ -1,0 +1,60 @@
+// Random programs on data in files answer as on miniflare@2.14.4 in memory, although ours is restarted in the middle.
+// FERROFLARE_SEED repeats a run, FERROFLARE_OPS asks for more operations.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { compare, unexplained } from "./differential/compare.mjs";
+import { program as draw, size } from "./differential/generate.mjs";
+import { Random } from "./differential/prng.mjs";
+import { openOursOnFiles, withRestarts } from "./differential/restarts.mjs";
+import { report } from "./differential/shrink.mjs";
+import { openReference } from "./differential/subjects.mjs";
+
+const seed = Number(process.env.FERROFLARE_SEED ?? Date.now() % 0x1_0000_0000);
+const operations = Number(process.env.FERROFLARE_OPS ?? 6000);
+/** One program of so many waits for the disk. */
+const FSYNC_EACH = 8;
+
+let reference;
+let subjects;
+
+before(async () => {
+  reference = await openReference();
+  subjects = {
+    fsync: await openOursOnFiles({ durableObjectsDurability: "fsync", durableObjectsMaxOpen: 2 }),
+    process: await openOursOnFiles({ durableObjectsDurability: "process" }),
+  };
+});
+
+after(async () => {
+  await reference.dispose();
+  for (const subject of Object.values(subjects)) await subject.dispose();
+});
+
+/** Compares random programs until so many operations have run or one differs; returns what there is to report. */
+async function search(subjectOf, from, operationsMax) {
+  let done = 0;
+  for (let index = 0; done < operationsMax; index++) {
+    const random = new Random(from + index * 0x1_0000_0000);
+    const program = withRestarts(draw(random), random);
+    const subject = subjectOf(index);
+    const differences = unexplained(await compare(program, reference, subject));
+    if (differences.length > 0) return { found: { program, seed: from, index }, subject };
+    done += size(program.steps);
+  }
+  return undefined;
+}
+
+test(`${operations} random operations on files, restarted in the middle, answer as on miniflare@2.14.4 (FERROFLARE_SEED=${seed})`, async () => {
+  const { fsync, process } = subjects;
+  const different = await search((i) => (i % FSYNC_EACH ? process : fsync), seed, operations);
+  if (different) assert.fail(await report(different.found, reference, different.subject));
+  for (const { name, restarts } of [fsync, process]) {
+    assert.ok(restarts > operations / 500, `${name} was restarted only ${restarts} times`);
+  }
+});
+
+test("the comparison notices data that does not survive a restart", async (t) => {
+  const forgetful = await openOursOnFiles({ durableObjectsPersist: false });
+  t.after(() => forgetful.dispose());
+  assert.ok(await search(() => forgetful, 1, 2000), "no random program noticed it");
+});

@@ -1,0 +1,356 @@
+//! Files: one RocksDB database an object, in a directory that several processes may use at once.
+//!
+//! - [`layout`]: which file is where, and how names become file names
+//! - [`format`]: what is inside a database
+//! - [`database`]: RocksDB, tuned for many small databases
+//! - [`table`]: one object's data: the batch that gathers, and the flusher that makes it durable
+//! - [`hold`]: at most one process has an object
+//! - [`source`]: opening an object when it is needed
+//! - [`foreign`], [`spelling`]: refusing directories that are not ours to write in
+//! - [`keeper`]: letting go of objects that another process wants; finding alarms that others have set
+//! - [`whole`]: small files beside the databases
+
+pub mod database;
+pub mod foreign;
+pub mod format;
+pub mod hold;
+pub mod keeper;
+pub mod layout;
+pub mod source;
+pub mod spelling;
+pub mod table;
+pub mod whole;
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+use std::thread;
+use std::time::Duration;
+
+use once_cell::sync::Lazy;
+use tokio::runtime::Handle;
+
+use self::database::shown;
+use self::foreign::check_unmarked_root;
+use self::format::FORMAT_VERSION;
+use self::layout::Layout;
+use self::source::FileSource;
+use self::table::FileTable;
+use self::whole::{create_dir, write_whole};
+use super::local::LocalObject;
+use super::{Object, ObjectKey, Place};
+use crate::alarm::AlarmIndex;
+use crate::answer::Answer;
+use crate::durability::Durability;
+use crate::error::{Error, Result};
+use crate::lock::lock;
+
+/// Objects that are open at once unless configured: about 45 MiB and 2,000 file descriptors.
+pub const OPEN_OBJECTS_DEFAULT: usize = 256;
+
+/// How often to look whether an object has been opened that is to be closed.
+const OPENING_STEP: Duration = Duration::from_millis(1);
+
+/// How a directory is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileOptions {
+    /// Whether a write is durable only when the disk has it (power loss), or when the operating system
+    /// has it (`kill -9`).
+    pub fsync: bool,
+    /// Most objects that are open at once; those that were not used for the longest time are closed.
+    pub open_objects_max: usize,
+}
+
+impl Default for FileOptions {
+    fn default() -> Self {
+        Self { fsync: true, open_objects_max: OPEN_OBJECTS_DEFAULT }
+    }
+}
+
+/// Every directory that this process uses, by its canonical path.
+static PLACES: Lazy<Mutex<HashMap<PathBuf, Weak<FilePlace>>>> = Lazy::new(Mutex::default);
+
+/// One directory, shared by everybody who uses it in this process.
+pub struct FilePlace {
+    layout: Layout,
+    objects: Mutex<HashMap<ObjectKey, Arc<LocalObject<FileTable>>>>,
+    alarms: Arc<AlarmIndex>,
+    runtime: Handle,
+    fsync: Arc<AtomicBool>,
+    open_objects_max: AtomicUsize,
+    users: AtomicUsize,
+    prepared: AtomicBool,
+}
+
+/// One user of a directory; the last one to go closes it.
+pub struct FileUser {
+    place: Arc<FilePlace>,
+    closed: AtomicBool,
+}
+
+impl FileUser {
+    /// Uses the directory `root`, which need not exist. Of several users' options the safest durability
+    /// and the largest limit count.
+    pub fn open(root: &Path, options: FileOptions, runtime: Handle) -> Result<Self> {
+        let root = canonical(root)?;
+        let mut places = lock(&PLACES)?;
+        let existing = places.get(&root).and_then(Weak::upgrade);
+        let used = existing.filter(|place| place.users.load(Ordering::Acquire) > 0);
+        let place = if let Some(place) = used {
+            place
+        } else {
+            let place = FilePlace::open(root.clone(), runtime)?;
+            places.insert(root, Arc::downgrade(&place));
+            place
+        };
+        place.users.fetch_add(1, Ordering::AcqRel);
+        place.fsync.fetch_or(options.fsync, Ordering::Relaxed);
+        place.open_objects_max.fetch_max(options.open_objects_max.max(1), Ordering::Relaxed);
+        Ok(Self { place, closed: AtomicBool::new(false) })
+    }
+
+    fn leave(&self) -> Option<Arc<FilePlace>> {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        // Nobody else may find the place while it is decided whether it is closed.
+        let _places = lock(&PLACES);
+        let last = self.place.users.fetch_sub(1, Ordering::AcqRel) == 1;
+        last.then(|| self.place.clone())
+    }
+}
+
+impl Drop for FileUser {
+    fn drop(&mut self) {
+        if let Some(place) = self.leave() {
+            let runtime = place.runtime.clone();
+            runtime.spawn_blocking(move || place.close_objects());
+        }
+    }
+}
+
+impl FilePlace {
+    fn open(root: PathBuf, runtime: Handle) -> Result<Arc<Self>> {
+        let layout = Layout::new(root);
+        check_root(&layout)?;
+        let place = Arc::new(Self {
+            layout,
+            objects: Mutex::default(),
+            alarms: Arc::default(),
+            runtime,
+            fsync: Arc::default(),
+            open_objects_max: AtomicUsize::new(1),
+            users: AtomicUsize::new(0),
+            prepared: AtomicBool::new(false),
+        });
+        keeper::read_alarms(&place)?;
+        keeper::start(&place);
+        Ok(place)
+    }
+
+    /// The paths of the place.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Where background work runs.
+    pub fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    /// Whether writes wait for the disk: a later user may ask for it.
+    pub fn fsync(&self) -> &Arc<AtomicBool> {
+        &self.fsync
+    }
+
+    /// The alarms as far as they are known.
+    pub fn alarms(&self) -> &AlarmIndex {
+        &self.alarms
+    }
+
+    /// Marks the directory as ours, before anything is written to it.
+    pub fn prepare(&self) -> Result<()> {
+        if self.prepared.load(Ordering::Acquire) && self.layout.own("format").exists() {
+            return Ok(());
+        }
+        check_root(&self.layout)?;
+        let marker = self.layout.own("format");
+        if !marker.exists() {
+            create_dir(&self.layout.corner())?;
+            write_whole(&marker, &format!("{FORMAT_VERSION}\n"))?;
+        }
+        if !self.prepared.swap(true, Ordering::AcqRel) {
+            // Processes that were killed may have left it.
+            let _ = fs::remove_dir_all(self.layout.own("trash"));
+        }
+        Ok(())
+    }
+
+    /// Closes objects that were not used for the longest time, while too many are open. `keep` is in use.
+    pub fn evict(&self, keep: &Arc<LocalObject<FileTable>>) {
+        let most = self.open_objects_max.load(Ordering::Relaxed);
+        let Ok(objects) = lock(&self.objects) else {
+            return;
+        };
+        let mut open: Vec<_> =
+            objects.values().filter(|object| object.is_open()).cloned().collect();
+        drop(objects);
+        if open.len() <= most {
+            return;
+        }
+        open.sort_by_key(|object| object.last_used());
+        let mut excess = open.len() - most;
+        for object in open.iter().filter(|object| !Arc::ptr_eq(object, keep)) {
+            if excess == 0 {
+                return;
+            }
+            if let Some(table) = object.release() {
+                excess -= 1;
+                // A failure has been told to everybody who waits for the writes.
+                let _ = table.close();
+            }
+        }
+    }
+
+    fn entries(&self) -> Vec<(ObjectKey, Arc<LocalObject<FileTable>>)> {
+        let Ok(objects) = lock(&self.objects) else {
+            return Vec::new();
+        };
+        let entry = |(key, object): (&ObjectKey, &Arc<LocalObject<FileTable>>)| {
+            (key.clone(), object.clone())
+        };
+        objects.iter().map(entry).collect()
+    }
+
+    /// Ends the use of every object. What was asked of an object before is still done, also if it is only
+    /// now being opened.
+    fn close_objects(&self) {
+        let entries = self.entries();
+        for (_, object) in &entries {
+            object.retire();
+        }
+        for (_, object) in entries {
+            while object.is_opening() {
+                thread::sleep(OPENING_STEP);
+            }
+            if let Some(table) = object.close() {
+                let _ = table.close();
+            }
+        }
+    }
+}
+
+impl Place for FileUser {
+    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::Closed);
+        }
+        let place = &self.place;
+        let mut objects = lock(&place.objects)?;
+        let object = objects.entry(key.clone()).or_insert_with(|| {
+            let durability = Arc::new(Durability::default());
+            let source =
+                Arc::new(FileSource::new(Arc::downgrade(place), key.clone(), durability.clone()));
+            LocalObject::over(source, durability, key.clone(), place.alarms.clone())
+        });
+        Ok(object.clone())
+    }
+
+    fn alarms(&self, names: &[Arc<str>]) -> Result<Vec<(i64, ObjectKey)>> {
+        self.place.alarms.pending(names)
+    }
+
+    fn object_ids(&self, name: &str) -> Result<Vec<Arc<str>>> {
+        let path = self.place.layout.objects(name);
+        let mut ids: Vec<Arc<str>> = list_names(&path)?
+            .iter()
+            .filter_map(|file| self.place.layout.name_of(file))
+            .map(Arc::from)
+            .collect();
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    fn object_names(&self) -> Result<Vec<Arc<str>>> {
+        let mut names: Vec<Arc<str>> = list_names(self.place.layout.root())?
+            .iter()
+            .filter_map(|file| self.place.layout.name_of(file))
+            .map(Arc::from)
+            .collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn close(&self) -> Answer<()> {
+        let Some(place) = self.leave() else {
+            return Answer::Now(Ok(()));
+        };
+        let closing = place.runtime.clone().spawn_blocking(move || place.close_objects());
+        Answer::later(async move {
+            closing.await.map_err(|error| Error::Internal(format!("closing failed: {error}")))
+        })
+    }
+}
+
+/// The names of the directories in `path`; none if it does not exist.
+pub fn list_names(path: &Path) -> Result<Vec<String>> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::io("list", path, &error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| Error::io("list", path, &error))?;
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            names.extend(entry.file_name().into_string());
+        }
+    }
+    Ok(names)
+}
+
+/// Refuses a root that is a file, newer than this version, or Miniflare 2's.
+fn check_root(layout: &Layout) -> Result<()> {
+    let root = layout.root();
+    match fs::metadata(root) {
+        Ok(found) if !found.is_dir() => return Err(Error::NotADirectory { path: shown(root) }),
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Error::io("open", root, &error)),
+    }
+    match fs::read_to_string(layout.own("format")) {
+        Ok(text) => match text.trim().parse::<u32>() {
+            Ok(FORMAT_VERSION) => Ok(()),
+            Ok(version) => Err(Error::NewerFormat { path: shown(root), version }),
+            Err(_) => Err(Error::Corrupt {
+                path: shown(&layout.own("format")),
+                reason: "it holds no version".into(),
+            }),
+        },
+        Err(_) => check_unmarked_root(root),
+    }
+}
+
+/// The canonical form of a path of which the last parts may not exist.
+fn canonical(path: &Path) -> Result<PathBuf> {
+    let mut missing = Vec::new();
+    let mut present = path;
+    loop {
+        match fs::canonicalize(present) {
+            Ok(mut canonical) => {
+                canonical.extend(missing.iter().rev());
+                return Ok(canonical);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let (Some(parent), Some(name)) = (present.parent(), present.file_name()) else {
+                    return Err(Error::io("open", path, &error));
+                };
+                missing.push(name);
+                present = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            }
+            Err(error) => return Err(Error::io("open", path, &error)),
+        }
+    }
+}

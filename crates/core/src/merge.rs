@@ -1,0 +1,36 @@
+//! Laying newer writes over older entries, both in the order of one walk.
+
+use crate::key::{Entry, Key, Value};
+use crate::range::Scan;
+
+/// The walk's result over `stored` entries under `newer` writes (in ascending order), of which a
+/// removal hides an entry. `stored` must reach far enough: see [`Scan::widened`].
+pub(crate) fn merge(
+    stored: Vec<Entry>,
+    newer: Vec<(Key, Option<Value>)>,
+    scan: &Scan,
+) -> Vec<Entry> {
+    let limit = scan.limit.unwrap_or(usize::MAX);
+    let mut merged = Vec::with_capacity((stored.len() + newer.len()).min(limit));
+    let mut newer: Box<dyn Iterator<Item = (Key, Option<Value>)>> =
+        if scan.reverse { Box::new(newer.into_iter().rev()) } else { Box::new(newer.into_iter()) };
+    let before = |a: &Key, b: &Key| if scan.reverse { a > b } else { a < b };
+    let mut stored = stored.into_iter().peekable();
+    let mut next = newer.next();
+    while merged.len() < limit {
+        match (stored.peek(), next.take()) {
+            (None, None) => break,
+            (Some((key, _)), Some(write)) if before(key, &write.0) => {
+                merged.extend(stored.next());
+                next = Some(write);
+            }
+            (Some(_), None) => merged.extend(stored.next()),
+            (_, Some((key, value))) => {
+                stored.next_if(|(hidden, _)| *hidden == key);
+                merged.extend(value.map(|value| (key, value)));
+                next = newer.next();
+            }
+        }
+    }
+    merged
+}

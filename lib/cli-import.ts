@@ -1,0 +1,89 @@
+/** `ferroflare import`: copies the objects of a directory, of Miniflare 2 or of this package, into one of this package. */
+import { existsSync, realpathSync } from "node:fs";
+import path from "node:path";
+import { EXEC_NAME, UsageError } from "./cli-arguments";
+import { checkDirectory, placeOf } from "./cli-place";
+import { CommandError, hint, print, readArguments } from "./cli-subcommand";
+import { Source } from "./import-source";
+import { Importer } from "./importer";
+import { StoredObjects } from "./stored-objects";
+
+const HELP = `Usage: ${EXEC_NAME} import FROM TO [options]
+
+Copies the Durable Objects in the directory FROM, which Miniflare 2 has written, into the directory TO.
+FROM is left as it is, and may also be a directory of ${EXEC_NAME}, which workers may use meanwhile.
+
+It may be run again, for example after it was interrupted: what is in TO already is not written again.
+A key or alarm that has another value in TO than in FROM is kept and reported, because a worker may have written it
+since; with --overwrite it gets the value from FROM. Keys that are only in TO stay.
+What cannot be imported is reported, each with its path, and the rest is imported; the exit code is 1 then.
+
+Options:
+  --overwrite          Let FROM win where both directories have different values`;
+
+/** Runs `ferroflare import` with what follows on the command line. */
+export async function importCommand(argv: string[]): Promise<void> {
+  const { words, flags } = readArguments(argv, { overwrite: "flag" }, "import");
+  if (flags.has("help")) return print(HELP);
+  const [from, to, extra] = words;
+  if (from === undefined || to === undefined) {
+    throw new UsageError(`Import takes two directories, FROM and TO. ${hint("import")}`);
+  }
+  if (extra !== undefined)
+    throw new UsageError(`Unexpected argument "${extra}". ${hint("import")}`);
+  await importObjects(placeOf(from), placeOf(to), flags.has("overwrite"));
+}
+
+async function importObjects(from: string, to: string, overwrite: boolean): Promise<void> {
+  checkDirectory(from, "FROM");
+  checkApart(from, to);
+  const target = StoredObjects.open(to);
+  const source = new Source(from);
+  const importer = new Importer(target, overwrite, (line) => {
+    process.stderr.write(`${EXEC_NAME}: ${line}\n`);
+    process.exitCode = 1;
+  });
+  try {
+    await importer.run(source.objects(importer));
+  } finally {
+    await source.close();
+    await target.close();
+  }
+  for (const [file, what] of source.foreign) await print(`Left out: ${file} (${what})`);
+  const { found, present, problems } = importer;
+  await print(
+    `Imported from ${from} into ${to}: ${count(found.objects, "object")}, ${count(found.keys, "key")}, ` +
+      `${count(found.alarms, "alarm")}.`,
+  );
+  if (present.keys + present.alarms > 0) {
+    await print(
+      `Of these were there already: ${count(present.keys, "key")}, ${count(present.alarms, "alarm")}.`,
+    );
+  }
+  if (problems > 0) await print(`Not imported: ${problems}, see above.`);
+}
+
+/** # Errors `CommandError` if one directory is, or is in, the other. */
+function checkApart(from: string, to: string): void {
+  const [a, b] = [canonical(from), canonical(to)];
+  if (a === b)
+    throw new CommandError(`FROM and TO are the same directory, ${a}: name a new one as TO.`);
+  for (const [outer, inner] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    if (!inner.startsWith(outer + path.sep)) continue;
+    throw new CommandError(`${inner} is in ${outer}: import into a directory apart from FROM.`);
+  }
+}
+
+/** A path without links, of which the last parts may not exist. */
+function canonical(place: string): string {
+  if (existsSync(place)) return realpathSync(place);
+  const parent = path.dirname(place);
+  return parent === place ? place : path.join(canonical(parent), path.basename(place));
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,98 @@
+/** Reads the objects of a directory that are to be imported: those of Miniflare 2, and those of this package beside them. */
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { decoded, UnreadableValue } from "./cli-json";
+import { lineOf } from "./cli-subcommand";
+import type { ImportObject } from "./importer";
+import { oldObjects } from "./miniflare2-files";
+import { StoredObjects } from "./stored-objects";
+
+/** Takes what cannot be read. */
+export interface Reporter {
+  report(where: string, reason: string): void;
+}
+
+export class Source {
+  readonly #from: string;
+  #own: StoredObjects | undefined;
+  /** Files that are no object's data, and what they are instead. */
+  readonly foreign: [file: string, what: string][] = [];
+
+  constructor(from: string) {
+    this.#from = from;
+  }
+
+  async *objects(reporter: Reporter): AsyncGenerator<ImportObject> {
+    let own = existsSync(path.join(this.#from, ".ferroflare"));
+    const findings = {
+      unreadable: (file: string, reason: string) => reporter.report(file, reason),
+      foreign: (file: string, what: string) => this.foreign.push([file, what]),
+      database: () => {
+        own = true;
+      },
+    };
+    for await (const { name, id, directory, alarm, entries } of oldObjects(this.#from, findings)) {
+      const values = entries.map(({ key, file }) => ({
+        key,
+        where: file,
+        read: () => readValue(file),
+      }));
+      yield { name, id, where: directory, read: async () => ({ alarm, values }) };
+    }
+    if (!own) return;
+    try {
+      this.#own = StoredObjects.open(this.#from);
+      yield* ownObjects(this.#own, this.#from);
+    } catch (error) {
+      reporter.report(this.#from, lineOf(error));
+    }
+  }
+
+  /** Ends the use of the directory, when its objects have been read. */
+  async close(): Promise<void> {
+    await this.#own?.close();
+  }
+}
+
+function* ownObjects(objects: StoredObjects, from: string): Generator<ImportObject> {
+  for (const name of objects.names()) {
+    for (const id of objects.ids(name)) {
+      const where = `${from} ${name} ${id}`;
+      yield { name, id, where, read: () => readOwn(objects, name, id, where) };
+    }
+  }
+}
+
+async function readOwn(
+  objects: StoredObjects,
+  name: string,
+  id: string,
+  where: string,
+): ReturnType<ImportObject["read"]> {
+  try {
+    const { entries, alarm } = await objects.read(name, id);
+    const values = Array.from(entries, ([key, bytes]) => ({
+      key,
+      where: `${where} ${JSON.stringify(key)}`,
+      read: async () => bytes,
+    }));
+    return { alarm, values };
+  } catch (error) {
+    // What is there of Miniflare 2 has been found as such.
+    if ((error as { code?: unknown }).code === "ERR_STORAGE_OLD_DATA") {
+      return { alarm: undefined, values: [] };
+    }
+    throw error;
+  }
+}
+
+/** The bytes of a value of Miniflare 2: V8's format, as here. */
+async function readValue(file: string): Promise<Buffer> {
+  const bytes = await readFile(file);
+  if (bytes.length === 0) throw new Error("it is empty");
+  if (decoded(bytes) instanceof UnreadableValue) {
+    throw new Error("it holds no value that Miniflare 2 has written");
+  }
+  return bytes;
+}
