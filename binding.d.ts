@@ -15,6 +15,8 @@ export declare class Completions {
   constructor(wake: () => void)
   /** The answers that have come since the last call. */
   drain(): Array<Completion>
+  /** Sends what was asked in this turn of the event loop. */
+  flush(): void
   /** The bytes that did not fit into the scratch buffer of the call before. */
   takeBytes(): Uint8Array
 }
@@ -64,6 +66,8 @@ export declare class ObjectHandle {
   deleteAlarm(at: number): number
   /** Removes the alarm if it is set for `dueMs` or earlier; returns whether it did, as 1 or 0. */
   takeAlarm(dueMs: number): number
+  /** The alarm that was taken has been handled; returns 0, or a ticket. */
+  alarmDone(): number
   /** Waits for a write: 0 when it is durable, or a ticket. */
   durable(ticket: number): number
   /** Ends the atomic batch of the writes of this turn of the event loop. */
@@ -93,6 +97,8 @@ export declare class Store {
    * durable when the disk has it, else when the operating system has it.
    */
   static files(completions: Completions, root: string, fsync: boolean, openObjectsMax: number): Store
+  /** The place in the Redis server or cluster at `url`, shared by everybody who uses it. */
+  static redis(completions: Completions, url: string): Store
   /** The object of that binding name and id. `valueBytesMax` is the value limit of this handle. */
   object(name: string, id: string, valueBytesMax: number): ObjectHandle
   /** The earliest pending alarm of objects with one of these names, in milliseconds; NaN for none. */
@@ -103,10 +109,15 @@ export declare class Store {
   pendingAlarms(names: Array<string>): Array<string>
   /** The pending alarms of objects with one of these names, by time. */
   alarmsOf(names: Array<string>): Array<PendingAlarm>
-  /** Names under which there may be objects, in order. */
-  objectNames(): Array<string>
-  /** Ids of the objects of that name which hold anything, in order. */
-  objectIds(name: string): Array<string>
+  /** Makes sure that the alarms of these names are known which others have set; returns 0, or a ticket. */
+  refreshAlarms(names: Array<string>): number
+  /** Names under which there may be objects, in order, packed into `scratch`; returns their length. */
+  objectNames(scratch: Uint8Array): number
+  /**
+   * Ids of the objects of that name which hold anything, in order, packed into `scratch`; returns their
+   * length.
+   */
+  objectIds(name: string, scratch: Uint8Array): number
   /** Ends the use of the place; returns 0, or a ticket when that takes time. */
   close(): number
 }

@@ -54,7 +54,9 @@ function unpadded(key: string): string {
 }
 
 async function confirmed(handle: ObjectHandle, written: number): Promise<void> {
-  const ticket = Math.floor((await settle(written)) / WRITE_UNIT);
+  const answer = settle(written);
+  handle.seal();
+  const ticket = Math.floor((await answer) / WRITE_UNIT);
   handle.seal();
   await settle(handle.durable(ticket));
 }
@@ -129,11 +131,12 @@ export class AlarmStore {
   async flushAlarms(keys?: string[]): Promise<void> {
     const callback = this.#callback;
     if (this.#store === undefined) return;
+    if (keys === undefined) await settle(this.#store.refreshAlarms([...this.#names]));
     for (const key of keys ?? this.#store.pendingAlarms([...this.#names]).map(unpadded)) {
       const { name } = addressOfKey(key);
       if (!this.#names.has(name) || (await this.#take(key, END_OF_TIME_MS)) !== 1) continue;
       if (this.#store) alarmChanged(this.#store, name, null);
-      await callback?.(key);
+      await this.#handleAlarm(callback, key);
     }
   }
 
@@ -245,9 +248,19 @@ export class AlarmStore {
 
   async #run(callback: AlarmCallback, key: string): Promise<void> {
     try {
-      await callback(key);
+      await this.#handleAlarm(callback, key);
     } catch (error) {
       this.#report(`Alarm of Durable Object ${key}`, error);
+    }
+  }
+
+  /** Until an alarm is handled, somebody else may have to do so in our place. */
+  async #handleAlarm(callback: AlarmCallback | undefined, key: string): Promise<void> {
+    const handle = this.#handle(key);
+    try {
+      await callback?.(key);
+    } finally {
+      await settle(handle.alarmDone());
     }
   }
 }

@@ -15,9 +15,9 @@ interface Address {
 export async function list(objects: StoredObjects, given: Arguments, place: string): Promise<void> {
   const only = given.values.get("name");
   let any = false;
-  for (const name of only === undefined ? objects.names() : [only]) {
-    const alarms = objects.alarms(name);
-    for (const id of objects.ids(name)) {
+  for (const name of only === undefined ? await objects.names() : [only]) {
+    const alarms = await objects.alarms(name);
+    for (const id of await objects.ids(name)) {
       any = true;
       await attempt(`${name} ${id}`, async () => {
         const object = given.flags.has("keys") ? await objects.read(name, id) : undefined;
@@ -56,7 +56,7 @@ export async function exportLines(
     const address = addressOf(given, "objects export");
     return printLines(address, await existing(objects, address, place));
   }
-  for (const address of addresses(objects, given.words[0])) {
+  for await (const address of addresses(objects, given.words[0])) {
     await attempt(`${address.name} ${address.id}`, async () =>
       printLines(address, await objects.read(address.name, address.id)),
     );
@@ -70,14 +70,15 @@ export async function remove(
 ): Promise<void> {
   if (!given.flags.has("all")) {
     const address = addressOf(given, "objects delete");
-    checkExists(objects, address, place);
+    await checkExists(objects, address, place);
     await objects.delete(address.name, address.id);
     return print(`Deleted ${word(address.name)} ${word(address.id)}.`);
   }
   if (given.words.length > 1 || given.values.has("id-from-name")) {
     throw new UsageError(`--all and an ID exclude each other. ${hint("objects delete")}`);
   }
-  const all = [...addresses(objects, given.words[0])];
+  const all: Address[] = [];
+  for await (const address of addresses(objects, given.words[0])) all.push(address);
   const count = all.length === 1 ? "1 object" : `${all.length} objects`;
   if (!given.flags.has("yes")) {
     throw new CommandError(`This would delete ${count} in ${place}. Add --yes to do it.`);
@@ -102,9 +103,12 @@ async function attempt(what: string, run: () => Promise<void>): Promise<void> {
   }
 }
 
-function* addresses(objects: StoredObjects, only: string | undefined): Generator<Address> {
-  for (const name of only === undefined ? objects.names() : [only]) {
-    for (const id of objects.ids(name)) yield { name, id };
+async function* addresses(
+  objects: StoredObjects,
+  only: string | undefined,
+): AsyncGenerator<Address> {
+  for (const name of only === undefined ? await objects.names() : [only]) {
+    for (const id of await objects.ids(name)) yield { name, id };
   }
 }
 
@@ -125,9 +129,13 @@ function addressOf({ words, values }: Arguments, command: string): Address {
   return { name, id: /^[0-9a-f]{64}$/i.test(id) ? id.toLowerCase() : id };
 }
 
-function checkExists(objects: StoredObjects, { name, id }: Address, place: string): void {
-  if (objects.ids(name).includes(id)) return;
-  const names = objects.names();
+async function checkExists(
+  objects: StoredObjects,
+  { name, id }: Address,
+  place: string,
+): Promise<void> {
+  if ((await objects.ids(name)).includes(id)) return;
+  const names = await objects.names();
   const lower = (text: string) => text.toLowerCase();
   const close = nearest(name, names.map(lower));
   const meant = names.includes(name) ? undefined : names.find((there) => lower(there) === close);
@@ -141,7 +149,7 @@ async function existing(
   address: Address,
   place: string,
 ): Promise<StoredObject> {
-  checkExists(objects, address, place);
+  await checkExists(objects, address, place);
   return objects.read(address.name, address.id);
 }
 

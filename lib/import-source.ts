@@ -55,9 +55,9 @@ export class Source {
   }
 }
 
-function* ownObjects(objects: StoredObjects, from: string): Generator<ImportObject> {
-  for (const name of objects.names()) {
-    for (const id of objects.ids(name)) {
+async function* ownObjects(objects: StoredObjects, from: string): AsyncGenerator<ImportObject> {
+  for (const name of await objects.names()) {
+    for (const id of await objects.ids(name)) {
       const where = `${from} ${name} ${id}`;
       yield { name, id, where, read: () => readOwn(objects, name, id, where) };
     }

@@ -187,6 +187,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
     result: (removed: number) => T,
     options?: DurableObjectPutOptions,
   ): Promise<T> {
+    process.nextTick(() => this.#object.seal());
     const durable = this.#track(
       settle(ticket).then((code) =>
         code < WRITE_UNIT ? result(code) : this.#confirm(code, result),

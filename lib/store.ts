@@ -1,6 +1,5 @@
 /** Which native store is behind a Miniflare storage factory. */
 import type { StorageFactory } from "@miniflare/shared";
-import { DurableObjectError } from "./error";
 import { limits, ObjectHandle, Store } from "./native";
 import { completions, settle } from "./tickets";
 
@@ -35,7 +34,7 @@ const storesOf = new WeakMap<object, Stores>();
 const memoryObjects = new WeakMap<object, ObjectHandle>();
 
 /**
- * The store with the data that `factory` and `persist`, an absolute path or nothing for memory, stand for.
+ * The store with the data that `factory` and `persist`, an absolute path, a URL or nothing for memory, stand for.
  *
  * There is one for each underlying factory and place, so that a worker and those mounted in it share it, and reloads
  * keep it. Of all the options it is asked for with, the safest durability and the largest limit count.
@@ -49,7 +48,7 @@ export function storeFor(
   const { byPlace } = storesFor(factory);
   const known = byPlace.get(place);
   if (known !== undefined) {
-    if (place !== "" && options !== undefined) ask(known, place, options);
+    if (place !== "" && !isRedis(place) && options !== undefined) ask(known, place, options);
     return known.store;
   }
   const wanted = options ?? DEFAULT_STORE_OPTIONS;
@@ -69,17 +68,17 @@ function ask(known: OpenStore, place: string, wanted: StoreOptions): void {
   known.more.push(openStore(place, known.options));
 }
 
-/** Opens a directory; whoever does it has to close the store. */
+/** Whether a place is a Redis server or cluster. */
+export function isRedis(place: string): boolean {
+  return /^rediss?:\/\//i.test(place);
+}
+
+/** Opens a directory or a Redis; whoever does it has to close the store. */
 export function openStore(
   place: string,
   { fsync, openObjectsMax }: StoreOptions = DEFAULT_STORE_OPTIONS,
 ): Store {
-  if (/^rediss?:\/\//i.test(place)) {
-    throw new DurableObjectError(
-      "ERR_PERSIST_UNSUPPORTED",
-      "durableObjectsPersist: Redis is not available in this version of ferroflare. Use a directory instead.",
-    );
-  }
+  if (isRedis(place)) return Store.redis(completions, place);
   return Store.files(completions, place, fsync, openObjectsMax);
 }
 
@@ -94,13 +93,13 @@ export async function leaveStores(factory: StorageFactory): Promise<void> {
   if (--stores.users <= 0) await closeStores(factory);
 }
 
-/** Closes the stores of a factory: what was written becomes durable, and files are let go of. */
+/** Closes the stores of a factory: what was written becomes durable, files are let go of, connections end. */
 export async function closeStores(factory: StorageFactory): Promise<void> {
   const stores = [...storesFor(factory).byPlace];
   // Memory lives as long as somebody holds on to it.
-  const files = stores.filter(([place]) => place !== "");
-  for (const [place] of files) storesFor(factory).byPlace.delete(place);
-  const open = files.flatMap(([, { store, more }]) => [store, ...more]);
+  const lasting = stores.filter(([place]) => place !== "");
+  for (const [place] of lasting) storesFor(factory).byPlace.delete(place);
+  const open = lasting.flatMap(([, { store, more }]) => [store, ...more]);
   await Promise.all(open.map((store) => settle(store.close())));
 }
 

@@ -40,16 +40,17 @@ export class StoredObjects {
   }
 
   /** Names under which there may be objects, in order. */
-  names(): string[] {
-    return this.#store.objectNames();
+  async names(): Promise<string[]> {
+    return answer(this.#store.objectNames(scratch.bytes), packedTexts, []);
   }
 
-  ids(name: string): string[] {
-    return this.#store.objectIds(name);
+  async ids(name: string): Promise<string[]> {
+    return answer(this.#store.objectIds(name, scratch.bytes), packedTexts, []);
   }
 
   /** Pending alarms by id, in milliseconds, without opening the objects. */
-  alarms(name: string): Map<string, number> {
+  async alarms(name: string): Promise<Map<string, number>> {
+    await settle(this.#store.refreshAlarms([name]));
     return new Map(this.#store.alarmsOf([name]).map(({ id, timeMs }) => [id, timeMs]));
   }
 
@@ -160,6 +161,17 @@ function copied(bytes: Buffer, length: number): Buffer {
   return Buffer.from(bytes.subarray(0, length));
 }
 
+/** Takes packed strings apart. */
+function packedTexts(bytes: Buffer, length: number): string[] {
+  const texts: string[] = [];
+  for (let place = 0; place < length; ) {
+    const end = place + LENGTH_BYTES + bytes.readUInt32LE(place);
+    texts.push(bytes.toString("utf8", place + LENGTH_BYTES, end));
+    place = end;
+  }
+  return texts;
+}
+
 /** Takes a list apart: key, value, key, value... */
 function* packedEntries(bytes: Buffer): Generator<StoredEntry> {
   let place = 0;
@@ -173,6 +185,7 @@ function* packedEntries(bytes: Buffer): Generator<StoredEntry> {
 
 /** Waits until writes are durable; an answer has to be waited for as soon as it is asked for. */
 async function durable(object: ObjectHandle, written: Promise<number>[]): Promise<void> {
+  object.seal();
   const tickets = (await Promise.all(written)).map((code) => Math.floor(code / WRITE_UNIT));
   object.seal();
   await settle(object.durable(Math.max(0, ...tickets)));

@@ -24,8 +24,19 @@ export const completions: Completions = new Completions(() => {
   }
 });
 
-/** The reply behind a ticket. */
+let flushing = false;
+
+function flush(): void {
+  flushing = false;
+  completions.flush();
+}
+
+/** The reply behind a ticket. What is asked in one turn of the event loop may be sent at its end, together. */
 export function replyOf(ticket: number): Promise<Reply> {
+  if (!flushing) {
+    flushing = true;
+    process.nextTick(flush);
+  }
   return new Promise((resolve, reject) => waiting.set(-ticket, { resolve, reject }));
 }
 

@@ -1,8 +1,9 @@
 //! Later answers on their way back to JavaScript: one wake-up of the event loop delivers all that are ready.
 
 use std::cell::{Cell, RefCell};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use ferroflare_core::backend::Place;
 use ferroflare_core::{Answer, Error};
 use napi::bindgen_prelude::{Buffer, Function, ToNapiValue, Uint8Array};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
@@ -34,6 +35,8 @@ pub struct Completions {
     outstanding: Cell<u32>,
     next_ticket: Cell<u64>,
     overflow: RefCell<Option<Reply>>,
+    /// Places that send at the end of a turn of the event loop.
+    flushed: RefCell<Vec<Weak<dyn Place>>>,
 }
 
 #[derive(Default)]
@@ -76,6 +79,7 @@ impl Completions {
             outstanding: Cell::new(0),
             next_ticket: Cell::new(TICKET_FIRST),
             overflow: RefCell::new(None),
+            flushed: RefCell::default(),
         })
     }
 
@@ -93,6 +97,18 @@ impl Completions {
         Ok(ready.into_iter().map(|(ticket, result)| completion(ticket, result)).collect())
     }
 
+    /// Sends what was asked in this turn of the event loop.
+    #[napi(catch_unwind)]
+    pub fn flush(&self) {
+        self.flushed.borrow_mut().retain(|place| {
+            let place = place.upgrade();
+            if let Some(place) = &place {
+                place.flush();
+            }
+            place.is_some()
+        });
+    }
+
     /// The bytes that did not fit into the scratch buffer of the call before.
     #[napi(catch_unwind)]
     pub fn take_bytes(&self) -> napi::Result<Uint8Array> {
@@ -103,6 +119,11 @@ impl Completions {
                 Err(napi::Error::from_reason("Internal error in ferroflare: no bytes are waiting."))
             }
         }
+    }
+
+    /// Also flushes `place` at the end of each turn of the event loop that has asked something.
+    pub(crate) fn flush_also(&self, place: Arc<dyn Place>) {
+        self.flushed.borrow_mut().push(Arc::downgrade(&place));
     }
 
     /// Turns a core answer into the number that the JavaScript call returns.

@@ -345,6 +345,12 @@ impl ObjectHandle {
         self.completions.reply(env, &mut [], answer, |took| Reply::Number(f64::from(took)))
     }
 
+    /// The alarm that was taken has been handled; returns 0, or a ticket.
+    #[napi(catch_unwind)]
+    pub fn alarm_done(&self, env: Env) -> napi::Result<f64> {
+        self.completions.reply(env, &mut [], self.object.alarm_done(), |()| Reply::Number(0.0))
+    }
+
     /// Waits for a write: 0 when it is durable, or a ticket.
     #[napi(catch_unwind)]
     pub fn durable(&self, env: Env, ticket: f64) -> napi::Result<f64> {

@@ -56,6 +56,15 @@ pub(crate) fn pack_entries(entries: &[Entry]) -> Vec<u8> {
     packed
 }
 
+/// Packs strings.
+pub(crate) fn pack_texts(texts: &[Arc<str>]) -> Vec<u8> {
+    let mut packed = Vec::with_capacity(texts.iter().map(|text| text.len() + LENGTH_BYTES).sum());
+    for text in texts {
+        push(&mut packed, text.as_bytes());
+    }
+    packed
+}
+
 /// Packs the values that were found: for each the position of its key in the request, then the value.
 pub(crate) fn pack_found(values: &[Option<Value>]) -> Vec<u8> {
     let size = values.iter().flatten().map(|value| value.len() + 2 * LENGTH_BYTES).sum();

@@ -1,4 +1,4 @@
-//! The threads on which later answers are awaited and files are opened and flushed. They start with the
+//! The threads on which later answers are awaited, files are opened and flushed, and Redis is talked to. They start with the
 //! first of these: a process that uses only memory never has them.
 
 use std::future::Future;
@@ -16,7 +16,7 @@ static RUNTIME: Lazy<Mutex<Option<Runtime>>> = Lazy::new(|| {
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("ferroflare")
-        .enable_time()
+        .enable_all()
         .build();
     Mutex::new(runtime.ok())
 });

@@ -5,16 +5,18 @@ use std::sync::Arc;
 use ferroflare_core::Error;
 use ferroflare_core::backend::files::{FileOptions, FileUser, OPEN_OBJECTS_DEFAULT};
 use ferroflare_core::backend::memory::MemoryPlace;
+use ferroflare_core::backend::redis::{RedisPlace, RedisUse, RedisUser};
 use ferroflare_core::backend::{ObjectKey, Place};
 use ferroflare_core::limits::{self, ValueLimit};
 use napi::Env;
 use napi::bindgen_prelude::Reference;
 use napi_derive::napi;
 
-use crate::arguments::{alarm_number, whole};
+use crate::arguments::{Scratch, alarm_number, whole};
 use crate::completions::{Completions, Reply};
 use crate::error::thrown;
 use crate::object::ObjectHandle;
+use crate::packing::pack_texts;
 use crate::runtime;
 
 /// The limits that the face needs to know: bytes and counts.
@@ -95,6 +97,27 @@ impl Store {
         Ok(Self { place, completions })
     }
 
+    /// The place in the Redis server or cluster at `url`, shared by everybody who uses it.
+    #[napi(factory, catch_unwind)]
+    pub fn redis(env: Env, completions: Reference<Completions>, url: String) -> napi::Result<Self> {
+        let runtime =
+            runtime::handle().ok_or_else(|| Error::Internal("the system gives no threads".into()));
+        let mut failure = None;
+        let mut random = |bytes: &mut [u8]| failure = getrandom::fill(bytes).err();
+        let place = runtime.and_then(|runtime| {
+            RedisPlace::open(&url, RedisUse { runtime, corked: true }, &mut random)
+        });
+        let place = match failure {
+            None => place,
+            Some(error) => {
+                Err(Error::Internal(format!("the system gives no random bytes: {error}")))
+            }
+        };
+        let place = Arc::new(RedisUser(place.map_err(|error| thrown(env, &error))?));
+        completions.flush_also(place.clone());
+        Ok(Self { place, completions })
+    }
+
     /// The object of that binding name and id. `valueBytesMax` is the value limit of this handle.
     #[napi(catch_unwind)]
     pub fn object(
@@ -148,18 +171,36 @@ impl Store {
         Ok(alarms.iter().map(pending).collect())
     }
 
-    /// Names under which there may be objects, in order.
+    /// Makes sure that the alarms of these names are known which others have set; returns 0, or a ticket.
     #[napi(catch_unwind)]
-    pub fn object_names(&self, env: Env) -> napi::Result<Vec<String>> {
-        let names = self.place.object_names().map_err(|error| thrown(env, &error))?;
-        Ok(names.iter().map(ToString::to_string).collect())
+    pub fn refresh_alarms(&self, env: Env, names: Vec<String>) -> napi::Result<f64> {
+        let names: Vec<Arc<str>> = names.into_iter().map(Arc::from).collect();
+        let answer = self.place.refresh_alarms(&names);
+        self.completions.reply(env, &mut [], answer, |()| Reply::Number(0.0))
     }
 
-    /// Ids of the objects of that name which hold anything, in order.
+    /// Names under which there may be objects, in order, packed into `scratch`; returns their length.
     #[napi(catch_unwind)]
-    pub fn object_ids(&self, env: Env, name: String) -> napi::Result<Vec<String>> {
-        let ids = self.place.object_ids(&name).map_err(|error| thrown(env, &error))?;
-        Ok(ids.iter().map(ToString::to_string).collect())
+    pub fn object_names(
+        &self,
+        env: Env,
+        #[napi(ts_arg_type = "Uint8Array")] scratch: Scratch<'_>,
+    ) -> napi::Result<f64> {
+        let answer = self.place.object_names();
+        self.completions.reply(env, scratch.0, answer, |names| Reply::Packed(pack_texts(&names)))
+    }
+
+    /// Ids of the objects of that name which hold anything, in order, packed into `scratch`; returns their
+    /// length.
+    #[napi(catch_unwind)]
+    pub fn object_ids(
+        &self,
+        env: Env,
+        name: String,
+        #[napi(ts_arg_type = "Uint8Array")] scratch: Scratch<'_>,
+    ) -> napi::Result<f64> {
+        let answer = self.place.object_ids(&name);
+        self.completions.reply(env, scratch.0, answer, |ids| Reply::Packed(pack_texts(&ids)))
     }
 
     /// Ends the use of the place; returns 0, or a ticket when that takes time.

@@ -176,6 +176,56 @@ pub enum Error {
         /// What the system says.
         reason: String,
     },
+    /// A URL of Redis cannot be used.
+    #[error(
+        "The Redis URL {url} cannot be used: {reason}. It has the form redis[s]://[user:password@]host[:port][,host:port...][/database]."
+    )]
+    RedisUrl {
+        /// The URL without its password.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Redis does not answer.
+    #[error(
+        "Cannot reach Redis at {url}: {reason}. Start the server, or correct the URL of durableObjectsPersist."
+    )]
+    RedisUnreachable {
+        /// The URL without its password.
+        url: String,
+        /// What the last attempt met.
+        reason: String,
+    },
+    /// Redis was reached, but did not answer a write in time: it may have been applied.
+    #[error(
+        "Redis at {url} has not answered for {seconds} seconds ({reason}), so that it is not known whether the last writes were applied. Look after the server, and read the data again."
+    )]
+    RedisUnknownOutcome {
+        /// The URL without its password.
+        url: String,
+        /// How long we have waited.
+        seconds: u64,
+        /// What the last attempt met.
+        reason: String,
+    },
+    /// Redis does not accept the user or the password.
+    #[error(
+        "Redis at {url} does not let this program in: {reason}. Correct the user and the password in the URL of durableObjectsPersist, or the rights of that user."
+    )]
+    RedisAccess {
+        /// The URL without its password.
+        url: String,
+        /// What the server says.
+        reason: String,
+    },
+    /// Redis refuses a command.
+    #[error("Redis at {url} has refused a command: {reason}.{}", redis_remedy(reason))]
+    RedisRefused {
+        /// The URL without its password.
+        url: String,
+        /// What the server says.
+        reason: String,
+    },
     /// The place was closed.
     #[error("The storage of this object is closed: its Miniflare instance has been disposed.")]
     Closed,
@@ -219,6 +269,11 @@ impl Error {
             | Self::Held { .. }
             | Self::Vanished { .. }
             | Self::Io { .. }
+            | Self::RedisUrl { .. }
+            | Self::RedisUnreachable { .. }
+            | Self::RedisUnknownOutcome { .. }
+            | Self::RedisAccess { .. }
+            | Self::RedisRefused { .. }
             | Self::Closed => ErrorKind::Storage,
             Self::Internal(_) => ErrorKind::Internal,
         }
@@ -246,6 +301,11 @@ impl Error {
             Self::Held { .. } => "ERR_STORAGE_HELD",
             Self::Vanished { .. } => "ERR_STORAGE_VANISHED",
             Self::Io { .. } => "ERR_STORAGE_IO",
+            Self::RedisUrl { .. } => "ERR_REDIS_URL",
+            Self::RedisUnreachable { .. } => "ERR_REDIS_UNREACHABLE",
+            Self::RedisUnknownOutcome { .. } => "ERR_REDIS_UNKNOWN_OUTCOME",
+            Self::RedisAccess { .. } => "ERR_REDIS_ACCESS",
+            Self::RedisRefused { .. } => "ERR_REDIS_REFUSED",
             Self::Closed => "ERR_STORAGE_CLOSED",
             Self::Internal(_) => "ERR_INTERNAL",
         }
@@ -268,5 +328,19 @@ fn remedy(reason: &str) -> &'static str {
         " Lower durableObjectsMaxOpen (--do-max-open), or raise the limit of open files (ulimit -n)."
     } else {
         ""
+    }
+}
+
+/// What to do about a refusal of Redis.
+fn redis_remedy(reason: &str) -> &'static str {
+    match reason.split([' ', ':']).next().unwrap_or_default() {
+        "OOM" => " Free memory there, or raise its maxmemory.",
+        "READONLY" => " Use the address of the primary: this server is a replica.",
+        "MISCONF" => " Look into the log of the server: it cannot write its own files.",
+        "LOADING" => " Try again when it has loaded its data.",
+        "BUSY" => " Another program's script blocks the server: wait, or end it with SCRIPT KILL.",
+        "CLUSTERDOWN" | "MASTERDOWN" => " Look after the cluster: not all of its slots are served.",
+        "WRONGTYPE" => " Another program uses the same keys: use another database.",
+        _ => "",
     }
 }

@@ -81,6 +81,27 @@ impl MemoryPlace {
     pub fn new() -> Self {
         Self { objects: Mutex::new(Some(HashMap::new())), alarms: Arc::default() }
     }
+
+    fn ids(&self, name: &str) -> Result<Vec<Arc<str>>> {
+        let mut ids = Vec::new();
+        let objects = lock(&self.objects)?;
+        for (key, object) in objects.as_ref().ok_or(Error::Closed)? {
+            if &*key.name == name && !object.is_empty()? {
+                ids.push(key.id.clone());
+            }
+        }
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    fn names(&self) -> Result<Vec<Arc<str>>> {
+        let objects = lock(&self.objects)?;
+        let keys = objects.as_ref().ok_or(Error::Closed)?.keys();
+        let mut names: Vec<Arc<str>> = keys.map(|key| key.name.clone()).collect();
+        names.sort_unstable();
+        names.dedup();
+        Ok(names)
+    }
 }
 
 impl Place for MemoryPlace {
@@ -100,25 +121,12 @@ impl Place for MemoryPlace {
         self.alarms.pending(names)
     }
 
-    fn object_ids(&self, name: &str) -> Result<Vec<Arc<str>>> {
-        let mut ids = Vec::new();
-        let objects = lock(&self.objects)?;
-        for (key, object) in objects.as_ref().ok_or(Error::Closed)? {
-            if &*key.name == name && !object.is_empty()? {
-                ids.push(key.id.clone());
-            }
-        }
-        ids.sort_unstable();
-        Ok(ids)
+    fn object_ids(&self, name: &str) -> Answer<Vec<Arc<str>>> {
+        Answer::Now(self.ids(name))
     }
 
-    fn object_names(&self) -> Result<Vec<Arc<str>>> {
-        let objects = lock(&self.objects)?;
-        let keys = objects.as_ref().ok_or(Error::Closed)?.keys();
-        let mut names: Vec<Arc<str>> = keys.map(|key| key.name.clone()).collect();
-        names.sort_unstable();
-        names.dedup();
-        Ok(names)
+    fn object_names(&self) -> Answer<Vec<Arc<str>>> {
+        Answer::Now(self.names())
     }
 
     fn close(&self) -> Answer<()> {

@@ -9,6 +9,7 @@
 pub mod files;
 pub mod local;
 pub mod memory;
+pub mod redis;
 
 use std::fmt;
 use std::sync::Arc;
@@ -43,11 +44,19 @@ pub trait Place: Send + Sync {
     /// The pending alarms of objects with one of these names: time in milliseconds and object, by time.
     fn alarms(&self, names: &[Arc<str>]) -> Result<Vec<(i64, ObjectKey)>>;
 
+    /// Makes sure that [`Self::alarms`] knows the alarms of these names that others have set.
+    fn refresh_alarms(&self, _names: &[Arc<str>]) -> Answer<()> {
+        Answer::Now(Ok(()))
+    }
+
     /// Ids of the objects of that name which hold data or an alarm, in order.
-    fn object_ids(&self, name: &str) -> Result<Vec<Arc<str>>>;
+    fn object_ids(&self, name: &str) -> Answer<Vec<Arc<str>>>;
 
     /// Names under which there may be objects, in order.
-    fn object_names(&self) -> Result<Vec<Arc<str>>>;
+    fn object_names(&self) -> Answer<Vec<Arc<str>>>;
+
+    /// Sends what was asked in this turn of the event loop, where that waits for its end.
+    fn flush(&self) {}
 
     /// Ends the use of the place: later operations fail with [`crate::Error::Closed`].
     fn close(&self) -> Answer<()>;
@@ -58,7 +67,7 @@ pub trait Place: Send + Sync {
 pub struct Start {
     /// Names the attempt.
     pub id: TransactionId,
-    /// The newest commit that the attempt may see.
+    /// The newest commit that the attempt may see; 0 where the place decides that at the first read.
     pub sequence: Sequence,
 }
 
@@ -118,7 +127,8 @@ pub enum Outcome {
 ///   come later.
 /// - **Serializable:** an attempt commits only if nothing that it read (keys, ranges, alarm) was
 ///   written since its start; a plain write is a transaction with an empty footprint.
-/// - **Opaque:** a read of a running attempt never returns anything written after its start.
+/// - **Opaque:** a read of a running attempt never returns anything written after its start, which is
+///   its beginning or its first read.
 /// - **Fair:** an attempt that begins with `turn` and finishes within the lease commits, whatever the
 ///   others do.
 pub trait Object: Send + Sync {
@@ -136,6 +146,12 @@ pub trait Object: Send + Sync {
 
     /// Removes the alarm if it is set for `due_ms` or earlier; says whether it did.
     fn take_alarm(&self, due_ms: i64) -> Answer<bool>;
+
+    /// The alarm that was taken has been handled. A place that others use hands it to one of them if this
+    /// never comes.
+    fn alarm_done(&self) -> Answer<()> {
+        Answer::Now(Ok(()))
+    }
 
     /// Starts an attempt; with `turn` it waits until it may run alone. An attempt that comes out of the
     /// closure of one that runs alone (`origin`) runs inside that one's turn.

@@ -214,6 +214,15 @@ impl FilePlace {
         }
     }
 
+    /// The names that the directories in `path` stand for, in order.
+    fn decoded_names(&self, path: &Path) -> Result<Vec<Arc<str>>> {
+        let files = list_names(path)?;
+        let names = files.iter().filter_map(|file| self.layout.name_of(file));
+        let mut names: Vec<Arc<str>> = names.map(Arc::from).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
     fn entries(&self) -> Vec<(ObjectKey, Arc<LocalObject<FileTable>>)> {
         let Ok(objects) = lock(&self.objects) else {
             return Vec::new();
@@ -262,25 +271,12 @@ impl Place for FileUser {
         self.place.alarms.pending(names)
     }
 
-    fn object_ids(&self, name: &str) -> Result<Vec<Arc<str>>> {
-        let path = self.place.layout.objects(name);
-        let mut ids: Vec<Arc<str>> = list_names(&path)?
-            .iter()
-            .filter_map(|file| self.place.layout.name_of(file))
-            .map(Arc::from)
-            .collect();
-        ids.sort_unstable();
-        Ok(ids)
+    fn object_ids(&self, name: &str) -> Answer<Vec<Arc<str>>> {
+        Answer::Now(self.place.decoded_names(&self.place.layout.objects(name)))
     }
 
-    fn object_names(&self) -> Result<Vec<Arc<str>>> {
-        let mut names: Vec<Arc<str>> = list_names(self.place.layout.root())?
-            .iter()
-            .filter_map(|file| self.place.layout.name_of(file))
-            .map(Arc::from)
-            .collect();
-        names.sort_unstable();
-        Ok(names)
+    fn object_names(&self) -> Answer<Vec<Arc<str>>> {
+        Answer::Now(self.place.decoded_names(self.place.layout.root()))
     }
 
     fn close(&self) -> Answer<()> {

@@ -1,0 +1,209 @@
+//! Where a Redis is: one server, the nodes of a cluster, or sentinels that know the server.
+//!
+//! `redis[s]://[user:password@]host[:port][,host[:port]...][/database][?options]`. Several hosts are nodes
+//! of a cluster, or with `?sentinel=NAME` sentinels of the primary of that name, which may ask for a
+//! `sentinel_user` and a `sentinel_password` of their own. With `rediss` the options
+//! `ca`, `cert` and `key` are paths of PEM files: what to trust in the place of the system's certificates,
+//! and what to show to the server. `#insecure` trusts every certificate.
+
+use std::fs;
+
+use redis::{ClientTlsConfig, ConnectionInfo, IntoConnectionInfo, TlsCertificates};
+
+use crate::error::{Error, Result};
+
+const PORT_DEFAULT: &str = "6379";
+const SENTINEL_PORT_DEFAULT: &str = "26379";
+
+const OPTIONS: [&str; 7] =
+    ["sentinel", "sentinel_user", "sentinel_password", "cluster", "ca", "cert", "key"];
+
+/// A place that speaks the protocol of Redis.
+#[derive(Clone, Debug)]
+pub(super) struct Address {
+    /// The URL as it may be shown: without its password.
+    pub(super) shown: String,
+    /// The servers, in the order of the URL.
+    pub(super) nodes: Vec<ConnectionInfo>,
+    /// Name of the primary, when `nodes` are sentinels.
+    pub(super) sentinel: Option<String>,
+    /// User and password that the sentinels ask for.
+    pub(super) sentinel_login: (Option<String>, Option<String>),
+    /// Whether `nodes` certainly are nodes of a cluster.
+    pub(super) cluster: bool,
+    /// What to trust and to show, when that is not the system's.
+    pub(super) certificates: Option<TlsCertificates>,
+}
+
+impl Address {
+    /// Takes a URL apart, and reads the files that it names.
+    pub(super) fn parse(url: &str) -> Result<Self> {
+        let shown = without_password(url);
+        let wrong = |reason: String| Error::RedisUrl { url: shown.clone(), reason };
+        let parts = Parts::of(url).map_err(|reason| wrong(reason.into()))?;
+        let sentinel = parts.option("sentinel").map(ToOwned::to_owned);
+        let port = if sentinel.is_some() { SENTINEL_PORT_DEFAULT } else { PORT_DEFAULT };
+        let mut nodes = Vec::new();
+        for host in parts.hosts.split(',') {
+            if host.is_empty() {
+                return Err(wrong("a host is missing".into()));
+            }
+            let node = parts.url_of(&with_port(host, port));
+            let info = node.as_str().into_connection_info();
+            nodes.push(info.map_err(|error| wrong(said(&error)))?);
+        }
+        let certificates = certificates(&parts).map_err(&wrong)?;
+        if certificates.is_some() && parts.scheme != "rediss" {
+            return Err(wrong("certificates need rediss://".into()));
+        }
+        let cluster = sentinel.is_none() && (nodes.len() > 1 || parts.option("cluster").is_some());
+        if cluster && !matches!(parts.database, "" | "0") {
+            return Err(wrong("a cluster has no database but 0".into()));
+        }
+        let login = |option| parts.option(option).map(ToOwned::to_owned);
+        let sentinel_login = (login("sentinel_user"), login("sentinel_password"));
+        Ok(Self { shown, nodes, sentinel, sentinel_login, cluster, certificates })
+    }
+}
+
+/// A URL in pieces.
+struct Parts<'a> {
+    scheme: &'a str,
+    /// User and password, with their `@`.
+    user: &'a str,
+    hosts: &'a str,
+    database: &'a str,
+    options: Vec<(&'a str, String)>,
+    fragment: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(url: &'a str) -> std::result::Result<Self, &'static str> {
+        let (scheme, rest) = url.split_once("://").ok_or("it has no ://")?;
+        let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let at = rest.rfind('@').map_or(0, |at| at + 1);
+        let (user, rest) = rest.split_at(at);
+        let (hosts, database) = rest.split_once('/').unwrap_or((rest, ""));
+        let mut options = Vec::new();
+        for option in query.split('&').filter(|option| !option.is_empty()) {
+            let (name, value) = option.split_once('=').unwrap_or((option, ""));
+            if !OPTIONS.contains(&name) {
+                return Err(
+                    "it has an unknown option (known are sentinel, sentinel_user, sentinel_password, cluster, ca, cert and key)",
+                );
+            }
+            options.push((name, decoded(value)));
+        }
+        let database = database.trim_end_matches('/');
+        if !database.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err("the database is not a number");
+        }
+        Ok(Self { scheme, user, hosts, database, options, fragment })
+    }
+
+    fn option(&self, name: &str) -> Option<&str> {
+        self.options.iter().find(|(known, _)| *known == name).map(|(_, value)| &**value)
+    }
+
+    /// The URL of one of the hosts, as the `redis` crate takes it.
+    fn url_of(&self, host: &str) -> String {
+        let fragment = if self.fragment.is_empty() { "" } else { "#" };
+        let scheme = self.scheme.to_ascii_lowercase();
+        format!("{scheme}://{}{host}/{}{fragment}{}", self.user, self.database, self.fragment)
+    }
+}
+
+fn with_port(host: &str, port: &str) -> String {
+    let named = host.rsplit_once(']').map_or(host, |(_, after)| after).contains(':');
+    if named { host.to_owned() } else { format!("{host}:{port}") }
+}
+
+fn certificates(parts: &Parts<'_>) -> std::result::Result<Option<TlsCertificates>, String> {
+    let read = |option: &str| {
+        parts
+            .option(option)
+            .map(|path| fs::read(path).map_err(|error| format!("cannot read {path}: {error}")))
+            .transpose()
+    };
+    let root_cert = read("ca")?;
+    let client_tls = match (read("cert")?, read("key")?) {
+        (Some(client_cert), Some(client_key)) => Some(ClientTlsConfig { client_cert, client_key }),
+        (None, None) => None,
+        _ => return Err("cert and key need each other".into()),
+    };
+    let given = root_cert.is_some() || client_tls.is_some();
+    Ok(given.then_some(TlsCertificates { client_tls, root_cert }))
+}
+
+/// The text behind percent signs.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let hex = (first == b'%')
+            .then(|| after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok()))
+            .flatten()
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        bytes.push(hex.unwrap_or(first));
+        rest = if hex.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The URL as it may be shown: without passwords, and without options.
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let rest = &rest[..rest.find(['?', '#']).unwrap_or(rest.len())];
+    let Some(at) = rest.rfind('@') else {
+        return format!("{scheme}://{rest}");
+    };
+    let user = rest[..at].split(':').next().unwrap_or_default();
+    format!("{scheme}://{user}:***{}", &rest[at..])
+}
+
+/// What an error of the `redis` crate says, on one line.
+pub(super) fn said(error: &redis::RedisError) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(url: &str) -> Address {
+        Address::parse(url).unwrap()
+    }
+
+    #[test]
+    fn one_server_several_nodes_or_sentinels() {
+        let one = parse("redis://user:secret@localhost/2");
+        assert_eq!(one.nodes[0].addr().to_string(), "localhost:6379");
+        assert_eq!(one.nodes[0].redis_settings().db(), 2);
+        assert_eq!(one.nodes[0].redis_settings().password(), Some("secret"));
+        assert!(!one.cluster && one.sentinel.is_none());
+        assert!(parse("redis://a:7000,b:7001").cluster);
+        let sentinels = parse("redis://a,[::1]:26380/1?sentinel=my%20master");
+        assert_eq!(sentinels.sentinel.as_deref(), Some("my master"));
+        assert_eq!(sentinels.nodes[0].addr().to_string(), "a:26379");
+        assert_eq!(sentinels.nodes.len(), 2);
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        assert_eq!(parse("redis://:p@localhost:1").shown, "redis://:***@localhost:1");
+        let wrong = Address::parse("redis://u:secret@localhost/x").unwrap_err().to_string();
+        assert!(wrong.contains("the database is not a number") && !wrong.contains("secret"));
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_refused() {
+        for url in
+            ["redis://a,,b", "redis://", "redis://a/1?x=1", "redis://a,b/1", "redis://a?ca=x"]
+        {
+            assert!(matches!(Address::parse(url), Err(Error::RedisUrl { .. })), "{url}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+-- Validates an attempt's reads, or none, and applies its writes, once.
+-- KEYS[9] remembers the answer, for a client that has not got it.
+-- ARGV: number of the commit, how long to remember it (ms), turn that it belongs to, client, attempt or '',
+--   lease of waiting (ms), counts of keys and ranges read, '1' if the alarm was read,
+--   '1' to clear, alarm: '' | 'set' | 'none', its time, its name, counts of puts, deletes and questions,
+--   then keys read, ranges read (min, max), puts (key, value), keys deleted, keys of which it is asked whether they exist
+-- Returns {'ok', name of the alarm before, answers: a '1' or '0' for each question}, {'lost', what}, {'wait', ms} or {'late'}.
+local number, keep_ms, pass, client = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
+local who, lease = ARGV[5], tonumber(ARGV[6])
+local read_count, range_count, reads_alarm = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9] == '1'
+local clear, alarm, alarm_time, alarm_name = ARGV[10] == '1', ARGV[11], ARGV[12], ARGV[13]
+local put_count, delete_count, question_count = tonumber(ARGV[14]), tonumber(ARGV[15]), tonumber(ARGV[16])
+local writes = clear or alarm ~= '' or put_count + delete_count > 0
+local at = 16
+local function take(count)
+  local taken = {}
+  for place = 1, count do taken[place] = ARGV[at + place] end
+  at = at + count
+  return taken
+end
+local read, bounds = take(read_count), take(2 * range_count)
+
+if writes then
+  local known_answer = redis.call('GET', KEYS[9])
+  if known_answer then
+    local other, answer = string.match(known_answer, '^(%d+):(.*)$')
+    if tonumber(other) == number then return cmsgpack.unpack(answer) end
+    if tonumber(other) > number then return {'late'} end
+  end
+end
+
+local now = now_ms()
+purge(now)
+if writes then
+  local wait = waits_for_turn(pass, client, now, lease)
+  if wait then return {'wait', text(wait)} end
+end
+
+local lost
+if read_count + range_count > 0 or reads_alarm then
+  local start = redis.call('ZSCORE', live, who)
+  if not start then
+    lost = 'its registration'
+  else
+    start = tonumber(start)
+    local ranges = {}
+    for place = 1, range_count do ranges[place] = {bounds[2 * place - 1], bounds[2 * place]} end
+    lost = newer_key(read, start) or newer_in(ranges, start)
+    if not lost and reads_alarm and alarm_newer(start) then lost = 'the alarm' end
+  end
+end
+if who ~= '' then leave(who) end
+if lost then
+  tidy()
+  return {'lost', lost}
+end
+if not writes then
+  tidy()
+  return {'ok', '', ''}
+end
+
+local puts, deletes, questions = take(2 * put_count), take(delete_count), take(question_count)
+local answers = {}
+for place, name in ipairs(questions) do answers[place] = redis.call('HEXISTS', values, name) end
+if clear then redis.call('UNLINK', values, keys) end
+local members, written = {}, {}
+for place = 1, #puts, 2 do
+  members[#members + 1] = '0'
+  members[#members + 1] = puts[place]
+  written[#written + 1] = puts[place]
+end
+in_chunks({'HSET', values}, puts)
+in_chunks({'ZADD', keys}, members)
+in_chunks({'HDEL', values}, deletes)
+in_chunks({'ZREM', keys}, deletes)
+local alarm_before = ''
+if alarm ~= '' then
+  alarm_before = redis.call('HGET', meta, 'alarm_name') or ''
+  if alarm == 'set' then
+    redis.call('HSET', meta, 'alarm', alarm_time, 'alarm_name', alarm_name)
+  else
+    redis.call('HDEL', meta, 'alarm', 'alarm_name')
+  end
+end
+if redis.call('EXISTS', live) == 1 then
+  local sequence = redis.call('HINCRBY', meta, 'seq', 1)
+  if clear then redis.call('HSET', meta, 'cleared', sequence) end
+  if alarm ~= '' then redis.call('HSET', meta, 'alarmed', sequence) end
+  for _, name in ipairs(deletes) do written[#written + 1] = name end
+  local entries = {}
+  for _, name in ipairs(written) do
+    entries[#entries + 1] = sequence
+    entries[#entries + 1] = name
+  end
+  in_chunks({'ZADD', log}, entries)
+end
+if put_count == 0 and alarm ~= 'set' then tidy() end
+local reply = {'ok', alarm_before, table.concat(answers)}
+redis.call('SET', KEYS[9], text(number) .. ':' .. cmsgpack.pack(reply), 'PX', keep_ms)
+return reply
