@@ -253,6 +253,25 @@ impl Lane {
         self.sealed.front().map(|batch| batch.not_before.unwrap_or(now))
     }
 
+    /// A turn has ended: whoever waits for that may try again.
+    pub(super) fn hurry(&mut self) {
+        if let Some(batch) = self.sealed.front_mut()
+            && !batch.stamp.in_doubt
+        {
+            batch.not_before = None;
+        }
+    }
+
+    /// Fails everything, whether it was sent or not.
+    pub(super) fn fail_all(&mut self, error: &Error, durability: &Durability) {
+        self.seal();
+        for lost in std::mem::take(&mut self.sealed) {
+            lost.fail(error, durability);
+        }
+        self.settled = self.newest;
+        durability.fail(self.newest, error);
+    }
+
     /// Takes back a commit that has to be tried again.
     pub(super) fn retry(&mut self, batch: Batch) {
         self.sealed.push_front(batch);

@@ -5,7 +5,9 @@
 //!
 //! **Once:** what was sent without an answer is sent again, with the same stamp, until its deadline.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::thread;
 
 use redis::{Pipeline, Value as Answer};
 use tokio::time::{Duration, Instant};
@@ -46,6 +48,7 @@ enum Next {
 
 /// Sends until nothing waits.
 pub(super) async fn drive(object: Arc<RedisObject>) {
+    let _guard = PanicGuard(object.clone());
     loop {
         match next(&object) {
             Next::Idle => return,
@@ -64,6 +67,17 @@ pub(super) async fn drive(object: Arc<RedisObject>) {
                     Err(failure) => postpone(&object, load, &failure),
                 }
             }
+        }
+    }
+}
+
+/// Ends the object when its driver panics: nobody else would answer what waits.
+struct PanicGuard(Arc<RedisObject>);
+
+impl Drop for PanicGuard {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.end_all(&Error::Internal("sending to Redis has panicked".into()));
         }
     }
 }
@@ -100,10 +114,17 @@ fn next(object: &RedisObject) -> Next {
     };
     let mut load = Load { batch: state.lane.next(now), ..Load::default() };
     let after = load.batch.as_ref().map(Batch::ticket);
-    let mut waiting = std::collections::VecDeque::new();
+    let mut waiting = VecDeque::new();
+    // A turn that ends in this load is asked for behind its end.
+    let turn = state.turn.as_ref().map(|turn| turn.who.clone());
+    let turn_ends = turn.is_some_and(|who| state.ops.iter().any(|op| op.ends(&who)));
+    let mut asking = Vec::new();
     for op in std::mem::take(&mut state.ops) {
         let ready = op.not_before.is_none_or(|at| at <= now);
-        if !ready || load.before.len() + load.after.len() >= LOAD_OPS_MAX {
+        let asks_for_turn = matches!(op.kind, Kind::Turn { .. });
+        if asks_for_turn && (ready || turn_ends) && op.barrier <= state.lane.settled() {
+            asking.push(op);
+        } else if !ready || load.before.len() + load.after.len() >= LOAD_OPS_MAX {
             waiting.push_back(op);
         } else if op.barrier <= state.lane.settled() {
             load.before.push(op);
@@ -114,6 +135,7 @@ fn next(object: &RedisObject) -> Next {
         }
     }
     state.ops = waiting;
+    load.before.extend(asking);
     if load.is_empty() {
         let waits = state.ops.iter().filter_map(|op| op.not_before).min();
         let at = [waits, state.lane.next_at(now)].into_iter().flatten().min();
@@ -258,6 +280,7 @@ fn settle_op(
         }
         Step::Left(who) => {
             state.registered.remove(&who);
+            state.lane.hurry();
         }
         Step::Again(op) => again.push(op),
     }

@@ -93,6 +93,18 @@ impl RedisObject {
         self.kick();
     }
 
+    /// Makes everything fail, now and later.
+    pub(super) fn end_all(&self, error: &Error) {
+        // Whoever has panicked has left the lock poisoned, if it had it.
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        state.ended.get_or_insert(error.clone());
+        state.driven = false;
+        state.lane.fail_all(error, &self.durability);
+        for op in std::mem::take(&mut state.ops) {
+            op.fail(error);
+        }
+    }
+
     /// Extends the leases of what still runs.
     pub(super) fn renew(&self) {
         let Ok(mut state) = lock(&self.state) else {
@@ -260,7 +272,7 @@ impl RedisObject {
                 return Ok(Ok(entries));
             }
             let (who, scan) = (who.clone(), scan.clone());
-            let state = self.open()?;
+            let state = lock(&self.state)?;
             let next = self.ask(state, 0, |reply| Kind::List { who, lazy, scan, reply });
             self.kick();
             page = next.wait().await?;
@@ -310,12 +322,12 @@ impl RedisObject {
                 }
                 who = this.place.new_name().into();
                 if attempt >= OPTIMISTIC_ATTEMPTS_MAX {
-                    let turn =
-                        this.ask(this.open()?, 0, |reply| Kind::Turn { who: who.clone(), reply });
+                    let turn = this
+                        .ask(lock(&this.state)?, 0, |reply| Kind::Turn { who: who.clone(), reply });
                     this.kick();
                     turn.wait().await?;
                 }
-                let state = this.open()?;
+                let state = lock(&this.state)?;
                 let (again, wide) = (who.clone(), wide.clone());
                 let question =
                     move |reply| Kind::List { who: again, lazy: true, scan: wide, reply };

@@ -175,6 +175,15 @@ impl Op {
         }
     }
 
+    /// Whether it ends that attempt.
+    pub(super) fn ends(&self, attempt: &str) -> bool {
+        match &self.kind {
+            Kind::Commit(commit) => commit.who.as_deref() == Some(attempt),
+            Kind::Leave { who } => **who == *attempt,
+            _ => false,
+        }
+    }
+
     /// Whether it may have been applied.
     pub(super) fn is_in_doubt(&self) -> bool {
         matches!(&self.kind, Kind::Commit(commit) if commit.stamp.in_doubt)

@@ -135,14 +135,14 @@ impl Shared {
 
     /// Notes that an object may hold data.
     pub(super) async fn note_object(&self, key: &ObjectKey) -> std::result::Result<(), Failure> {
-        let mut format = redis::cmd("SET");
-        self.link.ask(format.arg(FORMAT).arg(FORMAT_VERSION).arg("NX")).await?;
-        self.link.ask(redis::cmd("SADD").arg(NAMES).arg(&*key.name)).await?;
-        self.run(&REGISTER, |cmd| {
+        let (mut format, mut name) = (redis::cmd("SET"), redis::cmd("SADD"));
+        format.arg(FORMAT).arg(FORMAT_VERSION).arg("NX");
+        name.arg(NAMES).arg(&*key.name);
+        let object = self.run(&REGISTER, |cmd| {
             cmd.arg(1).arg(objects(&key.name)).arg(&*key.id);
-        })
-        .await?;
-        Ok(())
+        });
+        let noted = tokio::join!(self.link.ask(&format), self.link.ask(&name), object);
+        noted.0.and(noted.1).and(noted.2).map(|_| ())
     }
 
     /// Notes that an object may have an alarm.
@@ -210,9 +210,10 @@ impl Shared {
             arguments(&mut cmd);
             cmd
         };
-        match self.link.ask(&call(false)).await {
-            Err(Failure::UnknownScript) => self.link.ask(&call(true)).await,
-            answer => answer,
+        let answer = self.link.ask(&call(false)).await;
+        if matches!(answer, Err(Failure::UnknownScript)) {
+            return self.link.ask(&call(true)).await;
         }
+        answer
     }
 }
