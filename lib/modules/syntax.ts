@@ -1,0 +1,323 @@
+/** Reads what linking needs to know of a module's source: its imports, its exports, and the places to rewrite. */
+import {
+  type AnyNode,
+  getLineInfo,
+  type ModuleDeclaration,
+  type Node,
+  type Program,
+  parse,
+  type Token,
+} from "acorn";
+
+/** The local name of an anonymous default export. No identifier looks like it. */
+export const DEFAULT_LOCAL = "*default*";
+/** What `import * as name` imports: the namespace of the module. */
+export const NAMESPACE = Symbol("namespace");
+
+export interface ImportEntry {
+  specifier: string;
+  imported: string | typeof NAMESPACE;
+  local: string;
+}
+
+export interface LocalExport {
+  exported: string;
+  local: string;
+}
+
+export interface IndirectExport {
+  exported: string;
+  specifier: string;
+  imported: string | typeof NAMESPACE;
+}
+
+export interface Span {
+  start: number;
+  end: number;
+}
+
+export interface ModuleSyntax {
+  /** The specifiers of static imports and re-exports: once each, in the order of the source. */
+  requests: string[];
+  imports: ImportEntry[];
+  localExports: LocalExport[];
+  indirectExports: IndirectExport[];
+  /** The specifiers of `export * from`. */
+  starExports: string[];
+  /** Whether the module awaits at its top level. */
+  awaits: boolean;
+  /** Whether a variable of that name may be assigned to after its declaration, in whatever scope. */
+  mayChange(name: string): boolean;
+  /** The functions that exist before the module is evaluated. */
+  functions: Set<string>;
+  /** Every identifier of the source, so that new ones can be chosen beside them. */
+  names: Set<string>;
+  statements: Program["body"];
+  places: Places;
+}
+
+export interface Places {
+  /** Where the keyword of each `import()` starts. */
+  dynamicImports: number[];
+  /** Each `import.meta`. */
+  metas: Span[];
+  /** Each `arguments` that belongs to no function. */
+  freeArguments: number[];
+  /** The function of each call that is a plain name. */
+  callees: (Span & { name: string })[];
+}
+
+/** Returns the syntax of a module. Throws acorn's `SyntaxError` if it is none. */
+export function readSyntax(source: string): ModuleSyntax {
+  const onToken = ({ start }: Token) => {
+    if (source.startsWith("<!--", start)) refuseComment(source, start);
+  };
+  const program = parse(source, {
+    ecmaVersion: "latest",
+    sourceType: "module",
+    ...(source.includes("<!--") && { onToken }),
+  });
+  const walk = new Walk(program);
+  return {
+    ...readDeclarations(program),
+    awaits: walk.awaits,
+    mayChange: (name) => walk.evals || walk.assigned.has(name),
+    names: walk.names,
+    statements: program.body,
+    places: walk.places,
+  };
+}
+
+/** V8 refuses in modules what it takes for a comment in scripts. */
+function refuseComment(source: string, at: number): never {
+  const error = new SyntaxError("HTML comments are not allowed in modules");
+  throw Object.assign(error, { loc: getLineInfo(source, at) });
+}
+
+type Declarations = Pick<
+  ModuleSyntax,
+  "requests" | "imports" | "localExports" | "indirectExports" | "starExports" | "functions"
+>;
+
+function nameOf(node: { type: string }): string {
+  const { name, value } = node as { name?: string; value?: string };
+  return (name ?? value) as string;
+}
+
+function readDeclarations(program: Program): Declarations {
+  const requests = new Set<string>();
+  const imports: ImportEntry[] = [];
+  const exported: LocalExport[] = [];
+  const indirectExports: IndirectExport[] = [];
+  const starExports: string[] = [];
+  const functions = new Set<string>();
+
+  for (const statement of program.body) {
+    const declared = "declaration" in statement ? statement.declaration : statement;
+    if (declared?.type === "FunctionDeclaration") functions.add(declared.id?.name ?? DEFAULT_LOCAL);
+    if ("source" in statement && statement.source) requests.add(statement.source.value as string);
+    readDeclaration(statement as ModuleDeclaration);
+  }
+
+  function readDeclaration(statement: ModuleDeclaration): void {
+    switch (statement.type) {
+      case "ImportDeclaration": {
+        const specifier = statement.source.value as string;
+        for (const part of statement.specifiers) {
+          const imported =
+            part.type === "ImportSpecifier"
+              ? nameOf(part.imported)
+              : part.type === "ImportDefaultSpecifier"
+                ? "default"
+                : NAMESPACE;
+          imports.push({ specifier, imported, local: part.local.name });
+        }
+        return;
+      }
+      case "ExportAllDeclaration": {
+        const specifier = statement.source.value as string;
+        if (!statement.exported) starExports.push(specifier);
+        else {
+          const name = nameOf(statement.exported);
+          indirectExports.push({ exported: name, specifier, imported: NAMESPACE });
+        }
+        return;
+      }
+      case "ExportDefaultDeclaration": {
+        const { declaration } = statement;
+        const named =
+          /Declaration$/.test(declaration.type) && "id" in declaration && declaration.id;
+        exported.push({ exported: "default", local: named ? named.name : DEFAULT_LOCAL });
+        return;
+      }
+      case "ExportNamedDeclaration":
+        for (const local of declaredNames(statement.declaration)) {
+          exported.push({ exported: local, local });
+        }
+        for (const part of statement.specifiers) {
+          const local = nameOf(part.local);
+          const name = nameOf(part.exported);
+          const specifier = statement.source?.value as string | undefined;
+          if (specifier === undefined) exported.push({ exported: name, local });
+          else indirectExports.push({ exported: name, specifier, imported: local });
+        }
+    }
+  }
+
+  // An export of an import is an export of what was imported.
+  const imported = new Map(imports.map((entry) => [entry.local, entry]));
+  const localExports = exported.filter(({ exported, local }) => {
+    const entry = imported.get(local);
+    if (entry === undefined) return true;
+    indirectExports.push({ exported, specifier: entry.specifier, imported: entry.imported });
+    return false;
+  });
+  return {
+    requests: [...requests],
+    imports,
+    localExports,
+    indirectExports,
+    starExports,
+    functions,
+  };
+}
+
+function declaredNames(declaration: AnyNode | null | undefined): Set<string> {
+  const names = new Set<string>();
+  if (declaration?.type === "VariableDeclaration") {
+    for (const { id } of declaration.declarations) addTargets(id, names);
+  } else if (declaration && "id" in declaration && declaration.id) {
+    addTargets(declaration.id as AnyNode, names);
+  }
+  return names;
+}
+
+/** Adds the variables that a pattern, or the left side of an assignment, sets. */
+function addTargets(pattern: AnyNode | null, names: Set<string>): void {
+  switch (pattern?.type) {
+    case "Identifier":
+      names.add(pattern.name);
+      return;
+    case "ObjectPattern":
+      for (const part of pattern.properties) {
+        addTargets(part.type === "RestElement" ? part.argument : part.value, names);
+      }
+      return;
+    case "ArrayPattern":
+      for (const element of pattern.elements) addTargets(element, names);
+      return;
+    case "AssignmentPattern":
+      addTargets(pattern.left, names);
+      return;
+    case "RestElement":
+      addTargets(pattern.argument, names);
+  }
+}
+
+/** Whose `await` and whose `arguments` those are at a node: the module's or a function's. */
+interface Surroundings {
+  inFunction: boolean;
+  hasArguments: boolean;
+}
+
+/** Walks through all nodes of a program, without recursion: expressions of generated code can be deep. */
+class Walk {
+  awaits = false;
+  evals = false;
+  readonly assigned = new Set<string>();
+  readonly names = new Set<string>();
+  readonly places: Places = {
+    dynamicImports: [],
+    metas: [],
+    freeArguments: [],
+    callees: [],
+  };
+  readonly #waiting: [AnyNode, Surroundings][] = [];
+
+  constructor(program: Program) {
+    this.#waiting.push([program, { inFunction: false, hasArguments: false }]);
+    for (let next = this.#waiting.pop(); next; next = this.#waiting.pop()) this.#visit(...next);
+  }
+
+  #visit(node: AnyNode, around: Surroundings): void {
+    switch (node.type) {
+      case "Identifier":
+        this.names.add(node.name);
+        if (node.name === "arguments" && !around.hasArguments) {
+          this.places.freeArguments.push(node.start);
+        }
+        return;
+      case "MetaProperty":
+        if (node.meta.name === "import") {
+          this.places.metas.push({ start: node.start, end: node.end });
+        }
+        return;
+      case "ImportExpression":
+        this.places.dynamicImports.push(node.start);
+        break;
+      case "AwaitExpression":
+        this.awaits ||= !around.inFunction;
+        break;
+      case "VariableDeclaration":
+        this.awaits ||= node.kind === "await using" && !around.inFunction;
+        break;
+      case "AssignmentExpression":
+        addTargets(node.left, this.assigned);
+        break;
+      case "UpdateExpression":
+        addTargets(node.argument, this.assigned);
+        break;
+      case "ForOfStatement":
+        this.awaits ||= node.await && !around.inFunction;
+        addTargets(node.left, this.assigned);
+        break;
+      case "ForInStatement":
+        addTargets(node.left, this.assigned);
+        break;
+      case "CallExpression":
+        this.#called(node.callee);
+        break;
+      case "TaggedTemplateExpression":
+        this.#called(node.tag);
+    }
+    this.#enter(node, around);
+  }
+
+  #called(callee: AnyNode): void {
+    if (callee.type !== "Identifier") return;
+    const { name, start, end } = callee;
+    this.evals ||= name === "eval";
+    this.places.callees.push({ name, start, end });
+  }
+
+  #enter(node: AnyNode, around: Surroundings): void {
+    const inside = surroundingsIn(node, around);
+    const named = "computed" in node && !node.computed;
+    for (const [part, value] of Object.entries(node)) {
+      // The name of a property is no variable.
+      if (named && (part === "key" || part === "property")) continue;
+      const own = part === "key" || part === "superClass" ? around : inside;
+      for (const child of Array.isArray(value) ? value : [value]) {
+        if (isNode(child)) this.#waiting.push([child as AnyNode, own]);
+      }
+    }
+  }
+}
+
+function isNode(value: unknown): value is Node {
+  return typeof (value as Node | null)?.type === "string";
+}
+
+function surroundingsIn(node: AnyNode, around: Surroundings): Surroundings {
+  switch (node.type) {
+    case "FunctionDeclaration":
+    case "FunctionExpression":
+    case "StaticBlock":
+    case "PropertyDefinition":
+      return { inFunction: true, hasArguments: true };
+    case "ArrowFunctionExpression":
+      return { ...around, inFunction: true };
+    default:
+      return around;
+  }
+}
