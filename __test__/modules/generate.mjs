@@ -1,8 +1,6 @@
 // Random module graphs: cycles, re-exports, live bindings, modules that await, that import dynamically and that throw.
 import { Random } from "../differential/prng.mjs";
 
-const SHARED = ["same", "other"];
-
 function declarations(n) {
   return [
     `export const c${n} = "c${n}";`,
@@ -84,7 +82,6 @@ class Graph {
     lines.push(
       `export default ${random.pick([`class {}`, `() => c${n}`, `"d${n}"`, `function () {}`])};`,
     );
-    if (random.chance(0.2)) lines.push(`export const ${random.pick(SHARED)} = ${n};`);
     if (random.chance(0.3)) lines.push(`up${n}();`);
     if (this.awaits && random.chance(0.5)) {
       for (let k = random.between(1, 4); k > 0; k--) lines.push("await null;");

@@ -5,9 +5,9 @@ import {
   type ModuleDeclaration,
   type Node,
   type Program,
-  parse,
   type Token,
 } from "acorn";
+import { parseModule } from "./parser";
 
 /** The local name of an anonymous default export. No identifier looks like it. */
 export const DEFAULT_LOCAL = "*default*";
@@ -72,11 +72,7 @@ export function readSyntax(source: string): ModuleSyntax {
   const onToken = ({ start }: Token) => {
     if (source.startsWith("<!--", start)) refuseComment(source, start);
   };
-  const program = parse(source, {
-    ecmaVersion: "latest",
-    sourceType: "module",
-    ...(source.includes("<!--") && { onToken }),
-  });
+  const program = parseModule(source, source.includes("<!--") ? onToken : undefined);
   const walk = new Walk(program);
   return {
     ...readDeclarations(program),
@@ -293,14 +289,18 @@ class Walk {
   #enter(node: AnyNode, around: Surroundings): void {
     const inside = surroundingsIn(node, around);
     const named = "computed" in node && !node.computed;
-    for (const [part, value] of Object.entries(node)) {
+    for (const part in node) {
+      const value: unknown = node[part as keyof AnyNode];
       // The name of a property is no variable.
-      if (named && (part === "key" || part === "property")) continue;
+      if (typeof value !== "object" || (named && (part === "key" || part === "property"))) continue;
       const own = part === "key" || part === "superClass" ? around : inside;
-      for (const child of Array.isArray(value) ? value : [value]) {
-        if (isNode(child)) this.#waiting.push([child as AnyNode, own]);
-      }
+      if (Array.isArray(value)) for (const child of value) this.#push(child, own);
+      else this.#push(value, own);
     }
+  }
+
+  #push(child: unknown, around: Surroundings): void {
+    if (isNode(child)) this.#waiting.push([child as AnyNode, around]);
   }
 }
 
