@@ -2,14 +2,12 @@
 import vm from "node:vm";
 import type { Realm } from "./realm";
 import { type Binding, type ModuleRecord, readBinding } from "./record";
-import { rewrite } from "./rewrite";
-import type { ModuleSyntax } from "./syntax";
+import { type ParsedModule, rewrite } from "./rewrite";
 
 export interface CodeOptions {
-  /** Source code, and where it is from. */
-  source: string;
+  /** The source code, and where it is from. */
+  parsed: ParsedModule;
   identifier: string;
-  syntax: ModuleSyntax;
   context: vm.Context;
   realm: Realm;
   /** What each import leads to, by its local name. */
@@ -43,7 +41,7 @@ export class ModuleCode {
    */
   constructor(options: CodeOptions, early: boolean) {
     this.#options = options;
-    const { syntax, source, imports, load, realm } = options;
+    const { parsed, imports, load, realm } = options;
     const live: string[] = [];
     for (const [name, binding] of imports) {
       const lasting = lastingFrom(binding);
@@ -53,7 +51,7 @@ export class ModuleCode {
     }
     const names = { hoisted: this.#hoisted, constant: this.#constant, live };
     this.#wrapper = compile(
-      rewrite(source, syntax, names),
+      rewrite(parsed, names),
       options,
     )({
       export: (name: string, getter: () => unknown) => this.getters.set(name, getter),
@@ -64,7 +62,7 @@ export class ModuleCode {
     });
     this.#body = this.#wrapper.next().value!.call(undefined);
     const started = this.#body.next();
-    if (syntax.awaits) this.ready = settled(started as Promise<unknown>);
+    if (parsed.awaits) this.ready = settled(started as Promise<unknown>);
   }
 
   /** Gives the code the functions that it imports. Their modules have been instantiated. */
@@ -76,7 +74,7 @@ export class ModuleCode {
   run(): PromiseLike<unknown> | undefined {
     this.#wrapper.next(this.#values(this.#constant));
     const ended = this.#body.next();
-    return this.#options.syntax.awaits ? (ended as Promise<unknown>) : undefined;
+    return this.#options.parsed.awaits ? (ended as Promise<unknown>) : undefined;
   }
 
   #values(names: string[]): Values {

@@ -9,7 +9,17 @@
  * Until then they are uninitialized, as in a module. All other imports are looked up at each use, in a `with`.
  */
 import type { AnyNode, ExportDefaultDeclaration } from "acorn";
-import { DEFAULT_LOCAL, type ModuleSyntax } from "./syntax";
+import { DEFAULT_LOCAL, type ModuleSyntax, type Places, readSyntax, type Span } from "./syntax";
+
+/** All that is kept of a module's source once it has been parsed. */
+export interface ParsedModule extends Omit<ModuleSyntax, "names" | "statements" | "places"> {
+  source: string;
+  names: Names;
+  /** What is rewritten whatever the imports are. */
+  edits: Edit[];
+  /** Calls of imports by their names. */
+  calls: (Span & { name: string })[];
+}
 
 /** How the code sees its imports, by their local names. */
 export interface ImportNames {
@@ -31,13 +41,37 @@ const EXPORT_DEFAULT = /export(?:\s|\/\*[\s\S]*?\*\/|\/\/.*)*default/y;
 /** An anonymous function up to its parameters. */
 const FUNCTION_HEAD = /(?:\/\*[\s\S]*?\*\/|\/\/.*|[^(/])*/y;
 
+/** Sources whose parsing is remembered, since every instance and reload parses its modules again. */
+const PARSED_CHARACTERS_MAX = 8 * 1024 * 1024;
+const parsedModules = new Map<string, ParsedModule>();
+let parsedCharacters = 0;
+
+/** Parses a module. Throws acorn's `SyntaxError` if it is none. */
+export function parseSource(source: string): ParsedModule {
+  const known = parsedModules.get(source);
+  if (known) return known;
+  const { names: used, statements, places, ...syntax } = readSyntax(source);
+  const names = chooseNames(used);
+  const locals = new Set(syntax.imports.map(({ local }) => local));
+  const edits = [...placeEdits(places, names), ...statementEdits(source, statements, names)];
+  const calls = places.callees.filter(({ name }) => locals.has(name));
+  const parsed = { ...syntax, source, names, edits, calls };
+  parsedModules.set(source, parsed);
+  parsedCharacters += source.length;
+  for (const [oldest] of parsedModules) {
+    if (parsedCharacters <= PARSED_CHARACTERS_MAX) break;
+    parsedModules.delete(oldest);
+    parsedCharacters -= oldest.length;
+  }
+  return parsed;
+}
+
 /** Returns the script; its first line comes before the first line of the source. */
-export function rewrite(source: string, syntax: ModuleSyntax, imports: ImportNames): string {
-  const names = chooseNames(syntax.names);
+export function rewrite(module: ParsedModule, imports: ImportNames): string {
+  const { source, names, awaits, localExports } = module;
   const { parameters } = names;
-  const edits = [...placeEdits(syntax, imports, names), ...statementEdits(source, syntax, names)];
-  const code = apply(source, edits);
-  const exported = new Set(syntax.localExports.map(({ local }) => local));
+  const code = apply(source, [...module.edits, ...callEdits(module, imports)]);
+  const exported = new Set(localExports.map(({ local }) => local));
   const getters = [...exported].map(
     (local) =>
       `${parameters.export}(${JSON.stringify(local)},()=>${local === DEFAULT_LOCAL ? names.default : local});`,
@@ -46,8 +80,8 @@ export function rewrite(source: string, syntax: ModuleSyntax, imports: ImportNam
     `(function*({export:${parameters.export},import:${names.import},meta:${names.meta},`,
     `live:${parameters.live},value:${names.value}}){`,
     imports.live.length > 0 ? `with(${parameters.live}){` : "{",
-    `const{${imports.hoisted.join()}}=yield ${names.value}(${syntax.awaits ? "async " : ""}function*(){"use strict";`,
-    `${getters.join("")}yield;\n`,
+    `const{${imports.hoisted.join()}}=yield ${names.value}(`,
+    `${awaits ? "async " : ""}function*(){"use strict";${getters.join("")}yield;\n`,
   ].join("");
   return `${head}${code}\n});const{${imports.constant.join()}}=yield}})`;
 }
@@ -82,21 +116,28 @@ function numbered(name: string, n: number): string {
 
 type Names = ReturnType<typeof chooseNames>;
 
-function placeEdits({ places }: ModuleSyntax, imports: ImportNames, names: Names): Edit[] {
-  const live = new Set(imports.live);
-  const insert = (at: number, text: string) => ({ start: at, end: at, text });
+function placeEdits(places: Places, names: Names): Edit[] {
   return [
     ...places.dynamicImports.map((start) => ({ start, end: start + 6, text: names.import })),
     ...places.metas.map(({ start, end }) => ({ start, end, text: names.meta })),
     ...places.freeArguments.map((start) => ({ start, end: start + 9, text: names.arguments })),
-    // A function that is found through `with` would get its object as `this`.
-    ...places.callees
-      .filter(({ name }) => live.has(name))
-      .flatMap(({ start, end }) => [insert(start, `${names.value}(`), insert(end, ")")]),
   ];
 }
 
-function statementEdits(source: string, { statements }: ModuleSyntax, names: Names): Edit[] {
+/** A function that is found through `with` would get its object as `this`. */
+function callEdits({ calls, names }: ParsedModule, imports: ImportNames): Edit[] {
+  const live = new Set(imports.live);
+  const insert = (at: number, text: string) => ({ start: at, end: at, text });
+  return calls
+    .filter(({ name }) => live.has(name))
+    .flatMap(({ start, end }) => [insert(start, `${names.value}(`), insert(end, ")")]);
+}
+
+function statementEdits(
+  source: string,
+  statements: ModuleSyntax["statements"],
+  names: Names,
+): Edit[] {
   const edits: Edit[] = [];
   if (source.startsWith("#!")) edits.push({ start: 0, end: 2, text: "//" });
   for (const statement of statements) {

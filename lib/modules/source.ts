@@ -9,7 +9,8 @@ import {
   ModuleRecord,
   type Resolution,
 } from "./record";
-import { DEFAULT_LOCAL, type ModuleSyntax, type NAMESPACE, readSyntax } from "./syntax";
+import { type ParsedModule, parseSource } from "./rewrite";
+import { DEFAULT_LOCAL, type NAMESPACE } from "./syntax";
 
 /** linked to one another --> evaluating --> suspended, if it or an import of it awaits --> evaluated. */
 export type Status = "unlinked" | "linked" | "evaluating" | "suspended" | "evaluated";
@@ -17,10 +18,9 @@ export type Status = "unlinked" | "linked" | "evaluating" | "suspended" | "evalu
 export type ImportModule = (specifier: string, referrer: SourceModule) => Promise<object>;
 
 export class SourceModule extends ModuleRecord {
-  readonly syntax: ModuleSyntax;
+  readonly syntax: ParsedModule;
   readonly dependencies = new Map<string, ModuleRecord>();
   status: Status = "unlinked";
-  readonly #source: string;
   readonly #context: Context;
   readonly #importModule: ImportModule;
   #code: ModuleCode | undefined;
@@ -28,8 +28,7 @@ export class SourceModule extends ModuleRecord {
   /** Throws acorn's `SyntaxError` if the code is no module. */
   constructor(identifier: string, source: string, context: Context, importModule: ImportModule) {
     super(identifier, context);
-    this.syntax = readSyntax(source);
-    this.#source = source;
+    this.syntax = parseSource(source);
     this.#context = context;
     this.#importModule = importModule;
   }
@@ -93,8 +92,9 @@ export class SourceModule extends ModuleRecord {
   }
 
   override lastingFrom(local: string): Lasting {
-    if (this.syntax.mayChange(local)) return "never";
-    return this.syntax.functions.has(local) ? "instantiation" : "evaluation";
+    const { assigned, evals, functions } = this.syntax;
+    if (evals || assigned.has(local)) return "never";
+    return functions.has(local) ? "instantiation" : "evaluation";
   }
 
   /** Brings the code to its start; see `ModuleCode`. All names have been resolved. */
@@ -103,9 +103,8 @@ export class SourceModule extends ModuleRecord {
       this.syntax.imports.map((entry) => [entry.local, this.resolveIn(entry) as Binding]),
     );
     const options = {
-      source: this.#source,
       identifier: this.identifier,
-      syntax: this.syntax,
+      parsed: this.syntax,
       context: this.#context,
       realm: this.realm,
       imports,

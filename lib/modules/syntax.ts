@@ -46,8 +46,10 @@ export interface ModuleSyntax {
   starExports: string[];
   /** Whether the module awaits at its top level. */
   awaits: boolean;
-  /** Whether a variable of that name may be assigned to after its declaration, in whatever scope. */
-  mayChange(name: string): boolean;
+  /** The names of variables that are assigned to after their declaration, in whatever scope. */
+  assigned: Set<string>;
+  /** Whether code is evaluated that may assign to any variable. */
+  evals: boolean;
   /** The functions that exist before the module is evaluated. */
   functions: Set<string>;
   /** Every identifier of the source, so that new ones can be chosen beside them. */
@@ -77,7 +79,8 @@ export function readSyntax(source: string): ModuleSyntax {
   return {
     ...readDeclarations(program),
     awaits: walk.awaits,
-    mayChange: (name) => walk.evals || walk.assigned.has(name),
+    assigned: walk.assigned,
+    evals: walk.evals,
     names: walk.names,
     statements: program.body,
     places: walk.places,
