@@ -427,8 +427,8 @@ export const differences = [
       "a.mjs": "export const a = 1",
     },
     lines: [
-      "TypeError: 'set' on proxy: trap returned falsish for property 'a' | string at worker/main.mjs:1:57 | string at worker/main.mjs:1:36",
-      "TypeError: 'set' on proxy: trap returned falsish for property 'b' | string at worker/main.mjs:1:88 | string at worker/main.mjs:1:67",
+      "TypeError: 'set' on proxy: trap returned falsish for property 'a' | string at worker/main.mjs:1:53 | string at worker/main.mjs:1:32",
+      "TypeError: 'set' on proxy: trap returned falsish for property 'b' | string at worker/main.mjs:1:82 | string at worker/main.mjs:1:61",
       "number 1",
     ],
   },

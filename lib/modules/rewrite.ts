@@ -9,7 +9,8 @@
  * Until then they are uninitialized, as in a module. All other imports are looked up at each use, in a `with`.
  */
 import type { AnyNode, ExportDefaultDeclaration } from "acorn";
-import { DEFAULT_LOCAL, type ModuleSyntax, type Places, readSyntax, type Span } from "./syntax";
+import { DEFAULT_LOCAL, type ModuleSyntax, readSyntax } from "./syntax";
+import type { Places, Span } from "./walk";
 
 /** All that is kept of a module's source once it has been parsed. */
 export interface ParsedModule extends Omit<ModuleSyntax, "names" | "statements" | "places"> {
