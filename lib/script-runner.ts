@@ -1,38 +1,44 @@
-/** Runs worker scripts as Miniflare does, and adds to a syntax error in a module the place that Node leaves out. */
-import { spawn } from "node:child_process";
-import { VMScriptRunner } from "@miniflare/runner-vm";
-import type { ScriptBlueprint } from "@miniflare/shared";
+/**
+ * Runs worker scripts as Miniflare does, modules also where Node.js has no `vm` modules, and adds to a syntax error in a
+ * module the place that Node leaves out.
+ */
+import vm from "node:vm";
+import { defineHasInstances, VMScriptRunner } from "@miniflare/runner-vm";
+import { runModules } from "./modules";
+import { findSyntaxProblem } from "./modules/syntax-error";
 
-/** Returns file, line, source line and marker of the syntax error in a module, or `undefined` if it has none. */
-function placeOfSyntaxError({ code, filePath }: ScriptBlueprint): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const checker = spawn(process.execPath, ["--check", "--input-type=module", "-"], {
-      env: { ...process.env, NODE_OPTIONS: "" },
-      stdio: ["pipe", "ignore", "pipe"],
-    });
-    let report = "";
-    checker.stderr.setEncoding("utf8").on("data", (text) => {
-      report += text;
-    });
-    checker.on("error", () => resolve(undefined));
-    checker.on("close", () => {
-      const place = /^\[stdin\](:\d+\n.*\n *\^+)$/m.exec(report);
-      resolve(place === null ? undefined : `${filePath}${place[1]}`);
-    });
-    checker.stdin.on("error", () => {});
-    checker.stdin.end(code);
-  });
-}
+type RunParameters = Parameters<VMScriptRunner["run"]>;
 
 export class ScriptRunner extends VMScriptRunner {
-  override async run(...args: Parameters<VMScriptRunner["run"]>) {
+  readonly #context: vm.Context | undefined;
+
+  /** Scripts run in `context`, if there is one, and otherwise each in a context of its own. */
+  constructor(context?: vm.Context) {
+    super(context);
+    this.#context = context;
+  }
+
+  override async run(...args: RunParameters): ReturnType<VMScriptRunner["run"]> {
+    const [globalScope, blueprint, moduleRules, additionalModules = {}, compat] = args;
+    if (moduleRules === undefined || "SourceTextModule" in vm) return this.#runWithNode(args);
+    const context = this.#contextFor(globalScope);
+    defineHasInstances(context);
+    return runModules(context, blueprint, { moduleRules, additionalModules, compat });
+  }
+
+  #contextFor(globalScope: RunParameters[0]): vm.Context {
+    if (this.#context) return Object.assign(this.#context, globalScope);
+    return vm.createContext(globalScope, { codeGeneration: { strings: false, wasm: false } });
+  }
+
+  async #runWithNode(args: RunParameters) {
     try {
       return await super.run(...args);
     } catch (thrown) {
       const error = thrown as { name?: unknown; stack?: string } | null;
       if (error?.name === "SyntaxError" && error.stack?.includes("new SourceTextModule")) {
-        const place = await placeOfSyntaxError(args[1]);
-        if (place !== undefined) error.stack = `${place}\n\n${error.stack}`;
+        const problem = await findSyntaxProblem(args[1].code, args[1].filePath);
+        if (problem !== undefined) error.stack = `${problem.place}\n\n${error.stack}`;
       }
       throw thrown;
     }

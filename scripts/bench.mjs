@@ -6,4 +6,7 @@ const [what, ...rest] = process.argv.slice(2);
 const [file, args] =
   what === "files" ? ["bench/files.mjs", rest] : ["bench/memory.mjs", process.argv.slice(2)];
 
-runMain(() => runBuilt(file, args, 120));
+// Miniflare 2, which is measured too, needs the flag.
+const flags = ["--no-warnings", "--experimental-vm-modules"];
+
+runMain(() => runBuilt(file, [...flags, file, ...args], 120));

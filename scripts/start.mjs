@@ -2,4 +2,6 @@
 import { runBuilt } from "./lib/built-program.mjs";
 import { runMain } from "./lib/program.mjs";
 
-runMain(() => runBuilt("examples/seed/index.mjs", process.argv.slice(2), 5));
+const example = "examples/seed/index.mjs";
+
+runMain(() => runBuilt(example, [example, ...process.argv.slice(2)], 5));

@@ -7,12 +7,11 @@ import { secondsSince } from "./report.mjs";
 
 const progressMillis = 10_000;
 
-/** Sets up, builds, and runs the script at `path` with `programArguments`; `minutesMax` limits the run. */
-export async function runBuilt(path, programArguments, minutesMax) {
+/** Sets up, builds, and runs Node.js with `nodeArguments`, the script at `path` among them; `minutesMax` limits the run. */
+export async function runBuilt(path, nodeArguments, minutesMax) {
   await setup();
   await buildQuietly();
-  const flags = ["--no-warnings", "--experimental-vm-modules"];
-  await runNode([...flags, path, ...programArguments], { name: path, minutesMax });
+  await runNode(nodeArguments, { name: path, minutesMax });
 }
 
 /** Shows progress now and then, and the tools' output only when they fail. */

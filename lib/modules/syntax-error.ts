@@ -1,0 +1,51 @@
+/** Says where and why source code is no module, in V8's words. */
+import { spawn } from "node:child_process";
+import type { UnreadableModule } from "./loader";
+import type { Realm } from "./realm";
+
+export interface SyntaxProblem {
+  /** File, line, source line and marker. */
+  place: string;
+  message: string;
+}
+
+/** Asks another Node.js, which parses modules whatever its flags. Resolves with `undefined` if it accepts the code. */
+export function findSyntaxProblem(
+  code: string,
+  filePath: string,
+): Promise<SyntaxProblem | undefined> {
+  return new Promise((resolve) => {
+    const checker = spawn(process.execPath, ["--check", "--input-type=module", "-"], {
+      env: { ...process.env, NODE_OPTIONS: "" },
+      stdio: ["pipe", "ignore", "pipe"],
+    });
+    let report = "";
+    checker.stderr.setEncoding("utf8").on("data", (text) => {
+      report += text;
+    });
+    checker.on("error", () => resolve(undefined));
+    checker.on("close", () => {
+      const found = /^\[stdin\](:\d+\n.*(?:\n *\^+)?)\s*\nSyntaxError: (.*)$/m.exec(report);
+      resolve(found === null ? undefined : { place: filePath + found[1], message: found[2]! });
+    });
+    checker.stdin.on("error", () => {});
+    checker.stdin.end(code);
+  });
+}
+
+/** Makes the error for code that acorn cannot parse. */
+export async function explainSyntaxError(
+  { identifier, code, cause }: UnreadableModule,
+  realm: Realm,
+): Promise<SyntaxError> {
+  const problem = await findSyntaxProblem(code, identifier);
+  if (problem === undefined) {
+    const { line, column } = (cause as SyntaxError & { loc: { line: number; column: number } }).loc;
+    return realm.syntaxError(
+      `${identifier}:${line}:${column + 1}: ${cause.message}. Node.js may know this syntax: start it with --experimental-vm-modules to have modules linked by Node.js itself.`,
+    );
+  }
+  const error = realm.syntaxError(problem.message);
+  error.stack = `${problem.place}\n\n${error.stack}`;
+  return error;
+}
