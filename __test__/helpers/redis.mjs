@@ -65,7 +65,8 @@ export class RedisServer {
 
   /**
    * `options`: `args` for the server, `password` that it asks for, `user` (of an ACL, with that password), `aof` to have
-   * every write on disk before it is answered, `tls` as `makeCertificates()` gives them.
+   * every write on disk before it is answered, `tls` as `makeCertificates()` gives them; or the configuration of a
+   * `sentinel`.
    */
   static async start(options = {}) {
     const server = new RedisServer();
@@ -102,7 +103,8 @@ export class RedisServer {
   }
 
   #arguments() {
-    const { args = [], aof, tls, password, user } = this.#options;
+    const { args = [], aof, tls, password, user, sentinel } = this.#options;
+    if (sentinel) return [sentinel, "--sentinel", "--port", `${this.port}`, "--bind", HOST];
     const port = tls
       ? ["--port", "0", "--tls-port", `${this.port}`, "--tls-auth-clients", "no"]
       : ["--port", `${this.port}`];
@@ -136,7 +138,7 @@ export class RedisServer {
     const ready = new Promise((resolve) => {
       const listen = (chunk) => {
         this.#output += chunk;
-        if (/Ready to accept connections/.test(this.#output)) resolve(true);
+        if (/Ready to accept connections|Sentinel ID is/.test(this.#output)) resolve(true);
       };
       child.stdout.on("data", listen);
       child.stderr.on("data", listen);

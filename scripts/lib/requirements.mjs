@@ -29,6 +29,18 @@ const systemPackages = [
     found: () => anyFile(process.env.LIBCLANG_PATH ?? "") || hasLibclang(),
     packages: { apt: "libclang-dev", dnf: "clang-devel", brew: "llvm", choco: "llvm" },
   },
+  {
+    what: "redis-server",
+    why: "the tests of Redis run on real servers of their own (one that runs already is left alone)",
+    found: () => anyCommand("redis-server"),
+    packages: { apt: "redis-server", dnf: "redis", brew: "redis", choco: "redis" },
+  },
+  {
+    what: "openssl",
+    why: "the tests of TLS make their certificates with it",
+    found: () => anyCommand("openssl"),
+    packages: { apt: "openssl", dnf: "openssl", brew: "openssl", choco: "openssl" },
+  },
 ];
 
 const managers = [
