@@ -21,21 +21,21 @@ export function isRedisUrl(place: string): boolean {
   return SCHEME.test(place);
 }
 
-/** The URL without user and password, as it may be shown. */
+/** The URL as it may be shown: with stars for its password. */
 export function shownUrl(url: string): string {
-  return url.replace(/^([a-z]+:\/\/)[^/?#]*@/i, "$1");
+  return url.replace(/^([a-z]+:\/\/[^:@?#]*)(:[^?#]*)?@/i, "$1:***@");
 }
 
 /** Whether a URL names more than one server, or one that only knows which servers there are. */
 export function isGroupUrl(url: string): boolean {
   const authority = /^[a-z]+:\/\/([^/?#]*)/i.exec(url)?.[1] ?? "";
-  return authority.includes(",") || /[?&]sentinel=/.test(url);
+  return authority.includes(",") || /[?&](sentinel|cluster)\b/.test(url);
 }
 
 /** # Errors `RedisError` if it is no URL of one server. */
 export function parseRedisUrl(text: string): RedisAddress {
   const url = parsed(text);
-  const database = url.pathname.replace(/^\//, "") || url.searchParams.get("db") || "0";
+  const database = url.pathname.replace(/^\/|\/$/g, "") || "0";
   if (!/^\d{1,9}$/.test(database)) {
     throw new RedisError(
       `${shownUrl(text)}: "${database}" is no number of a database: end the URL with one, as in ${url.protocol}//host:6379/0.`,
