@@ -1,6 +1,7 @@
 // Stands between clients and a server, and cuts their connections where a test says so.
 import { once } from "node:events";
 import net from "node:net";
+import { ReplyReader } from "../../dist/resp.js";
 
 const HOST = "127.0.0.1";
 
@@ -21,10 +22,14 @@ export class CuttingProxy {
   refusing = false;
   /** How many connections there have been. */
   connections = 0;
+  /** The commands that have passed, in order, by name; if that is to be known. */
+  commands = [];
+  #records = false;
 
-  static async start(targetPort) {
+  static async start(targetPort, { records = false } = {}) {
     const proxy = new CuttingProxy();
     proxy.#target = targetPort;
+    proxy.#records = records;
     proxy.#server = net.createServer((client) => proxy.#connect(client)).listen(0, HOST);
     await once(proxy.#server, "listening");
     proxy.port = proxy.#server.address().port;
@@ -71,7 +76,7 @@ export class CuttingProxy {
     }
     this.connections++;
     const upstream = net.connect(this.#target, HOST);
-    const pair = { client, upstream };
+    const pair = { client, upstream, reader: this.#records ? new ReplyReader() : undefined };
     this.#pairs.add(pair);
     client.on("data", (bytes) => this.#request(pair, bytes));
     upstream.on("data", (bytes) => this.#reply(pair, bytes));
@@ -86,6 +91,9 @@ export class CuttingProxy {
 
   #request(pair, bytes) {
     if (pair.deaf) return;
+    // Commands look as arrays in replies do.
+    for (const [name] of pair.reader?.push(bytes) ?? [])
+      this.commands.push(`${name}`.toUpperCase());
     const { text, requests } = this.#cut ?? {};
     if (requests !== undefined && bytes.length > requests) {
       pair.deaf = true;
@@ -134,8 +142,8 @@ export class CuttingProxy {
 }
 
 /** Starts a proxy that the test's end stops. */
-export async function startProxy(t, targetPort) {
-  const proxy = await CuttingProxy.start(targetPort);
+export async function startProxy(t, targetPort, options) {
+  const proxy = await CuttingProxy.start(targetPort, options);
   t.after(() => proxy.close());
   return proxy;
 }
