@@ -64,8 +64,13 @@ export class CuttingProxy {
     });
   }
 
-  #used() {
+  /** Takes back a cut that has not been used up. */
+  disarm() {
     this.#cut = undefined;
+  }
+
+  #used() {
+    this.disarm();
     this.#done();
   }
 
