@@ -25,6 +25,11 @@ export function openMiniflare2(url, options) {
   });
   const plugin = async () => (await mf.getPlugins()).DurableObjectsPlugin;
   return {
+    async stub(binding, name) {
+      const storage = mf.getPluginStorage("DurableObjectsPlugin");
+      const namespace = (await plugin()).getNamespace(storage, binding);
+      return namespace.get(namespace.idFromName(name));
+    },
     async storageOf(binding, name) {
       const namespace = (await plugin()).getNamespace(
         mf.getPluginStorage("DurableObjectsPlugin"),
