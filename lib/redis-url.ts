@@ -29,7 +29,10 @@ export function shownUrl(url: string): string {
 /** Whether a URL names more than one server, or one that only knows which servers there are. */
 export function isGroupUrl(url: string): boolean {
   const authority = /^[a-z]+:\/\/([^/?#]*)/i.exec(url)?.[1] ?? "";
-  return authority.includes(",") || /[?&](sentinel|cluster)\b/.test(url);
+  return (
+    authority.slice(authority.lastIndexOf("@") + 1).includes(",") ||
+    /[?&](sentinel|cluster)\b/.test(url)
+  );
 }
 
 /** # Errors `RedisError` if it is no URL of one server. */
