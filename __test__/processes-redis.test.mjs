@@ -1,7 +1,9 @@
 // Several processes, worker threads and Miniflare instances use one Redis and one object at once.
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
+import { Miniflare } from "ferroflare";
 import { sleep } from "../torture/process.mjs";
+import { options, storageOf } from "./helpers/files.mjs";
 import { RedisServer } from "./helpers/redis.mjs";
 import { ask, withPeers } from "./history/peers.mjs";
 import {
@@ -96,6 +98,49 @@ describe("several users of an object", () => {
       const total = written.reduce((sum, count) => sum + count, 0);
       assert.equal(await ask(reader, "get", "o", "contended"), total);
     });
+  });
+
+  test("a list of several pages shows one state, in a transaction and outside, while others write", async (t) => {
+    const open = () => {
+      const mf = new Miniflare({ ...options, durableObjectsPersist: directory });
+      t.after(() => mf.dispose());
+      return mf;
+    };
+    const { storage: reading } = await storageOf(open(), "large");
+    const { storage: writing } = await storageOf(open(), "large");
+    const filling = "x".repeat(1000);
+    for (let from = 0; from < 3000; from += 100) {
+      const keys = Array.from(
+        { length: 100 },
+        (_, i) => `key ${String(from + i).padStart(4, "0")}`,
+      );
+      await reading.put(Object.fromEntries(keys.map((key) => [key, filling])));
+    }
+    let going = true;
+    const writer = (async () => {
+      for (let stamp = 1; going; stamp++) {
+        await writing.put({ first: stamp, "key 1500": stamp, "the last": stamp });
+      }
+    })();
+    const assertOne = (found) => {
+      const stamps = ["first", "key 1500", "the last"].map((key) => found.get(key));
+      assert.equal(new Set(stamps).size, 1, stamps.join());
+      assert.equal(found.size, 3002);
+    };
+    while ((await reading.get("first")) === undefined) await sleep(1);
+    try {
+      for (let round = 0; round < 5; round++) {
+        assertOne(await reading.list());
+        assertOne(await reading.list({ reverse: true }));
+        await reading.transaction(async (txn) => {
+          assertOne(await txn.list());
+          assert.equal(await txn.get("first"), await txn.get("the last"));
+        });
+      }
+    } finally {
+      going = false;
+      await writer;
+    }
   });
 
   test("two processes may create and delete the same object all the time", async () => {

@@ -141,3 +141,10 @@ test("a million other keys cost nothing: nothing looks through them", async () =
     assert.equal(calls[name] ?? 0, 0, `${name} of ${JSON.stringify(calls)}`);
   }
 });
+
+test("however many objects are used at once, there is one connection", async () => {
+  const others = Array.from({ length: 30 }, (_, i) => storageOf(mf, `object ${i}`));
+  await Promise.all((await Promise.all(others)).map((one) => one.storage.put("key", 1)));
+  await Promise.all((await Promise.all(others)).map((one) => one.storage.list()));
+  assert.equal(proxy.connections, 1);
+});
