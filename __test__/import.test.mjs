@@ -441,8 +441,8 @@ test("import: directories that cannot be are refused in one line", async (t) => 
   writeFileSync(file, "a file");
   const same = `FROM and TO are the same directory, ${from}: name a new one as TO.`;
   for (const [args, line] of [
-    [[], `Import takes two directories, FROM and TO. ${hint}`],
-    [[from], `Import takes two directories, FROM and TO. ${hint}`],
+    [[], `Import takes two directories or redis:// URLs, FROM and TO. ${hint}`],
+    [[from], `Import takes two directories or redis:// URLs, FROM and TO. ${hint}`],
     [[from, to, "x"], `Unexpected argument "x". ${hint}`],
     [[from, to, "--ovrwrite"], `Unknown option "--ovrwrite". Did you mean "--overwrite"? ${hint}`],
     [[from, from], same],

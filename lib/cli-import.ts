@@ -1,25 +1,28 @@
-/** `ferroflare import`: copies the objects of a directory, of Miniflare 2 or of this package, into one of this package. */
+/** `ferroflare import`: copies the objects of a place, of Miniflare 2 or of this package, into one of this package. */
 import { existsSync, realpathSync } from "node:fs";
 import path from "node:path";
 import { EXEC_NAME, UsageError } from "./cli-arguments";
 import { checkDirectory, placeOf } from "./cli-place";
 import { CommandError, hint, print, readArguments } from "./cli-subcommand";
-import { Source } from "./import-source";
+import { FilesSource, type Source } from "./import-source";
+import { RedisSource } from "./import-source-redis";
 import { Importer } from "./importer";
+import { isRedisUrl, shownUrl } from "./redis-url";
 import { StoredObjects } from "./stored-objects";
 
 const HELP = `Usage: ${EXEC_NAME} import FROM TO [options]
 
-Copies the Durable Objects in the directory FROM, which Miniflare 2 has written, into the directory TO.
-FROM is left as it is, and may also be a directory of ${EXEC_NAME}, which workers may use meanwhile.
+Copies the Durable Objects in FROM, which Miniflare 2 has written, into TO. Both are directories or redis:// URLs.
+FROM is left as it is, and may also be a place of ${EXEC_NAME}, which workers may use meanwhile. In Redis both may be
+the same database: what Miniflare 2 has written stays beside what ${EXEC_NAME} makes of it.
 
 It may be run again, for example after it was interrupted: what is in TO already is not written again.
 A key or alarm that has another value in TO than in FROM is kept and reported, because a worker may have written it
 since; with --overwrite it gets the value from FROM. Keys that are only in TO stay.
-What cannot be imported is reported, each with its path, and the rest is imported; the exit code is 1 then.
+What cannot be imported is reported, each with its path or key, and the rest is imported; the exit code is 1 then.
 
 Options:
-  --overwrite          Let FROM win where both directories have different values`;
+  --overwrite          Let FROM win where both have different values`;
 
 /** Runs `ferroflare import` with what follows on the command line. */
 export async function importCommand(argv: string[]): Promise<void> {
@@ -27,7 +30,9 @@ export async function importCommand(argv: string[]): Promise<void> {
   if (flags.has("help")) return print(HELP);
   const [from, to, extra] = words;
   if (from === undefined || to === undefined) {
-    throw new UsageError(`Import takes two directories, FROM and TO. ${hint("import")}`);
+    throw new UsageError(
+      `Import takes two directories or redis:// URLs, FROM and TO. ${hint("import")}`,
+    );
   }
   if (extra !== undefined)
     throw new UsageError(`Unexpected argument "${extra}". ${hint("import")}`);
@@ -36,9 +41,11 @@ export async function importCommand(argv: string[]): Promise<void> {
 
 async function importObjects(from: string, to: string, overwrite: boolean): Promise<void> {
   checkDirectory(from, "FROM");
-  checkApart(from, to);
+  if (!isRedisUrl(from) && !isRedisUrl(to)) checkApart(from, to);
   const target = StoredObjects.open(to);
-  const source = new Source(from);
+  const source: Source = isRedisUrl(from)
+    ? new RedisSource(from, from !== to)
+    : new FilesSource(from);
   const importer = new Importer(target, overwrite, (line) => {
     process.stderr.write(`${EXEC_NAME}: ${line}\n`);
     process.exitCode = 1;
@@ -49,10 +56,10 @@ async function importObjects(from: string, to: string, overwrite: boolean): Prom
     await source.close();
     await target.close();
   }
-  for (const [file, what] of source.foreign) await print(`Left out: ${file} (${what})`);
+  for (const [where, what] of source.foreign) await print(`Left out: ${where} (${what})`);
   const { found, present, problems } = importer;
   await print(
-    `Imported from ${from} into ${to}: ${count(found.objects, "object")}, ${count(found.keys, "key")}, ` +
+    `Imported from ${shownUrl(from)} into ${shownUrl(to)}: ${count(found.objects, "object")}, ${count(found.keys, "key")}, ` +
       `${count(found.alarms, "alarm")}.`,
   );
   if (present.keys + present.alarms > 0) {

@@ -1,4 +1,4 @@
-/** `ferroflare objects`: lists, shows, exports and deletes the objects of a directory, also while workers use it. */
+/** `ferroflare objects`: lists, shows, exports and deletes the objects of a directory or a Redis, also while workers use it. */
 import { EXEC_NAME, UsageError } from "./cli-arguments";
 import { nearest } from "./cli-nearest";
 import { exportLines, list, remove, show } from "./cli-objects-actions";
@@ -23,7 +23,8 @@ interface Action {
   run(objects: StoredObjects, given: Arguments, place: string): Promise<void>;
 }
 
-const PLACE_HELP = "  --do-persist PATH    The directory of the objects (./.mf/do by default)";
+const PLACE_HELP =
+  "  --do-persist PLACE   The directory of the objects, or a redis:// URL (./.mf/do by default)";
 const JSON_HELP = "  --json               Print lines of JSON, for programs";
 const ID_HELP = "  --id-from-name TEXT  The object that idFromName(TEXT) names, in the place of ID";
 
@@ -35,7 +36,7 @@ const ACTIONS: Record<string, Action> = {
 Options:
 ${PLACE_HELP}
   --name NAME          Only the objects of this binding
-  --keys               Also count the keys, for which each object is opened
+  --keys               Also count the keys, for which each object is read
 ${JSON_HELP}`,
     flags: { name: "value", keys: "flag", json: "flag" },
     words: 0,
@@ -71,7 +72,7 @@ ${ID_HELP}`,
   },
   delete: {
     usage: "delete NAME ID",
-    help: `Deletes an object: its keys, its alarm and its directory.
+    help: `Deletes an object: its keys, its alarm and, in files, its directory.
 
 Options:
 ${PLACE_HELP}
@@ -92,7 +93,7 @@ Commands:
   export [NAME [ID]]   Print objects as lines of JSON
   delete NAME ID       Delete an object
 
-NAME is the name of a binding. Workers may use the directory meanwhile.
+NAME is the name of a binding. Workers may use the place meanwhile.
 Run "${EXEC_NAME} objects COMMAND --help" for the options of a command.`;
 
 /** Runs `ferroflare objects` with what follows on the command line. */

@@ -1,7 +1,8 @@
-/** Finds the directory that a subcommand works on. */
+/** Finds the directory or the Redis that a subcommand works on. */
 import { existsSync, statSync } from "node:fs";
 import path from "node:path";
 import { type Arguments, CommandError, type Flags } from "./cli-subcommand";
+import { shownUrl } from "./redis-url";
 import { StoredObjects } from "./stored-objects";
 
 const PLACE_DEFAULT = path.join(".mf", "do");
@@ -21,9 +22,9 @@ export function checkDirectory(place: string, where: string): void {
     throw new CommandError(`${place} is not a directory (${where}).`);
 }
 
-/** Opens the objects of the directory that the options name. */
+/** Opens the objects of the place that the options name; `place` is how it may be shown. */
 export function openObjects({ values }: Arguments): { objects: StoredObjects; place: string } {
   const place = placeOf(values.get("do-persist") ?? PLACE_DEFAULT);
   checkDirectory(place, "--do-persist");
-  return { objects: StoredObjects.open(place), place };
+  return { objects: StoredObjects.open(place), place: shownUrl(place) };
 }

@@ -1,4 +1,4 @@
-/** Reads the objects of a directory that are to be imported: those of Miniflare 2, and those of this package beside them. */
+/** Reads the objects of a place that are to be imported: those of Miniflare 2, and those of this package beside them. */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
@@ -13,10 +13,18 @@ export interface Reporter {
   report(where: string, reason: string): void;
 }
 
-export class Source {
+export interface Source {
+  objects(reporter: Reporter): AsyncGenerator<ImportObject>;
+  /** What is no object's data, and what it is instead; all of it once the objects have been read. */
+  readonly foreign: [where: string, what: string][];
+  /** Ends the use of the place, when its objects have been read. */
+  close(): Promise<void>;
+}
+
+/** A directory. */
+export class FilesSource implements Source {
   readonly #from: string;
   #own: StoredObjects | undefined;
-  /** Files that are no object's data, and what they are instead. */
   readonly foreign: [file: string, what: string][] = [];
 
   constructor(from: string) {
@@ -36,7 +44,7 @@ export class Source {
       const values = entries.map(({ key, file }) => ({
         key,
         where: file,
-        read: () => readValue(file),
+        read: async () => oldValue(await readFile(file)),
       }));
       yield { name, id, where: directory, read: async () => ({ alarm, values }) };
     }
@@ -49,13 +57,16 @@ export class Source {
     }
   }
 
-  /** Ends the use of the directory, when its objects have been read. */
   async close(): Promise<void> {
     await this.#own?.close();
   }
 }
 
-async function* ownObjects(objects: StoredObjects, from: string): AsyncGenerator<ImportObject> {
+/** The objects of this package in a place that is shown as `from`. */
+export async function* ownObjects(
+  objects: StoredObjects,
+  from: string,
+): AsyncGenerator<ImportObject> {
   for (const name of await objects.names()) {
     for (const id of await objects.ids(name)) {
       const where = `${from} ${name} ${id}`;
@@ -87,9 +98,13 @@ async function readOwn(
   }
 }
 
-/** The bytes of a value of Miniflare 2: V8's format, as here. */
-async function readValue(file: string): Promise<Buffer> {
-  const bytes = await readFile(file);
+/**
+ * The bytes of a value of Miniflare 2: V8's format, as here.
+ *
+ * # Errors
+ * An `Error` that says what they are instead.
+ */
+export function oldValue(bytes: Buffer): Buffer {
   if (bytes.length === 0) throw new Error("it is empty");
   if (decoded(bytes) instanceof UnreadableValue) {
     throw new Error("it holds no value that Miniflare 2 has written");

@@ -1,7 +1,8 @@
 /** Finds out which name of a binding Miniflare 2 has made a path of: the id ends with a hash of the name. */
 import { createHash } from "node:crypto";
 
-const HASH_DIGITS = 16;
+/** How much of an id is the hash. */
+export const ID_HASH_DIGITS = 16;
 /** What becomes a level of a path. */
 const SEPARATORS = [":", "/", "\\", "|"];
 /** What becomes `_`. */
@@ -14,7 +15,7 @@ const found = new Map<string, string | undefined>();
 /** The name whose objects lie in the path `parts`, as an id in there proves; none if it does not, or is no id. */
 export function originalName(parts: string[], id: string): string | undefined {
   if (parts.length === 0 || !/^[0-9a-f]{64}$/.test(id)) return undefined;
-  const hash = id.slice(-HASH_DIGITS);
+  const hash = id.slice(-ID_HASH_DIGITS);
   const known = JSON.stringify([...parts, hash]);
   if (!found.has(known)) found.set(known, guess(parts, hash));
   return found.get(known);
@@ -47,6 +48,7 @@ function variantsOf(part: string): string[] {
   return [...variants, ...guesses];
 }
 
-function hashOf(name: string): string {
-  return createHash("sha256").update(name).digest("hex").slice(0, HASH_DIGITS);
+/** What the ids of a name's objects end with. */
+export function hashOf(name: string): string {
+  return createHash("sha256").update(name).digest("hex").slice(0, ID_HASH_DIGITS);
 }

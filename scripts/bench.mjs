@@ -1,10 +1,11 @@
-/** `npm run bench -- [files] [arguments]`: builds, then runs the memory or the files benchmark with the arguments. */
+/** `npm run bench -- [files|redis] [arguments]`: builds, then runs the memory, files or Redis benchmark with the arguments. */
 import { runBuilt } from "./lib/built-program.mjs";
 import { runMain } from "./lib/program.mjs";
 
 const [what, ...rest] = process.argv.slice(2);
-const [file, args] =
-  what === "files" ? ["bench/files.mjs", rest] : ["bench/memory.mjs", process.argv.slice(2)];
+const [file, args] = ["files", "redis"].includes(what)
+  ? [`bench/${what}.mjs`, rest]
+  : ["bench/memory.mjs", process.argv.slice(2)];
 
 // Miniflare 2, which is measured too, needs the flag.
 const flags = ["--no-warnings", "--experimental-vm-modules"];

@@ -114,7 +114,7 @@ export const LANES = {
     async check({ objects, slot, signs }, seen) {
       const name = `alarm-${slot}`;
       const alarm = await (await objects.storage(name)).getAlarm();
-      if (alarm !== null && !signs().includes(`${alarm}.TORTURE.${objects.id(name)}`)) {
+      if (alarm !== null && !(await signs()).includes(`${alarm}.TORTURE.${objects.id(name)}`)) {
         return `nobody will find the alarm at ${alarm}`;
       }
       const stamp = alarm === null ? 0 : alarm - ALARM_BASE_MS;

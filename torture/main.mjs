@@ -1,12 +1,13 @@
 // `npm run torture`: kills processes at random moments and looks whether everything that was acknowledged is there.
 import { parseArgs } from "node:util";
+import { PLACES } from "./places.mjs";
 import { torture } from "./rounds.mjs";
 
 const USAGE = `Usage: npm run torture -- [options]
-  --backend file            what is tortured (default: file)
+  --backend file|redis      what is tortured (default: file); redis starts a server, which is tortured too
   --rounds N                how often processes are killed (default: 200)
-  --processes N             most processes at once on a directory (default: 2)
-  --durability fsync|process|both   (default: both)
+  --processes N             most processes at once on a place (default: 2)
+  --durability fsync|process|both   of files (default: both)
   --seed N                  repeats the random choices of a run; moments within the processes still differ`;
 
 function fail(message) {
@@ -35,7 +36,9 @@ try {
 } catch (error) {
   fail(error.message);
 }
-if (options.backend !== "file") fail(`--backend takes file, not ${options.backend}`);
+if (!Object.hasOwn(PLACES, options.backend)) {
+  fail(`--backend takes file or redis, not ${options.backend}`);
+}
 if (!["fsync", "process", "both"].includes(options.durability)) {
   fail(`--durability takes fsync, process or both, not ${options.durability}`);
 }
@@ -44,19 +47,21 @@ const processes = count("processes", options.processes);
 const seed = count("seed", options.seed);
 
 console.log(
-  `seed ${seed}, ${rounds} rounds, up to ${processes} processes, durability ${options.durability}`,
+  `${options.backend}, seed ${seed}, ${rounds} rounds, up to ${processes} processes, durability ${options.durability}`,
 );
 const start = performance.now();
 try {
   const total = await torture({
+    backend: options.backend,
     rounds,
     seed,
     processes,
     durability: options.durability,
-    report: ({ round, durability, workers, acknowledged }) => {
+    report: ({ round, durability, fault, faults, workers, acknowledged }) => {
       const moments = workers.map(({ moment }) => moment.name).join(", ");
+      const how = fault === undefined ? durability : `${fault} ${faults} times`;
       console.log(
-        `round ${round}: ${durability}, killed at ${moments}; ${acknowledged} acknowledged, all there`,
+        `round ${round}: ${how}, killed at ${moments}; ${acknowledged} acknowledged, all there`,
       );
     },
   });
@@ -65,6 +70,7 @@ try {
     `${total.rounds} rounds in ${seconds.toFixed(1)} s, ${total.acknowledged} acknowledged operations: nothing lost, nothing torn.`,
   );
   console.log(`killed at: ${JSON.stringify(total.moments)}`);
+  if (Object.keys(total.faults).length > 0) console.log(`faults: ${JSON.stringify(total.faults)}`);
   console.log(`acknowledged: ${JSON.stringify(total.lanes)}`);
 } catch (error) {
   console.error(error.message);

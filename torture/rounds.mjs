@@ -1,18 +1,15 @@
-// Rounds of torture: processes work on a directory, are killed at random moments, and others look whether everything is there.
-import { mkdtemp, rm } from "node:fs/promises";
-import os from "node:os";
-import path from "node:path";
+// Rounds of torture: processes work on a place, are killed at random moments, and others look whether everything is there.
 import { fileURLToPath } from "node:url";
 import { LANES } from "./lanes.mjs";
+import { PLACES } from "./places.mjs";
 import { Child, Pool, sleep } from "./process.mjs";
 import { random } from "./random.mjs";
 
 const WORKER = fileURLToPath(new URL("worker.mjs", import.meta.url));
 /** Operations of a round start at its number times this. */
 const STAMPS_PER_ROUND = 100_000;
-/** A directory is used again and again, and one time of this many a new one takes its place. */
-const ROUNDS_PER_DIRECTORY = 4;
-const DURABILITIES = ["fsync", "process"];
+/** Data is used again and again, and one time of this many new data takes its place. */
+const ROUNDS_PER_DATA = 4;
 
 /** When a process is killed: what it waits for, and how long after that, in milliseconds. */
 const MOMENTS = [
@@ -43,14 +40,9 @@ class Record {
   }
 }
 
-class Directory {
+/** What is known of the data of a place. */
+class Records {
   #records = new Map();
-
-  static async create() {
-    const directory = new Directory();
-    directory.path = await mkdtemp(path.join(os.tmpdir(), "ferroflare-torture-"));
-    return directory;
-  }
 
   record(slot, lane) {
     const key = `${slot} ${lane}`;
@@ -68,17 +60,14 @@ class Directory {
   trim() {
     for (const [key, record] of this.#records) record.trim(key.split(" ")[1]);
   }
-
-  remove() {
-    return rm(this.path, { recursive: true, force: true });
-  }
 }
 
 /**
  * Runs `rounds` rounds with up to `processes` processes at once; `report` is called with each round's result.
- * Returns what was done. Throws what was lost, torn or wrong, with the seed and the directory, which stays.
+ * Returns what was done. Throws what was lost, torn or wrong, with the seed and where the data is, which stays.
  */
 export async function torture({
+  backend = "file",
   rounds,
   seed,
   processes = 1,
@@ -87,18 +76,20 @@ export async function torture({
 }) {
   const { between, pick, next } = random(seed);
   const pool = new Pool(WORKER, processes + 1);
-  const total = { rounds: 0, acknowledged: 0, lanes: {}, moments: {} };
-  let directory;
+  const total = { rounds: 0, acknowledged: 0, lanes: {}, moments: {}, faults: {} };
+  const place = await PLACES[backend].create();
+  let records;
+  let failed = true;
   try {
     for (let round = 1; round <= rounds; round++) {
-      if (directory === undefined || between(1, ROUNDS_PER_DIRECTORY) === 1) {
-        await directory?.remove();
-        directory = await Directory.create();
+      if (records === undefined || between(1, ROUNDS_PER_DATA) === 1) {
+        await place.renew();
+        records = new Records();
       }
       const setting = {
         round,
-        directory: directory.path,
-        durability: durability === "both" ? pick(DURABILITIES) : durability,
+        durability: durability === "both" ? pick(place.durabilities) : durability,
+        fault: pick(place.faults),
         workers: Array.from({ length: between(1, processes) }, () => ({
           moment: pickMoment(next),
           seed: between(1, 1e9),
@@ -106,26 +97,29 @@ export async function torture({
           workShare: next(),
         })),
       };
-      const result = await runRound(setting, directory, pool).catch((error) => {
+      const result = await runRound(setting, place, records, pool).catch((error) => {
         const moments = setting.workers.map(({ moment }) => moment.name).join(", ");
         throw new Error(
-          `Round ${round} of seed ${seed} (${setting.durability}, killed at ${moments}): ${error.message}\nThe data is in ${directory.path}`,
+          `Round ${round} of seed ${seed} (${setting.fault ?? setting.durability}, killed at ${moments}): ${error.message}\nThe data is in ${place.shown}`,
         );
       });
       total.rounds++;
       total.acknowledged += result.acknowledged;
-      for (const { moment } of setting.workers) {
-        total.moments[moment.name] = (total.moments[moment.name] ?? 0) + 1;
-      }
-      for (const [lane, count] of Object.entries(result.lanes)) {
-        total.lanes[lane] = (total.lanes[lane] ?? 0) + count;
+      const counted = [
+        [total.moments, setting.workers.map(({ moment }) => [moment.name, 1])],
+        [total.lanes, Object.entries(result.lanes)],
+        [total.faults, setting.fault === undefined ? [] : [[setting.fault, 1]]],
+      ];
+      for (const [counts, names] of counted) {
+        for (const [name, count] of names) counts[name] = (counts[name] ?? 0) + count;
       }
       report({ ...setting, ...result });
     }
-    await directory?.remove();
+    failed = false;
     return total;
   } finally {
     await pool.close();
+    await place.close({ keep: failed });
   }
 }
 
@@ -138,13 +132,13 @@ function pickMoment(next) {
   return MOMENTS[0];
 }
 
-async function runRound({ round, durability, workers }, directory, pool) {
+async function runRound({ round, durability, fault, workers }, place, records, pool) {
   const problems = [];
   const lanes = {};
   let acknowledged = 0;
   const listen = (slot) => (line) => {
     const [word, lane, ...rest] = line.split(" ");
-    const record = lane in LANES ? directory.record(slot, lane) : undefined;
+    const record = lane in LANES ? records.record(slot, lane) : undefined;
     if (word === "issued") record.issued.push(Number(rest[0]));
     else if (word === "acknowledged") {
       record.acknowledged.push(Number(rest[0]));
@@ -158,8 +152,10 @@ async function runRound({ round, durability, workers }, directory, pool) {
     worker.listen(listen(slot));
     worker.go({
       role: "work",
-      directory: directory.path,
+      backend: place.backend,
+      directory: place.path(slot),
       durability,
+      faulty: fault !== undefined,
       slot,
       seed,
       firstStamp: round * STAMPS_PER_ROUND + 1,
@@ -175,19 +171,26 @@ async function runRound({ round, durability, workers }, directory, pool) {
     const expected = moment.after === "disposed" ? code === 0 : code === 0 || signal === "SIGKILL";
     if (!expected) problems.push(`slot ${slot} ended with ${code ?? signal}: ${worker.stderr}`);
   });
-  await Promise.all(worked);
+  const all = Promise.all(worked);
+  const [, faults] = await Promise.all([all, place.disturb(fault, all, workers)]);
   if (problems.length > 0) throw new Error(problems.join("\n"));
 
   const verifier = pool.take();
-  verifier.go({ role: "verify", directory: directory.path, durability, seen: directory.seen() });
+  verifier.go({
+    role: "verify",
+    backend: place.backend,
+    directory: place.path(),
+    durability,
+    seen: records.seen(),
+  });
   const { code } = await verifier.ended;
   problems.push(...verifier.lines.filter((line) => line.startsWith("problem")));
   if (code !== 0 || !verifier.lines.includes("verified")) {
     problems.push(`cannot be opened again (${code}): ${verifier.stderr}`);
   }
   if (problems.length > 0) throw new Error(problems.join("\n"));
-  directory.trim();
-  return { acknowledged, lanes };
+  records.trim();
+  return { acknowledged, lanes, faults };
 }
 
 function within([low, high], share) {

@@ -1,8 +1,7 @@
 // One tortured process: works until it is killed or told to end (`work`), or looks at what is there (`verify`).
-import { readdirSync } from "node:fs";
-import path from "node:path";
 import { checkShared, LANES } from "./lanes.mjs";
 import { miniflare, objects } from "./object.mjs";
+import { PLACES } from "./places.mjs";
 import { random } from "./random.mjs";
 import { orders, say } from "./report.mjs";
 
@@ -26,7 +25,10 @@ async function work() {
         const value = await lane.run(context, number);
         say(`acknowledged ${name} ${number} ${value ?? number}`);
       } catch (error) {
-        if (working) say(`failed ${name} ${number} ${String(error.stack).replaceAll("\n", " | ")}`);
+        // Nobody knows whether an operation was carried out that a broken server has not answered.
+        delete context.state[name];
+        if (working && !order.faulty)
+          say(`failed ${name} ${number} ${String(error.stack).replaceAll("\n", " | ")}`);
         // An error that comes at once would never let the timer end this.
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
@@ -48,13 +50,7 @@ async function work() {
 
 async function verify() {
   const { seen } = order;
-  const signs = () => {
-    try {
-      return readdirSync(path.join(order.directory, ".ferroflare", "alarms"));
-    } catch {
-      return [];
-    }
-  };
+  const signs = () => PLACES[order.backend].signs(order.directory);
   const reached = await objects(mf);
   for (const { slot, lane, ...record } of seen) {
     const context = { objects: reached, slot, signs };

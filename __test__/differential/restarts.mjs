@@ -1,6 +1,6 @@
 /**
- * Our side of the differential test with its data in files: where a program says `restarts: [steps]`, the Miniflare is
- * disposed before that step and another one goes on in the same directory.
+ * Our side of the differential test with its data in a place that lasts: where a program says `restarts: [steps]`, the
+ * Miniflare is disposed before that step and another one goes on in the same place.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
@@ -37,23 +37,22 @@ function shifted(records, from) {
 export class RestartingSubject {
   #Miniflare;
   #extra;
-  #directory;
+  #remove;
   #miniflare;
   #objects = 0;
   restarts = 0;
 
-  constructor(name, Miniflare, directory, extra) {
+  /** `extra` are further options, among them the place; `remove` ends the place. */
+  constructor(name, Miniflare, extra, remove) {
     this.name = name;
     this.#Miniflare = Miniflare;
-    this.#directory = directory;
     this.#extra = extra;
+    this.#remove = remove;
     this.#open();
   }
 
   #open() {
-    const durableObjectsPersist = this.#directory;
-    const files = { durableObjectsPersist, ...this.#extra };
-    this.#miniflare = new this.#Miniflare({ ...options, ...ours.extra, ...files });
+    this.#miniflare = new this.#Miniflare({ ...options, ...ours.extra, ...this.#extra });
   }
 
   async #restart() {
@@ -101,7 +100,7 @@ export class RestartingSubject {
 
   async dispose() {
     await this.#miniflare.dispose();
-    await rm(this.#directory, { recursive: true, force: true });
+    await this.#remove();
   }
 }
 
@@ -123,5 +122,14 @@ export async function openOursOnFiles(extra) {
   const { Miniflare } = await import("../../index.mjs");
   const directory = await mkdtemp(path.join(os.tmpdir(), "ferroflare-differential-"));
   const name = `ferroflare on files, ${extra.durableObjectsDurability}`;
-  return new RestartingSubject(name, Miniflare, directory, extra);
+  const place = { durableObjectsPersist: directory, ...extra };
+  const remove = () => rm(directory, { recursive: true, force: true });
+  return new RestartingSubject(name, Miniflare, place, remove);
+}
+
+/** On the server, or the servers, of that URL. */
+export async function openOursOnRedis(durableObjectsPersist) {
+  const { Miniflare } = await import("../../index.mjs");
+  const name = "ferroflare on Redis";
+  return new RestartingSubject(name, Miniflare, { durableObjectsPersist }, async () => {});
 }

@@ -36,12 +36,17 @@ let namespace;
 let contending = false;
 let contended;
 
-function start({ directory, alarms = false, durability, maxOpen }) {
+/** `deadly` has the process die at the start of an alarm's handler. */
+function start({ directory, alarms = false, deadly = false, durability, maxOpen }) {
+  const fires = () => {
+    if (deadly) process.kill(process.pid, "SIGKILL");
+    say("fires");
+  };
   mf = new Miniflare({
     modules: true,
     script: SCRIPT,
     log: new Log(LogLevel.NONE),
-    bindings: { FIRES: () => say("fires") },
+    bindings: { FIRES: fires },
     durableObjects: { [NAME]: "Peer" },
     durableObjectsPersist: directory,
     durableObjectsAlarms: alarms,
@@ -95,6 +100,17 @@ const ACTS = {
     const response = await namespace.get(id(name)).fetch(`http://x${url}`);
     return response.text();
   },
+
+  /** A transaction that reads so many keys, the contended one first, each in another turn of the event loop. */
+  sum: async (name, count) =>
+    (await storageOf(name)).transaction(async (txn) => {
+      let sum = (await txn.get("contended")) ?? 0;
+      for (let at = 0; at < count; at++) {
+        sum += (await txn.get(`part ${at}`)) ?? 0;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      return sum;
+    }),
 
   /** Puts into `count` objects at once; gives how many of them hold it then. */
   async putMany(prefix, count) {

@@ -29,6 +29,18 @@ const systemPackages = [
     found: () => anyFile(process.env.LIBCLANG_PATH ?? "") || hasLibclang(),
     packages: { apt: "libclang-dev", dnf: "clang-devel", brew: "llvm", choco: "llvm" },
   },
+  {
+    what: "redis-server",
+    why: "the tests of Redis run on real servers of their own (one that runs already is left alone)",
+    found: () => anyCommand("redis-server"),
+    packages: { apt: "redis-server", dnf: "redis", brew: "redis" },
+  },
+  {
+    what: "openssl",
+    why: "the tests of TLS make their certificates with it",
+    found: () => anyCommand("openssl"),
+    packages: { apt: "openssl", dnf: "openssl", brew: "openssl", choco: "openssl" },
+  },
 ];
 
 const managers = [
@@ -111,10 +123,18 @@ async function install(packages) {
 function adviceFor(missing) {
   const lines = missing.map((row) => `- ${row.what}: ${row.why}`);
   const manager = managers.find(({ program }) => anyCommand(program));
-  const command = manager
-    ? `${manager.command} ${missing.map((row) => row.packages[manager.id]).join(" ")}`
-    : "no known package manager (apt, dnf, brew, choco) was found: install them your system's way";
-  return `Missing on this machine:\n${lines.join("\n")}\nTo install:\n  ${command}`;
+  const known = manager ? missing.filter((row) => row.packages[manager.id]) : [];
+  const others = missing.filter((row) => !known.includes(row)).map(({ what }) => what);
+  const commands = [];
+  if (known.length > 0) {
+    commands.push(`${manager.command} ${known.map((row) => row.packages[manager.id]).join(" ")}`);
+  }
+  if (others.length > 0) {
+    commands.push(
+      `no known package manager has ${others.join(", ")}: install it your system's way`,
+    );
+  }
+  return `Missing on this machine:\n${lines.join("\n")}\nTo install:\n  ${commands.join("\n  ")}`;
 }
 
 function anyCommand(...names) {
