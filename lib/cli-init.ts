@@ -4,8 +4,16 @@ import path from "node:path";
 import { createInterface } from "node:readline/promises";
 import { EXEC_NAME, UsageError } from "./cli-arguments";
 import { nearest } from "./cli-nearest";
-import { type Arguments, CommandError, hint, print, readArguments, suggestion } from "./cli-subcommand";
+import {
+  type Arguments,
+  CommandError,
+  hint,
+  print,
+  readArguments,
+  suggestion,
+} from "./cli-subcommand";
 import { diff } from "./diff";
+import { doctorCommandLine, installCommand } from "./next-steps";
 import {
   added,
   checkDirectDependency,
@@ -22,7 +30,14 @@ import {
   undiciEntry,
 } from "./overrides";
 import { ownPackage } from "./own-package";
-import { detectManager, findRoot, isManager, MANAGERS, type Manager, readPackage } from "./package-manager";
+import {
+  detectManager,
+  findRoot,
+  isManager,
+  MANAGERS,
+  type Manager,
+  readPackage,
+} from "./package-manager";
 
 const HELP = `Usage: ${EXEC_NAME} init [options]
 
@@ -61,9 +76,9 @@ export async function initCommand(argv: string[]): Promise<void> {
   if (extra !== undefined) throw new UsageError(`Unexpected argument "${extra}". ${hint("init")}`);
   const root = findRoot(process.cwd());
   const manager = managerOf(root, given);
-  const install = `${manager.name} install`;
-  if (given.flags.has("remove")) await remove(root, manager, given, install);
-  else await add(root, manager, given, install);
+  await print(`Project: ${root} (${manager.name}: ${manager.because})`);
+  if (given.flags.has("remove")) await remove(root, manager, given);
+  else await add(root, manager, given);
 }
 
 function managerOf(root: string, { values }: Arguments): Manager {
@@ -88,7 +103,7 @@ function detectedMajor(root: string, name: string): number | undefined {
   }
 }
 
-async function add(root: string, manager: Manager, given: Arguments, install: string) {
+async function add(root: string, manager: Manager, given: Arguments) {
   await warnOfVersions(root);
   const target = targetOf(root, manager);
   const core = coreEntry(ownPackage().version);
@@ -97,13 +112,14 @@ async function add(root: string, manager: Manager, given: Arguments, install: st
   if (given.flags.has("undici")) entries.push(undici);
   for (const entry of entries) checkDirectDependency(root, manager, entry);
 
-  await print(`Project: ${root} (${manager.name}: ${manager.because})`);
   const written = await write(target, entries, given);
   if (!written) return;
   if (!given.flags.has("undici") && current(target, undici.key) === undefined) {
     await offerUndici(target, undici, given);
   }
-  await print(`Run "${install}", then "npx ${EXEC_NAME} doctor" to see that it is in use.`);
+  await print(
+    `Run "${installCommand(root, manager)}", then "${doctorCommandLine(manager)}" to see that it is in use.`,
+  );
 }
 
 /** Shows the change and makes it; whether it is there afterwards. */
@@ -128,19 +144,24 @@ async function offerUndici(target: Target, entry: Entry, given: Arguments): Prom
   await apply({ target, before, after: added(target, [entry]) }, given);
 }
 
-async function remove(root: string, manager: Manager, given: Arguments, install: string) {
+async function remove(root: string, manager: Manager, given: Arguments) {
   const target = targetOf(root, manager);
   const ours = [coreEntry("").key, undiciEntry(root, manager).key].filter((key) =>
     isOurs(key, current(target, key)),
   );
-  await print(`Project: ${root} (${manager.name}: ${manager.because})`);
   if (ours.length === 0) {
     const other = current(target, REPLACED);
-    const left = other === undefined ? "" : ` "${REPLACED}" is set to ${JSON.stringify(other)}, which is left as it is.`;
-    return print(`Nothing to do: ${path.basename(target.file)} has no entry of ${EXEC_NAME}.${left}`);
+    const left =
+      other === undefined
+        ? ""
+        : ` "${REPLACED}" is set to ${JSON.stringify(other)}, which is left as it is.`;
+    return print(
+      `Nothing to do: ${path.basename(target.file)} has no entry of ${EXEC_NAME}.${left}`,
+    );
   }
   const change = { target, before: read(target.file), after: removed(target, ours) };
-  if (await apply(change, given)) await print(`Run "${install}" to go back to Miniflare's own.`);
+  if (await apply(change, given))
+    await print(`Run "${installCommand(root, manager)}" to go back to Miniflare's own.`);
 }
 
 function isOurs(key: string, value: unknown): boolean {

@@ -26,7 +26,8 @@ export function withProperty(text: string, path: readonly string[], value: strin
     const member = span.members.find((candidate) => candidate.key === key);
     if (member === undefined) return insert(text, span, path.slice(depth), value, depth);
     if (depth === path.length - 1) return splice(text, member, JSON.stringify(value));
-    if (text[member.valueStart] !== "{") return splice(text, member, nested(text, path.slice(depth + 1), value, depth + 1));
+    if (text[member.valueStart] !== "{")
+      return splice(text, member, nested(text, path.slice(depth + 1), value, depth + 1));
     span = objectAt(text, member.valueStart);
   }
   return text;

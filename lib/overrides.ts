@@ -33,7 +33,8 @@ export function targetOf(root: string, manager: Manager): Target {
   if (manager.name !== "pnpm") return json("overrides");
   const { pnpm } = readPackage(root) as { pnpm?: { overrides?: unknown } };
   const { major = PNPM_YAML_MAJOR_MIN + 1 } = manager;
-  const inPackage = major < PNPM_YAML_MAJOR_MIN || (major === PNPM_YAML_MAJOR_MIN && pnpm?.overrides);
+  const inPackage =
+    major < PNPM_YAML_MAJOR_MIN || (major === PNPM_YAML_MAJOR_MIN && pnpm?.overrides);
   if (inPackage) return json("pnpm", "overrides");
   return { file: path.join(root, "pnpm-workspace.yaml"), property: undefined };
 }
@@ -60,7 +61,8 @@ export function current({ file, property }: Target, key: string): unknown {
   if (property === undefined) return yamlOverrides(read(file), file).get(key);
   let found: unknown = readPackage(path.dirname(file));
   for (const name of [...property, key]) {
-    if (typeof found !== "object" || found === null || !Object.hasOwn(found, name)) return undefined;
+    if (typeof found !== "object" || found === null || !Object.hasOwn(found, name))
+      return undefined;
     found = (found as Record<string, unknown>)[name];
   }
   return found;

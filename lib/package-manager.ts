@@ -74,7 +74,11 @@ export function detectManager(root: string): Manager {
   const declared = readPackage(root).packageManager;
   const named = typeof declared === "string" ? /^(\w+)@(\d+)?/.exec(declared) : null;
   if (named !== null && isManager(named[1])) {
-    return { name: named[1], major: numberOf(named[2]), because: '"packageManager" in package.json' };
+    return {
+      name: named[1],
+      major: numberOf(named[2]),
+      because: '"packageManager" in package.json',
+    };
   }
   const agent = /^(\w+)\/(\d+)/.exec(process.env.npm_config_user_agent ?? "");
   const running = agent !== null && isManager(agent[1]) ? agent[1] : undefined;
@@ -88,7 +92,8 @@ export function detectManager(root: string): Manager {
     );
   }
   const [locked] = names;
-  if (locked !== undefined) return { name: locked, major: majorOf(locked), because: locks.join(", ") };
+  if (locked !== undefined)
+    return { name: locked, major: majorOf(locked), because: locks.join(", ") };
   if (has(root, "pnpm-workspace.yaml")) {
     return { name: "pnpm", major: majorOf("pnpm"), because: "pnpm-workspace.yaml" };
   }

@@ -54,7 +54,9 @@ export function withoutYamlOverride(text: string, key: string, file: string): st
 
 function blockOf(text: string, file: string): Block {
   const lines: Line[] = text.split(/\r?\n/).map((line) => ({ text: line }));
-  const head = lines.findIndex((line) => /^(overrides|"overrides"|'overrides')\s*:/.test(line.text));
+  const head = lines.findIndex((line) =>
+    /^(overrides|"overrides"|'overrides')\s*:/.test(line.text),
+  );
   if (head === -1) return { head, end: lines.length, lines };
   const rest = lines[head]!.text.replace(/^[^:]*:\s*/, "").replace(/^#.*/, "");
   if (/^\{\s*\}\s*(#.*)?$/.test(rest)) lines[head]!.text = "overrides:";
@@ -73,7 +75,10 @@ function blockOf(text: string, file: string): Block {
 
 /** An entry in one line: a plain or quoted key, and a plain or quoted value. */
 function entryOf(line: string): { key: string; value: string } | undefined {
-  const found = /^\s+("[^"]*"|'[^']*'|[^\s"'#{[&*!|>][^\s"']*?)\s*:\s+("[^"]*"|'[^']*'|[^\s"'#{[&*!|>]\S*)\s*(#.*)?$/.exec(line);
+  const found =
+    /^\s+("[^"]*"|'[^']*'|[^\s"'#{[&*!|>][^\s"']*?)\s*:\s+("[^"]*"|'[^']*'|[^\s"'#{[&*!|>]\S*)\s*(#.*)?$/.exec(
+      line,
+    );
   if (found === null) return undefined;
   const plain = (text: string) => text.replace(/^(["'])(.*)\1$/, "$2");
   return { key: plain(found[1]!), value: plain(found[2]!) };

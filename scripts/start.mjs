@@ -1,5 +1,9 @@
 /** `npm start`: builds, then runs the example of the README. */
 import { runBuilt } from "./lib/built-program.mjs";
+import { linkPackage } from "./lib/example.mjs";
 import { runMain } from "./lib/program.mjs";
 
-runMain(() => runBuilt("examples/seed/index.mjs", process.argv.slice(2), 5));
+runMain(() => {
+  linkPackage("seed");
+  return runBuilt("examples/seed/index.mjs", process.argv.slice(2), 5);
+});

@@ -49,13 +49,14 @@ export async function packPackages({ destination, addons = [root] }) {
   mkdirSync(destination, { recursive: true });
   const scratch = mkdtempSync(join(tmpdir(), "ferroflare-pack-"));
   try {
-    const packed = [await pack(stageMain(join(scratch, "main")), destination)];
+    const folders = [stageMain(join(scratch, "main"))];
     const missing = [];
     for (const [platform, { main }] of platformManifests()) {
       const addon = addons.map((folder) => findFile(folder, main)).find(Boolean);
-      if (!addon) missing.push(platform);
-      else packed.push(await pack(stagePlatform(join(scratch, platform), addon), destination));
+      if (addon) folders.push(stagePlatform(join(scratch, platform), addon));
+      else missing.push(platform);
     }
+    const packed = await packFolders(folders, destination);
     return { packed, missing };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
@@ -83,14 +84,16 @@ function stageMain(folder) {
   const published = publishedManifest();
   for (const name of [...published.files, ...documents]) {
     const source = join(root, name);
-    if (!existsSync(source)) throw new Failure(`There is no ${name} to pack: \`npm run build\` makes it.`);
+    if (!existsSync(source))
+      throw new Failure(`There is no ${name} to pack: \`npm run build\` makes it.`);
     cpSync(source, join(folder, name), {
       recursive: true,
       filter: (path) => !/\.map$|\.tmp$/.test(path),
     });
   }
   for (const file of filesBelow(join(folder, "dist"))) {
-    if (file.endsWith(".js")) writeFileSync(file, readFileSync(file, "utf8").replace(mapComment, ""));
+    if (file.endsWith(".js"))
+      writeFileSync(file, readFileSync(file, "utf8").replace(mapComment, ""));
   }
   writeManifest(folder, published);
   return folder;
@@ -109,22 +112,23 @@ function writeManifest(folder, content) {
   writeFileSync(join(folder, "package.json"), `${JSON.stringify(content, null, 2)}\n`);
 }
 
-async function pack(folder, destination) {
+/** Packs folders that hold a manifest each; resolves with what is said of each tarball, in order. */
+export async function packFolders(folders, destination) {
   const output = await npm(
-    ["pack", "--json", "--ignore-scripts", "--pack-destination", destination],
-    { name: `npm pack ${basename(folder)}`, minutesMax: 5, cwd: folder, stdout: "pipe", stderr: "pipe" },
+    ["pack", "--json", "--ignore-scripts", "--pack-destination", destination, ...folders],
+    { name: "npm pack", minutesMax: 5, cwd: destination, stdout: "pipe", stderr: "pipe" },
   );
-  const report = JSON.parse(output);
-  const [{ name, filename, size, unpackedSize, files, integrity, shasum }] = Object.values(report);
-  return {
-    name,
-    file: join(destination, filename),
-    bytes: size,
-    unpackedBytes: unpackedSize,
-    files: files.map(({ path }) => path),
-    integrity,
-    shasum,
-  };
+  return Object.values(JSON.parse(output)).map(
+    ({ name, filename, size, unpackedSize, files, integrity, shasum }) => ({
+      name,
+      file: join(destination, filename),
+      bytes: size,
+      unpackedBytes: unpackedSize,
+      files: files.map(({ path }) => path),
+      integrity,
+      shasum,
+    }),
+  );
 }
 
 function findFile(folder, name) {
