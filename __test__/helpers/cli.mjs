@@ -92,11 +92,16 @@ export async function until(attempt, what) {
 
 /**
  * Starts the command on a free loopback port and waits until it listens. The test's end kills it.
- * `nodeArguments` are for the Node.js that runs the command.
+ * `nodeArguments` are for the Node.js that runs the command, which is `command`, or that of this repository.
  */
-export async function startCli(t, args, { nodeArguments = [], ...options } = {}) {
+export async function startCli(t, args, options = {}) {
+  const { nodeArguments = [], command = bin } = options;
   const loopback = ["--host", "127.0.0.1", "--port", "0", "--no-cf-fetch"];
-  const running = start(process.execPath, [...nodeArguments, bin, ...args, ...loopback], options);
+  const running = start(
+    process.execPath,
+    [...nodeArguments, command, ...args, ...loopback],
+    options,
+  );
   t.after(() => {
     running.child.kill("SIGKILL");
     return running.ended;
