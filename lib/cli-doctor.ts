@@ -39,7 +39,7 @@ export async function doctorCommand(argv: string[]): Promise<void> {
   if (extra !== undefined)
     throw new UsageError(`Unexpected argument "${extra}". ${hint("doctor")}`);
 
-  const root = projectRoot();
+  const root = findRoot(process.cwd());
   const own = ownIn(root);
   await describeCore(own);
   const [miniflare, objects] = await describeProject(root, own);
@@ -55,16 +55,11 @@ export async function doctorCommand(argv: string[]): Promise<void> {
       ? configuredPlace(process.cwd())
       : { place: placeOf(given), where: "--do-persist" };
   if (place.place === undefined) return line("data", `in memory (${place.where})`);
-  await attempt("data", () => roundTrip(inUse, place.place), `${place.place} (${place.where})`);
-}
-
-/** The project around the current directory, or nothing. */
-function projectRoot(): string | undefined {
-  try {
-    return findRoot(process.cwd());
-  } catch {
-    return undefined;
-  }
+  await attempt(
+    "data",
+    () => roundTrip(inUse, place.place),
+    `${withoutPassword(place.place)} (${place.where})`,
+  );
 }
 
 async function describeCore(own: Installed): Promise<void> {
@@ -158,4 +153,9 @@ async function inScratch(use: (directory: string) => Promise<void>): Promise<voi
 
 function line(label: string, text: string): Promise<void> {
   return print(`${`${label}:`.padEnd(LABEL_COLUMNS)} ${text}`);
+}
+
+/** A URL as it may be shown to others. */
+function withoutPassword(place: string): string {
+  return place.replace(/^([a-z]+:\/\/[^/@]*:)[^/@]*@/i, "$1***@");
 }

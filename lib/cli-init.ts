@@ -75,6 +75,11 @@ export async function initCommand(argv: string[]): Promise<void> {
   const [extra] = given.words;
   if (extra !== undefined) throw new UsageError(`Unexpected argument "${extra}". ${hint("init")}`);
   const root = findRoot(process.cwd());
+  if (root === undefined) {
+    throw new CommandError(
+      `There is no package.json in ${process.cwd()} or above it. Run this in your project; "npm init -y" makes a new one.`,
+    );
+  }
   const manager = managerOf(root, given);
   await print(`Project: ${root} (${manager.name}: ${manager.because})`);
   if (given.flags.has("remove")) await remove(root, manager, given);

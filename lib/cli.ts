@@ -12,9 +12,10 @@ import { doctorCommand } from "./cli-doctor";
 import { describeStartError } from "./cli-errors";
 import { importCommand } from "./cli-import";
 import { initCommand } from "./cli-init";
+import { nearest } from "./cli-nearest";
 import { objectsCommand } from "./cli-objects";
 import { endOnSignal } from "./cli-shutdown";
-import { endWithReader, lineOf } from "./cli-subcommand";
+import { endWithReader, lineOf, suggestion } from "./cli-subcommand";
 import { Miniflare } from "./miniflare";
 import type { MiniflareOptions, WorkerOptions } from "./miniflare-options";
 import { ownPackage } from "./own-package";
@@ -153,12 +154,23 @@ async function runSubcommand(word: string, argv: string[]): Promise<void> {
   }
 }
 
+/** # Errors `UsageError` if a word is no script but nearly the name of a subcommand. */
+function checkMistyped(word: string): void {
+  if (!/^[a-z]+$/i.test(word) || existsSync(word)) return;
+  const meant = nearest(word, Object.keys(SUBCOMMANDS));
+  if (meant === undefined) return;
+  throw new UsageError(
+    `There is no script "${word}", and no such command.${suggestion(meant)} Run "${EXEC_NAME} --help" to see the commands.`,
+  );
+}
+
 /** Runs the command. The exit code is 1 if the command line is wrong or the worker cannot be started. */
 export async function main(argv: string[]): Promise<void> {
   process.env.MINIFLARE_EXEC_NAME ??= EXEC_NAME;
   try {
     const [word = "", ...rest] = argv;
     if (Object.hasOwn(SUBCOMMANDS, word)) return await runSubcommand(word, rest);
+    checkMistyped(word);
     const command = parseCommand(argv);
     if (command.kind === "help") console.log(`${command.text}\n\n${SUBCOMMANDS_HELP}`);
     else if (command.kind === "version") console.log(ownPackage().version);

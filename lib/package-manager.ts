@@ -33,18 +33,14 @@ const LOCK_FILES: Record<string, ManagerName> = {
 
 /**
  * The directory of the `package.json` in which package managers read overrides: that of the project around `from`, or
- * of the workspace that the project is in.
+ * of the workspace that the project is in; `undefined` if there is none.
  *
  * # Errors
- * `CommandError` if there is no `package.json`, or one that cannot be read.
+ * `CommandError` if a `package.json` cannot be read.
  */
-export function findRoot(from: string): string {
+export function findRoot(from: string): string | undefined {
   const project = directoriesAbove(from).find((directory) => has(directory, "package.json"));
-  if (project === undefined) {
-    throw new CommandError(
-      `There is no package.json in ${from} or above it. Run this in your project; "npm init -y" makes a new one.`,
-    );
-  }
+  if (project === undefined) return undefined;
   const workspace = directoriesAbove(project).find(
     (directory) =>
       has(directory, "pnpm-workspace.yaml") ||
