@@ -8,6 +8,7 @@ import path from "node:path";
 import { after, before, test } from "node:test";
 import { packPackages, platformManifests } from "../scripts/lib/packages.mjs";
 import { bin, packageRoot, start, temporaryDirectory } from "./helpers/cli.mjs";
+import { makeLibrary } from "./helpers/elf.mjs";
 
 const require = createRequire(import.meta.url);
 const { PLATFORMS, platformName } = require("../dist/platforms.js");
@@ -165,4 +166,46 @@ test("packages: the command says in one line that there is no native core", asyn
   const { code, stderr, stdout } = await start(process.execPath, [bin, "doctor"], { env }).ended;
   assert.deepEqual([code, stdout], [1, ""]);
   assert.match(stderr, /^ferroflare: Cannot load [^\n]*\n$/);
+});
+
+/** Runs the check of an addon that needs these libraries and versions. */
+async function checkGlibc(t, versions, libraries = Object.keys(versions), options = []) {
+  const file = path.join(await temporaryDirectory(t), "addon.node");
+  await writeFile(file, makeLibrary(libraries, versions));
+  const script = path.join(packageRoot, "scripts", "check-glibc.mjs");
+  const { code, stdout, stderr } = await start(process.execPath, [script, ...options, file]).ended;
+  return { code, text: (stdout + stderr).replaceAll(file, "addon") };
+}
+
+test("packages: an addon for old systems is one that needs no newer C library, and nothing else", async (t) => {
+  const old = { "libm.so.6": ["GLIBC_2.2.5"], "libc.so.6": ["GLIBC_2.17", "GLIBC_2.4"] };
+  const good = await checkGlibc(t, old);
+  assert.deepEqual(good, { code: 0, text: "addon: GLIBC_2.17; needs libm.so.6, libc.so.6\n" });
+
+  const newer = { "libc.so.6": ["GLIBC_2.17", "GLIBC_2.28", "GLIBC_2.18"] };
+  const refused = await checkGlibc(t, newer);
+  assert.equal(refused.code, 1);
+  assert.match(
+    refused.text,
+    /addon needs GLIBC_2\.18, GLIBC_2\.28, which is newer than glibc 2\.17/,
+  );
+  assert.equal((await checkGlibc(t, newer, undefined, ["--max", "2.28"])).code, 0);
+
+  const withCxx = await checkGlibc(t, old, ["libstdc++.so.6", "libc.so.6"]);
+  assert.equal(withCxx.code, 1);
+  assert.match(withCxx.text, /addon needs libstdc\+\+\.so\.6, which is not on every system/);
+});
+
+test("packages: an addon for musl is one that needs no version of glibc", async (t) => {
+  assert.equal((await checkGlibc(t, {}, ["libc.so"], ["--musl"])).code, 0);
+  const refused = await checkGlibc(t, { "libc.so": ["GLIBC_2.17"] }, undefined, ["--musl"]);
+  assert.equal(refused.code, 1);
+  assert.match(refused.text, /addon needs GLIBC_2\.17, and musl has no such versions/);
+});
+
+test("packages: what is no library is refused by the check", async () => {
+  const script = path.join(packageRoot, "scripts", "check-glibc.mjs");
+  const { code, stderr } = await start(process.execPath, [script, script]).ended;
+  assert.equal(code, 1);
+  assert.match(stderr, /check-glibc\.mjs is no 64-bit little-endian ELF library\./);
 });
