@@ -25,7 +25,8 @@ async function project(t, files) {
       const terminal = tty ? ["--require", path.join(directory, "tty.cjs")] : [];
       return start(process.execPath, [...terminal, bin, "init", ...args], {
         cwd: path.join(directory, folder),
-        env: { npm_config_user_agent: undefined, ...env },
+        // Without a path no package manager of this machine is asked for its version.
+        env: { npm_config_user_agent: undefined, PATH: "", Path: undefined, ...env },
         input,
       }).ended;
     },

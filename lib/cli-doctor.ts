@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { EXEC_NAME, UsageError } from "./cli-arguments";
+import { managerFlags, managerOf } from "./cli-manager";
 import { placeOf } from "./cli-place";
-import { CommandError, hint, lineOf, print, readArguments } from "./cli-subcommand";
+import { type Arguments, CommandError, hint, lineOf, print, readArguments } from "./cli-subcommand";
 import { configuredPlace } from "./configured-place";
 import {
   checkReplaced,
@@ -12,12 +13,13 @@ import {
   type Installed,
   installed,
   ownIn,
+  type User,
   usersIn,
 } from "./doctor-project";
 import { load, roundTrip } from "./doctor-trip";
 import { current, REPLACED, targetOf, UNDICI_MENDED, UNDICI_PINNED } from "./overrides";
 import { ownDirectory } from "./own-package";
-import { detectManager, findRoot } from "./package-manager";
+import { findRoot, MANAGERS, type Manager } from "./package-manager";
 import { glibcVersion, platformName } from "./platforms";
 
 const HELP = `Usage: ${EXEC_NAME} doctor [options]
@@ -27,13 +29,16 @@ and reads an object in memory, in files and there. The exit code is 1 if anythin
 standard error.
 
 Options:
-  --do-persist PLACE   The directory or redis:// URL to try; what wrangler.toml says by default`;
+  --do-persist PLACE   The directory or redis:// URL to try; what wrangler.toml says by default
+  --manager NAME       The package manager: ${MANAGERS.join(", ")}; found by itself if nothing is said`;
 
 const LABEL_COLUMNS = 12;
 
 /** Runs `ferroflare doctor` with what follows on the command line. */
 export async function doctorCommand(argv: string[]): Promise<void> {
-  const { words, flags, values } = readArguments(argv, { "do-persist": "value" }, "doctor");
+  const options = { "do-persist": "value", ...managerFlags } as const;
+  const asked = readArguments(argv, options, "doctor");
+  const { words, flags, values } = asked;
   if (flags.has("help")) return print(HELP);
   const [extra] = words;
   if (extra !== undefined)
@@ -42,7 +47,7 @@ export async function doctorCommand(argv: string[]): Promise<void> {
   const root = findRoot(process.cwd());
   const own = ownIn(root);
   await describeCore(own);
-  const [miniflare, objects] = await describeProject(root, own);
+  const [miniflare, objects] = await describeProject(root, own, asked);
   await describeUndici(objects);
 
   const inUse = load(miniflare.directory, objects.directory);
@@ -75,12 +80,13 @@ async function describeCore(own: Installed): Promise<void> {
 async function describeProject(
   root: string | undefined,
   own: Installed,
+  asked: Arguments,
 ): Promise<[Installed, Installed]> {
   if (root === undefined) {
     await line("project", "none: there is no package.json here or above");
     return [own, own];
   }
-  const manager = detectManager(root);
+  const manager = managerOf(root, asked, "doctor");
   await line("project", `${root} (${manager.name}: ${manager.because})`);
   const users = usersIn(root);
   if (users.length === 0) await line("miniflare", "not installed: ferroflare is used directly");
@@ -90,24 +96,32 @@ async function describeProject(
       `${user.version} in ${user.directory}, on ${objects.name} ${objects.version}`,
     );
   }
-  const target = targetOf(root, manager);
-  const entry = current(target, REPLACED);
-  const written = entry === undefined ? undefined : `"${REPLACED}": "${entry}" in ${target.file}`;
-  // Whoever uses the package directly may keep Miniflare's own beside it, to compare.
-  const direct = installed("ferroflare", root) !== undefined && written === undefined;
-  const replaced = users.filter(({ objects }) => objects.name === "ferroflare");
-  if (!(direct && replaced.length === 0)) for (const user of users) checkReplaced(user, written);
-  for (const user of replaced) {
-    for (const shared of checkShared(user))
-      await line("one copy", `${shared.name} ${shared.version}`);
-  }
-  if (direct && replaced.length === 0 && users.length > 0) {
-    await line("override", "none: only what imports ferroflare runs on it");
-  }
+  const replaced = await describeOverride(root, manager, users);
   const miniflare = replaced.find(({ user }) => user.name === "miniflare");
   if (miniflare !== undefined) return [miniflare.user, miniflare.objects];
   const [first] = replaced;
   return first === undefined ? [own, own] : [first.objects, first.objects];
+}
+
+/** Says whether the override is in effect; returns those that it has an effect on. */
+async function describeOverride(root: string, manager: Manager, users: User[]): Promise<User[]> {
+  const target = targetOf(root, manager);
+  const entry = current(target, REPLACED);
+  const written = entry === undefined ? undefined : `"${REPLACED}": "${entry}" in ${target.file}`;
+  const replaced = users.filter(({ objects }) => objects.name === "ferroflare");
+  // Whoever uses the package directly may keep Miniflare's own beside it, to compare.
+  const direct = installed("ferroflare", root) !== undefined || root === ownDirectory;
+  if (direct && written === undefined && replaced.length === 0) {
+    if (users.length > 0) await line("override", "none: only what imports ferroflare runs on it");
+    return [];
+  }
+  for (const user of users) checkReplaced(user, written);
+  for (const user of replaced) {
+    for (const shared of checkShared(user)) {
+      await line("one copy", `${shared.name} ${shared.version}`);
+    }
+  }
+  return replaced;
 }
 
 async function describeUndici(objects: Installed): Promise<void> {

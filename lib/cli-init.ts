@@ -3,15 +3,8 @@ import { rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { createInterface } from "node:readline/promises";
 import { EXEC_NAME, UsageError } from "./cli-arguments";
-import { nearest } from "./cli-nearest";
-import {
-  type Arguments,
-  CommandError,
-  hint,
-  print,
-  readArguments,
-  suggestion,
-} from "./cli-subcommand";
+import { managerFlags, managerOf } from "./cli-manager";
+import { type Arguments, CommandError, hint, print, readArguments } from "./cli-subcommand";
 import { diff } from "./diff";
 import { doctorCommandLine, installCommand } from "./next-steps";
 import {
@@ -30,14 +23,7 @@ import {
   undiciEntry,
 } from "./overrides";
 import { ownPackage } from "./own-package";
-import {
-  detectManager,
-  findRoot,
-  isManager,
-  MANAGERS,
-  type Manager,
-  readPackage,
-} from "./package-manager";
+import { findRoot, MANAGERS, type Manager, readPackage } from "./package-manager";
 
 const HELP = `Usage: ${EXEC_NAME} init [options]
 
@@ -68,7 +54,7 @@ interface Change {
 export async function initCommand(argv: string[]): Promise<void> {
   const given = readArguments(
     argv,
-    { yes: "flag", undici: "flag", remove: "flag", manager: "value" },
+    { yes: "flag", undici: "flag", remove: "flag", ...managerFlags },
     "init",
   );
   if (given.flags.has("help")) return print(HELP);
@@ -80,32 +66,10 @@ export async function initCommand(argv: string[]): Promise<void> {
       `There is no package.json in ${process.cwd()} or above it. Run this in your project; "npm init -y" makes a new one.`,
     );
   }
-  const manager = managerOf(root, given);
+  const manager = managerOf(root, given, "init");
   await print(`Project: ${root} (${manager.name}: ${manager.because})`);
   if (given.flags.has("remove")) await remove(root, manager, given);
   else await add(root, manager, given);
-}
-
-function managerOf(root: string, { values }: Arguments): Manager {
-  const name = values.get("manager");
-  if (name === undefined) return detectManager(root);
-  if (isManager(name)) {
-    const detected = name === "yarn" || name === "pnpm" ? detectedMajor(root, name) : undefined;
-    return { name, major: detected, because: "--manager" };
-  }
-  const meant = nearest(name, MANAGERS);
-  throw new UsageError(
-    `--manager "${name}": choose one of ${MANAGERS.join(", ")}.${suggestion(meant)} ${hint("init")}`,
-  );
-}
-
-function detectedMajor(root: string, name: string): number | undefined {
-  try {
-    const detected = detectManager(root);
-    return detected.name === name ? detected.major : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 async function add(root: string, manager: Manager, given: Arguments) {

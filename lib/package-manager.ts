@@ -1,4 +1,5 @@
 /** Finds the project that a command is run in, the directory whose overrides count, and the package manager in use. */
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { CommandError } from "./cli-subcommand";
@@ -21,6 +22,9 @@ export interface PackageFile {
   devDependencies?: Record<string, string>;
   optionalDependencies?: Record<string, string>;
 }
+
+/** A package manager that has to be downloaded first does not answer so soon. */
+const ANSWER_MS_MAX = 10_000;
 
 const LOCK_FILES: Record<string, ManagerName> = {
   "package-lock.json": "npm",
@@ -65,17 +69,33 @@ function parse(file: string): unknown {
   }
 }
 
-/** # Errors `CommandError` if lock files contradict each other and nothing else decides. */
-export function detectManager(root: string): Manager {
+/**
+ * The package manager of a project; `given` decides if the user has named one.
+ *
+ * # Errors
+ * `CommandError` if lock files contradict each other and nothing else decides.
+ */
+export function detectManager(root: string, given?: ManagerName): Manager {
+  const declared = declaredManager(root);
+  const manager = given === undefined ? (declared ?? managerByFiles(root)) : named(given, declared);
+  // Where pnpm reads overrides depends on its version, and no file tells that.
+  if (manager.name === "pnpm") manager.major ??= majorOnPath("pnpm", root);
+  return manager;
+}
+
+function named(name: ManagerName, declared: Manager | undefined): Manager {
+  const major = declared?.name === name ? declared.major : undefined;
+  return { name, major, because: "--manager" };
+}
+
+function declaredManager(root: string): Manager | undefined {
   const declared = readPackage(root).packageManager;
-  const named = typeof declared === "string" ? /^(\w+)@(\d+)?/.exec(declared) : null;
-  if (named !== null && isManager(named[1])) {
-    return {
-      name: named[1],
-      major: numberOf(named[2]),
-      because: '"packageManager" in package.json',
-    };
-  }
+  const found = typeof declared === "string" ? /^(\w+)@(\d+)?/.exec(declared) : null;
+  if (found === null || !isManager(found[1])) return undefined;
+  return { name: found[1], major: numberOf(found[2]), because: '"packageManager" in package.json' };
+}
+
+function managerByFiles(root: string): Manager {
   const agent = /^(\w+)\/(\d+)/.exec(process.env.npm_config_user_agent ?? "");
   const running = agent !== null && isManager(agent[1]) ? agent[1] : undefined;
   const majorOf = (name: ManagerName) => (name === running ? numberOf(agent?.[2]) : undefined);
@@ -110,6 +130,18 @@ export function isModernYarn(root: string, { major }: Manager): boolean {
 
 export function isManager(name: string | undefined): name is ManagerName {
   return (MANAGERS as readonly (string | undefined)[]).includes(name);
+}
+
+/** The major version of a program that is found on the path. */
+function majorOnPath(program: string, root: string): number | undefined {
+  const { stdout } = spawnSync(program, ["--version"], {
+    cwd: root,
+    encoding: "utf8",
+    shell: process.platform === "win32",
+    timeout: ANSWER_MS_MAX,
+    windowsHide: true,
+  });
+  return numberOf(/^(\d+)\./.exec(stdout ?? "")?.[1]);
 }
 
 function numberOf(text: string | undefined): number | undefined {

@@ -46,7 +46,7 @@ async function main() {
 }
 
 function checkTools(wanted) {
-  if (outputOf("cargo", ["zigbuild", "--version"]) === null) {
+  if (outputOf("cargo-zigbuild", ["--version"]) === null) {
     throw new Failure("cargo-zigbuild is missing: `cargo install --locked cargo-zigbuild`.");
   }
   if (
