@@ -319,3 +319,16 @@ test("cli: it runs from any directory", async (t) => {
   });
   assert.equal(await cli.text("/1"), "Object1 1");
 });
+
+test("cli: a mistyped command is no missing script", async (t) => {
+  const cwd = await temporaryDirectory(t);
+  for (const [typed, meant] of [
+    ["objcts", "objects"],
+    ["doctr", "doctor"],
+  ]) {
+    assertFails(
+      await runCli([typed], { cwd }),
+      `There is no script "${typed}", and no such command. Did you mean "${meant}"? Run "ferroflare --help" to see the commands.`,
+    );
+  }
+});

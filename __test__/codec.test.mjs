@@ -292,8 +292,10 @@ function canonical(value) {
   }
   if (typeof value !== "object" || value === null || types.isDate(value)) return value;
   if (Array.isArray(value)) {
-    const packed = [];
+    // V8 makes an array for doubles where those of this line have held some before; one with another value in it is for anything.
+    const packed = [undefined];
     for (let i = 0; i < value.length; i++) packed.push(canonical(value[i]));
+    packed.shift();
     return packed;
   }
   const object = home.dictionary();

@@ -11,15 +11,25 @@ const readJson = (name) => JSON.parse(read(name));
 const exists = (name) => existsSync(path.join(root, name));
 
 const manifest = readJson("package.json");
-const notOurs = new Set([".git", ".mf", "coverage", "dist", "node_modules", "target"]);
+const notOurs = new Set([
+  ".git",
+  ".mf",
+  "addons",
+  "coverage",
+  "dist",
+  "node_modules",
+  "packages",
+  "target",
+]);
 const textFile =
   /(^|\/)(LICENSE|run|\.[a-z]+)$|\.(c?js|mjs|ts|rs|json|toml|lock|md|ya?ml|html|sh)$/;
 
 function filesBelow(folder) {
   return readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const name = path.posix.join(folder, entry.name);
-    if (entry.isDirectory()) return notOurs.has(entry.name) ? [] : filesBelow(name);
-    return [name];
+    // In a worktree .git is a file.
+    if (notOurs.has(entry.name)) return [];
+    return entry.isDirectory() ? filesBelow(name) : [name];
   });
 }
 

@@ -27,6 +27,17 @@ function respawn(nodeArguments) {
   });
 }
 
+/** Without a native core there is one line to say, not a stack. */
+function loadCommand() {
+  try {
+    return require("../dist/cli.js");
+  } catch (error) {
+    if (error.code !== "ERR_NO_NATIVE_CORE") throw error;
+    console.error(error.message);
+    process.exit(1);
+  }
+}
+
 function start() {
   var nodeMajor = Number.parseInt(process.versions.node, 10);
   if (nodeMajor < NODE_MAJOR_MIN) {
@@ -37,7 +48,7 @@ function start() {
     return;
   }
   if ("SourceTextModule" in require("node:vm")) {
-    require("../dist/cli.js").main(process.argv.slice(2));
+    loadCommand().main(process.argv.slice(2));
     return;
   }
   var nodeArguments = [FLAG].concat(process.execArgv, __filename, process.argv.slice(2));

@@ -1,20 +1,24 @@
 /** The `ferroflare` command: reads the command line, starts the worker's server, and ends when it is told to. */
 import "./cli-warnings";
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import type http from "node:http";
 import path from "node:path";
 import { Log, LogLevel } from "@miniflare/shared";
 import open from "open";
 import { EXEC_NAME, parseCommand, UsageError } from "./cli-arguments";
+import { doctorCommand } from "./cli-doctor";
 import { describeStartError } from "./cli-errors";
 import { importCommand } from "./cli-import";
+import { initCommand } from "./cli-init";
+import { nearest } from "./cli-nearest";
 import { objectsCommand } from "./cli-objects";
 import { endOnSignal } from "./cli-shutdown";
-import { endWithReader, lineOf } from "./cli-subcommand";
+import { endWithReader, lineOf, suggestion } from "./cli-subcommand";
 import { Miniflare } from "./miniflare";
 import type { MiniflareOptions, WorkerOptions } from "./miniflare-options";
+import { ownPackage } from "./own-package";
 import { createREPL } from "./repl";
 import { updateCheck } from "./update-check";
 
@@ -23,21 +27,16 @@ const DRAIN_MS_MAX = 1000;
 
 /** What may stand in the place of a script; a script of such a name is run as `./objects`. */
 const SUBCOMMANDS: Record<string, (argv: string[]) => Promise<void>> = {
+  init: initCommand,
+  doctor: doctorCommand,
   objects: objectsCommand,
   import: importCommand,
 };
 const SUBCOMMANDS_HELP = `Commands:
+  ${EXEC_NAME} init     Put this package in the place of Miniflare 2's Durable Objects, in this project
+  ${EXEC_NAME} doctor   Print what is in use, and try it
   ${EXEC_NAME} objects  List, show, export and delete stored Durable Objects
   ${EXEC_NAME} import   Import Durable Objects that Miniflare 2 has stored`;
-
-interface PackageFile {
-  name: string;
-  version: string;
-}
-
-function ownPackage(): PackageFile {
-  return JSON.parse(readFileSync(path.join(__dirname, "..", "package.json"), "utf8"));
-}
 
 /** Whether the error line may be coloured; the log and the help text decide for themselves, by standard output. */
 function errorsColoured({ FORCE_COLOR, NODE_DISABLE_COLORS, NO_COLOR, TERM }: NodeJS.ProcessEnv) {
@@ -99,9 +98,10 @@ async function openBrowser(mf: Miniflare): Promise<void> {
 }
 
 /** Never fails and never holds up the end of the process: news of an update is not worth that. */
-async function checkForUpdate(mf: Miniflare, pkg: PackageFile): Promise<void> {
+async function checkForUpdate(mf: Miniflare): Promise<void> {
   const { CorePlugin } = await mf.getPlugins();
   const { CI, NODE_ENV, NO_UPDATE_NOTIFIER } = process.env;
+  const pkg = ownPackage();
   if (CorePlugin.updateCheck === false || CI || NODE_ENV === "test" || NO_UPDATE_NOTIFIER) return;
   if (!existsSync("node_modules")) return;
   try {
@@ -141,7 +141,7 @@ async function run(given: WorkerOptions): Promise<void> {
     process.exit();
   }
   await openBrowser(mf);
-  await checkForUpdate(mf, ownPackage());
+  await checkForUpdate(mf);
 }
 
 /** Runs a subcommand; its errors say all there is to say in one line. */
@@ -154,12 +154,23 @@ async function runSubcommand(word: string, argv: string[]): Promise<void> {
   }
 }
 
+/** # Errors `UsageError` if a word is no script but nearly the name of a subcommand. */
+function checkMistyped(word: string): void {
+  if (!/^[a-z]+$/i.test(word) || existsSync(word)) return;
+  const meant = nearest(word, Object.keys(SUBCOMMANDS));
+  if (meant === undefined) return;
+  throw new UsageError(
+    `There is no script "${word}", and no such command.${suggestion(meant)} Run "${EXEC_NAME} --help" to see the commands.`,
+  );
+}
+
 /** Runs the command. The exit code is 1 if the command line is wrong or the worker cannot be started. */
 export async function main(argv: string[]): Promise<void> {
   process.env.MINIFLARE_EXEC_NAME ??= EXEC_NAME;
   try {
     const [word = "", ...rest] = argv;
     if (Object.hasOwn(SUBCOMMANDS, word)) return await runSubcommand(word, rest);
+    checkMistyped(word);
     const command = parseCommand(argv);
     if (command.kind === "help") console.log(`${command.text}\n\n${SUBCOMMANDS_HELP}`);
     else if (command.kind === "version") console.log(ownPackage().version);

@@ -1,12 +1,15 @@
 /** The native addon, as the rest of the face uses it. */
 import { isMainThread } from "node:worker_threads";
-import * as binding from "../binding.js";
+import type * as Binding from "../binding.js";
+import { loadBinding } from "./binding";
+
+const binding = loadBinding();
 
 export const { Completions, IdFactory, ObjectHandle, Store, checkKey, checkKeyCount } = binding;
-export type Completions = binding.Completions;
-export type IdFactory = binding.IdFactory;
-export type ObjectHandle = binding.ObjectHandle;
-export type Store = binding.Store;
+export type Completions = Binding.Completions;
+export type IdFactory = Binding.IdFactory;
+export type ObjectHandle = Binding.ObjectHandle;
+export type Store = Binding.Store;
 
 /** Shared by all realms of a process that load this module. */
 const ending = Symbol.for("ferroflare.ending");

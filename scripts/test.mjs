@@ -11,6 +11,7 @@ import { build } from "./build.mjs";
 import { cargo } from "./lib/cargo.mjs";
 import { checkGenerated, readGenerated } from "./lib/generated.mjs";
 import { runNodeTests } from "./lib/node-tests.mjs";
+import { publishedVersions } from "./lib/node-versions.mjs";
 import { root } from "./lib/paths.mjs";
 import { runNode } from "./lib/process.mjs";
 import { Failure, runMain } from "./lib/program.mjs";
@@ -18,6 +19,7 @@ import { countByPromise } from "./lib/promises.mjs";
 import { runRustTests } from "./lib/rust-tests.mjs";
 import { Steps } from "./lib/steps.mjs";
 import { checkTypeScript } from "./lib/typescript.mjs";
+import { testFiles, testOn } from "./lib/version-tests.mjs";
 import { setup } from "./setup.mjs";
 
 const biome = join(root, "node_modules", "@biomejs", "biome", "bin", "biome");
@@ -73,6 +75,20 @@ async function javaScriptSteps(steps, filter) {
     console.log(text);
     if (missing.length > 0) throw new Failure(`No test names ${missing.join(", ")}.`);
   });
+  await steps.step("newest Node.js", testOnNewest);
+}
+
+/** The tests of the promises on the newest two lines of Node.js; `npm run test:matrix` runs all tests on all lines. */
+async function testOnNewest() {
+  const newest = (await publishedVersions()).slice(-2);
+  const outcomes = [];
+  for (const { version } of newest) {
+    console.log(`Node.js ${version}`);
+    outcomes.push(await testOn(version, testFiles({ seed: true })));
+  }
+  const total = (what) => outcomes.reduce((sum, outcome) => sum + outcome[what], 0);
+  const failure = outcomes.find((outcome) => outcome.failure)?.failure;
+  return { passed: total("passed"), failed: total("failed"), failure };
 }
 
 /** `--filter` alone means the JavaScript tests alone: the pattern says nothing about the other steps. */

@@ -29,10 +29,12 @@ function environment(changes = {}) {
 }
 
 /** Starts a process; `ended` resolves with how it ended and what it printed; `hung` if it, or one of its own, did not. */
-export function start(file, args, { cwd = packageRoot, env, input } = {}) {
+export function start(file, args, options = {}) {
+  const { cwd = packageRoot, env, input, killAfterMs = KILL_AFTER_MS, shell } = options;
   const child = spawn(file, args, {
     cwd,
     env: environment(env),
+    shell,
     stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
   });
   child.stdin?.end(input);
@@ -46,7 +48,7 @@ export function start(file, args, { cwd = packageRoot, env, input } = {}) {
   const killer = setTimeout(() => {
     hung = true;
     child.kill("SIGKILL");
-  }, KILL_AFTER_MS);
+  }, killAfterMs);
   const ended = new Promise((resolve, reject) => {
     child.on("error", reject);
     // Whoever still holds the pipes now is a process that it left behind.
@@ -90,11 +92,16 @@ export async function until(attempt, what) {
 
 /**
  * Starts the command on a free loopback port and waits until it listens. The test's end kills it.
- * `nodeArguments` are for the Node.js that runs the command.
+ * `nodeArguments` are for the Node.js that runs the command, which is `command`, or that of this repository.
  */
-export async function startCli(t, args, { nodeArguments = [], ...options } = {}) {
+export async function startCli(t, args, options = {}) {
+  const { nodeArguments = [], command = bin } = options;
   const loopback = ["--host", "127.0.0.1", "--port", "0", "--no-cf-fetch"];
-  const running = start(process.execPath, [...nodeArguments, bin, ...args, ...loopback], options);
+  const running = start(
+    process.execPath,
+    [...nodeArguments, command, ...args, ...loopback],
+    options,
+  );
   t.after(() => {
     running.child.kill("SIGKILL");
     return running.ended;

@@ -1,8 +1,8 @@
 /** Installs the npm packages of package-lock.json when `node_modules` does not hold them. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { npm } from "./npm.mjs";
 import { root } from "./paths.mjs";
-import { run, runNode } from "./process.mjs";
 import { Failure } from "./program.mjs";
 
 const ciArguments = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
@@ -10,12 +10,7 @@ const ciArguments = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
 /** Runs `npm ci` unless every package of the lock file is installed in its version. */
 export async function installDependencies() {
   if (missingPackage() === null) return "npm packages up to date";
-  const options = { name: "npm ci", minutesMax: 15, stdout: "pipe", stderr: "pipe" };
-  const npm = process.env.npm_execpath;
-  if (npm && /npm-cli\.[cm]?js$/.test(npm)) await runNode([npm, ...ciArguments], options);
-  else if (process.platform === "win32")
-    await run("cmd", ["/d", "/s", "/c", "npm", ...ciArguments], options);
-  else await run("npm", ciArguments, options);
+  await npm(ciArguments, { name: "npm ci", minutesMax: 15, stdout: "pipe", stderr: "pipe" });
   const missing = missingPackage();
   if (missing !== null)
     throw new Failure(

@@ -11,7 +11,8 @@ export const targetDirectory = process.env.CARGO_TARGET_DIR
   ? resolve(root, process.env.CARGO_TARGET_DIR)
   : join(cacheDirectory(), "ferroflare", "target");
 
-function cacheDirectory() {
+/** The folder of this user for what can be made again. */
+export function cacheDirectory() {
   const { LOCALAPPDATA, XDG_CACHE_HOME } = process.env;
   if (process.platform === "win32" && LOCALAPPDATA) return LOCALAPPDATA;
   return XDG_CACHE_HOME || join(homedir(), ".cache");

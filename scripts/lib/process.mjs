@@ -20,6 +20,7 @@ let ending = false;
  * Runs a program to its end; resolves with its standard output (empty when it went to the terminal).
  *
  * - `name` is what messages call it; `minutesMax` ends it with an error that names it.
+ * - `cwd` is where it runs: the root of the repository if nothing is said.
  * - `stdout`, `stderr`: `"inherit"` (default), `"pipe"` (kept, shown only in a failure) or a function that gets each chunk.
  *
  * Throws a `Failure` when it cannot start, fails or takes too long.
@@ -27,11 +28,11 @@ let ending = false;
 export function run(
   command,
   args,
-  { name, minutesMax, env, stdout = "inherit", stderr = "inherit" },
+  { name, minutesMax, env, cwd = root, stdout = "inherit", stderr = "inherit" },
 ) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
-      cwd: root,
+      cwd,
       env: { ...process.env, ...env },
       detached: !windows,
       stdio: ["ignore", stdioOf(stdout), stdioOf(stderr)],

@@ -1,0 +1,99 @@
+/**
+ * `npm run cross -- TARGET...`: builds the addon for other Linux systems with cargo-zigbuild and zig, and checks what it needs.
+ *
+ * TARGET is a platform of `npm/` for Linux, such as `linux-x64-gnu`; all four if none is named. The addons go to
+ * `--out FOLDER`, `addons` if nothing is said. zig links its own C++ library statically, and against the symbols of the
+ * C library's version that is asked for, so that an addon needs nothing but the C library.
+ *
+ * Needed beside what `npm run build` needs: `cargo install cargo-zigbuild`, `pip install ziglang`, and the standard library
+ * of each target: `rustup target add TRIPLE`.
+ */
+import { copyFileSync, existsSync, mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { problemsOf } from "./check-glibc.mjs";
+import { root, targetDirectory } from "./lib/paths.mjs";
+import { outputOf, run } from "./lib/process.mjs";
+import { Failure, runMain } from "./lib/program.mjs";
+import { secondsSince } from "./lib/report.mjs";
+
+/** The oldest glibc that the addons run on: that of CentOS 7, and what Rust itself asks for. */
+const glibcMin = "2.17";
+
+const targets = {
+  "linux-x64-gnu": { triple: "x86_64-unknown-linux-gnu", glibc: glibcMin },
+  "linux-arm64-gnu": { triple: "aarch64-unknown-linux-gnu", glibc: glibcMin },
+  "linux-x64-musl": { triple: "x86_64-unknown-linux-musl" },
+  "linux-arm64-musl": { triple: "aarch64-unknown-linux-musl" },
+};
+
+async function main() {
+  const { values, positionals } = parseArgs({
+    options: { out: { type: "string", default: "addons" } },
+    allowPositionals: true,
+  });
+  const wanted = positionals.length > 0 ? positionals : Object.keys(targets);
+  const unknown = wanted.find((name) => !Object.hasOwn(targets, name));
+  if (unknown) {
+    throw new Failure(
+      `${unknown} is not built this way: choose of ${Object.keys(targets).join(", ")}.`,
+    );
+  }
+  checkTools(wanted);
+  const out = resolve(root, values.out);
+  mkdirSync(out, { recursive: true });
+  for (const name of wanted) await buildFor(name, out);
+}
+
+function checkTools(wanted) {
+  if (outputOf("cargo-zigbuild", ["--version"]) === null) {
+    throw new Failure("cargo-zigbuild is missing: `cargo install --locked cargo-zigbuild`.");
+  }
+  if (
+    outputOf("python3", ["-m", "ziglang", "version"]) === null &&
+    outputOf("zig", ["version"]) === null
+  ) {
+    throw new Failure("zig is missing: `pip install ziglang`.");
+  }
+  for (const { triple } of wanted.map((name) => targets[name])) {
+    const folder = outputOf("rustc", ["--print", "target-libdir", "--target", triple]);
+    if (!folder || !existsSync(folder)) {
+      throw new Failure(
+        `Rust's standard library for ${triple} is missing: \`rustup target add ${triple}\`.`,
+      );
+    }
+  }
+}
+
+async function buildFor(name, out) {
+  const { triple, glibc } = targets[name];
+  const start = Date.now();
+  // A folder of its own: zig's objects and the system compiler's do not go together.
+  const env = { CARGO_TARGET_DIR: join(targetDirectory, "cross"), ...flagsFor(triple) };
+  const versioned = glibc ? `${triple}.${glibc}` : triple;
+  await run("cargo", ["zigbuild", "--release", "--package", "ferroflare", "--target", versioned], {
+    name: `cargo zigbuild ${versioned}`,
+    minutesMax: 120,
+    env,
+  });
+  const library = join(env.CARGO_TARGET_DIR, triple, "release", "libferroflare.so");
+  const addon = join(out, `ferroflare.${name}.node`);
+  copyFileSync(library, addon);
+  const { problems, newest, libraries } = problemsOf(addon, {
+    max: glibc ?? glibcMin,
+    musl: !glibc,
+  });
+  if (problems.length > 0) throw new Failure(problems.join("\n"));
+  console.log(
+    `Built ${addon} in ${secondsSince(start)}: ${newest ?? "no version of glibc"}; needs ${libraries.join(", ")}`,
+  );
+}
+
+/** A library for musl has to be linked dynamically to be loaded by Node.js. */
+function flagsFor(triple) {
+  if (!triple.endsWith("musl")) return {};
+  const name = triple.toUpperCase().replaceAll("-", "_");
+  return { [`CARGO_TARGET_${name}_RUSTFLAGS`]: "-C target-feature=-crt-static" };
+}
+
+runMain(main);

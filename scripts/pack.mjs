@@ -1,0 +1,68 @@
+/**
+ * `npm run pack`: builds, then packs the main package and the platform packages whose addon is there.
+ *
+ * Options (after `npm run pack --`):
+ *   --out FOLDER      where the tarballs go; `packages` if nothing is said
+ *   --addons FOLDER   where addons of other platforms are, beside the one built here; may be repeated
+ *   --no-build        packs what is built
+ *   --all             fails unless there is an addon for every platform, as a release needs
+ */
+import { existsSync } from "node:fs";
+import { relative, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { build } from "./build.mjs";
+import { packPackages } from "./lib/packages.mjs";
+import { root } from "./lib/paths.mjs";
+import { Failure, runMain } from "./lib/program.mjs";
+import { table } from "./lib/report.mjs";
+import { setup } from "./setup.mjs";
+
+async function main() {
+  const { out, addons, all, noBuild } = readOptions();
+  if (!noBuild) {
+    await setup();
+    await build();
+  }
+  const { packed, missing } = await packPackages({ destination: out, addons });
+  const rows = packed.map(({ file, bytes, unpackedBytes, files }) => [
+    relative(process.cwd(), file),
+    `${kib(bytes)} KiB`,
+    `${kib(unpackedBytes)} KiB unpacked`,
+    `${files.length} files`,
+  ]);
+  console.log(table(rows));
+  if (missing.length === 0) return;
+  const line = `No addon for ${missing.join(", ")}: their packages are not packed.`;
+  if (all) throw new Failure(`${line} Build them, and name their folder with --addons.`);
+  console.log(line);
+}
+
+function kib(bytes) {
+  return (bytes / 1024).toFixed(0);
+}
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        out: { type: "string", default: "packages" },
+        addons: { type: "string", multiple: true, default: [] },
+        all: { type: "boolean", default: false },
+        "no-build": { type: "boolean", default: false },
+      },
+    });
+    const folders = values.addons.map((folder) => resolve(folder));
+    const absent = folders.find((folder) => !existsSync(folder));
+    if (absent) throw new Error(`--addons ${absent}: there is no such folder.`);
+    return {
+      out: resolve(root, values.out),
+      addons: [root, ...folders],
+      all: values.all,
+      noBuild: values["no-build"],
+    };
+  } catch (error) {
+    throw new Failure(error.message);
+  }
+}
+
+runMain(main);
