@@ -176,6 +176,14 @@ pub enum Error {
         /// What the system says.
         reason: String,
     },
+    /// What lies under an overlay does not answer.
+    #[error(
+        "The stored data has not answered within {seconds} seconds. See what else uses that directory or server, and whether it can be reached."
+    )]
+    NoAnswer {
+        /// How long we have waited.
+        seconds: u64,
+    },
     /// The place was closed.
     #[error("The storage of this object is closed: its Miniflare instance has been disposed.")]
     Closed,
@@ -219,6 +227,7 @@ impl Error {
             | Self::Held { .. }
             | Self::Vanished { .. }
             | Self::Io { .. }
+            | Self::NoAnswer { .. }
             | Self::Closed => ErrorKind::Storage,
             Self::Internal(_) => ErrorKind::Internal,
         }
@@ -246,6 +255,7 @@ impl Error {
             Self::Held { .. } => "ERR_STORAGE_HELD",
             Self::Vanished { .. } => "ERR_STORAGE_VANISHED",
             Self::Io { .. } => "ERR_STORAGE_IO",
+            Self::NoAnswer { .. } => "ERR_STORAGE_NO_ANSWER",
             Self::Closed => "ERR_STORAGE_CLOSED",
             Self::Internal(_) => "ERR_INTERNAL",
         }

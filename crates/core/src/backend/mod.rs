@@ -9,6 +9,7 @@
 pub mod files;
 pub mod local;
 pub mod memory;
+pub mod overlay;
 
 use std::fmt;
 use std::sync::Arc;
