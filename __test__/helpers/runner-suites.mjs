@@ -1,0 +1,113 @@
+// Runs test files of `__test__/fixtures/runners` in Jest or Vitest, on one environment, and reads what became of each test.
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { project, runCommand } from "./runners.mjs";
+
+const fixtures = fileURLToPath(new URL("../fixtures/runners/", import.meta.url));
+/** Miniflare 2's runner needs it to run modules at all. */
+export const VM_MODULES = "--experimental-vm-modules --no-warnings";
+
+const workerOptions = {
+  scriptPath: "worker.mjs",
+  modules: true,
+  durableObjects: { COUNTER: "Counter" },
+  kvNamespaces: ["KV"],
+  bindings: { TEXT: "text" },
+  wranglerConfigPath: false,
+  packagePath: false,
+};
+
+function fixture(name) {
+  return readFile(path.join(fixtures, name), "utf8");
+}
+
+/**
+ * Runs `suites` in Jest. `environment` is "miniflare" or "ferroflare/jest"; `extension` decides between modules and CommonJS.
+ */
+export async function runJest(
+  installed,
+  {
+    environment,
+    suites,
+    options = {},
+    config = {},
+    extension = "mjs",
+    nodeOptions = "",
+    args = [],
+  },
+) {
+  const settings = {
+    testEnvironment: environment,
+    testEnvironmentOptions: { ...workerOptions, ...options },
+    testMatch: ["**/*.test.*"],
+    transform: {},
+    ...config,
+  };
+  return runSuites(installed, {
+    suites,
+    extension,
+    nodeOptions,
+    files: { "jest.config.json": JSON.stringify(settings) },
+    command: [
+      "jest",
+      "--config",
+      "jest.config.json",
+      "--json",
+      "--outputFile=report.json",
+      ...args,
+    ],
+  });
+}
+
+/** Runs `suites` in Vitest. `environment` is "miniflare" or "ferroflare/vitest". */
+export async function runVitest(
+  installed,
+  { environment, suites, options = {}, test = {}, nodeOptions = "", args = [] },
+) {
+  const environmentOptions = { ...workerOptions, ...options };
+  const ours = environment === "ferroflare/vitest";
+  const settings = { globals: true, ...test, ...(ours ? {} : { environment, environmentOptions }) };
+  const plugins = ours ? `[ferroflare(${JSON.stringify(environmentOptions)})]` : "[]";
+  const imports = ours ? 'import ferroflare from "ferroflare/vitest";\n' : "";
+  const text = `${imports}export default { plugins: ${plugins}, test: ${JSON.stringify(settings)} };\n`;
+  return runSuites(installed, {
+    suites,
+    extension: "mjs",
+    nodeOptions,
+    files: { "vitest.config.mjs": text },
+    command: ["vitest", "run", "--reporter=json", "--outputFile=report.json", ...args],
+  });
+}
+
+async function runSuites(installed, { suites, extension, nodeOptions, files, command }) {
+  const sources = { "worker.mjs": await fixture("worker.mjs"), ...files };
+  const list = Array.isArray(suites) ? suites.map((name) => [name, name]) : Object.entries(suites);
+  for (const [name, from] of list) {
+    sources[`${name}.test.${extension}`] = await fixture(`${from}.test.mjs`);
+  }
+  const { folder, remove } = await project(installed, sources);
+  try {
+    const { code, output } = await runCommand(folder, command, { nodeOptions });
+    const report = await readFile(path.join(folder, "report.json"), "utf8").catch(() => undefined);
+    if (report === undefined) throw new Error(`${command.join(" ")} wrote no report:\n${output}`);
+    return { code, output, tests: testsOf(JSON.parse(report)) };
+  } finally {
+    await remove();
+  }
+}
+
+/** Every test by its full name: whether it passed, and the first line of why not. */
+function testsOf({ testResults }) {
+  const tests = testResults.flatMap(({ name, assertionResults, message }) =>
+    assertionResults.length > 0
+      ? assertionResults.map((test) => [test.fullName, test.status, reason(test)])
+      : [[path.basename(name), "failed", message]],
+  );
+  return tests.sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function reason({ failureMessages = [] }) {
+  const [first] = failureMessages.join("\n").split("\n");
+  return first.replace(pathToFileURL("").href, "");
+}

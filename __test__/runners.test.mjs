@@ -1,0 +1,163 @@
+// The environments of Jest and Vitest, run as a user runs them: Miniflare 2's on our core, and our own.
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import test, { before } from "node:test";
+import { Miniflare } from "ferroflare";
+import { runJest, runVitest, VM_MODULES } from "./helpers/runner-suites.mjs";
+import { installation } from "./helpers/runners.mjs";
+
+const NEWEST = {
+  jest: "30",
+  vitest: "4",
+  "@vitest/coverage-v8": "4",
+  "@vitest/coverage-istanbul": "4",
+};
+const SHARED = ["helpers", "isolation"];
+
+const runners = {
+  Jest: { run: runJest, own: "ferroflare/jest" },
+  Vitest: { run: runVitest, own: "ferroflare/vitest" },
+};
+
+let plain;
+let overridden;
+before(async () => {
+  plain = await installation(NEWEST);
+  overridden = await installation(NEWEST, { override: true });
+});
+
+/** Fails with everything the runner wrote unless all tests have passed, and at least `least`. */
+function allPassed({ code, output, tests }, least) {
+  const failed = tests.filter(([, status]) => status === "failed");
+  const shown = `${failed.map((entry) => entry.join("\n  ")).join("\n")}\n${output}`;
+  assert.equal(failed.length, 0, shown);
+  assert.equal(code, 0, shown);
+  assert.ok(tests.length >= least, shown);
+  return tests;
+}
+
+for (const [name, { run, own }] of Object.entries(runners)) {
+  const nodeOptions = VM_MODULES;
+
+  test(`${name}: the same tests pass on Miniflare 2's environment, on it with our core, and on ours`, async () => {
+    const suites = SHARED;
+    const reference = await run(plain, { environment: "miniflare", suites, nodeOptions });
+    const tests = allPassed(reference, 18);
+    for (const [installed, environment] of [
+      [overridden, "miniflare"],
+      [plain, own],
+    ]) {
+      const results = await run(installed, { environment, suites, nodeOptions });
+      assert.deepEqual(allPassed(results, 18), tests);
+    }
+  });
+
+  test(`${name}: broken tests fail on our core and on our environment as on Miniflare 2's`, async () => {
+    const suites = ["broken"];
+    const reference = await run(plain, { environment: "miniflare", suites, nodeOptions });
+    const failed = reference.tests.filter(([, status]) => status === "failed");
+    assert.deepEqual([reference.tests.length, failed.length], [5, 4], reference.output);
+    for (const [installed, environment] of [
+      [overridden, "miniflare"],
+      [plain, own],
+    ]) {
+      const results = await run(installed, { environment, suites, nodeOptions });
+      assert.deepEqual(results.tests, reference.tests);
+      assert.equal(results.code, reference.code);
+    }
+  });
+
+  test(`${name}: objects are reset, listed, evicted and entered, without a setup function`, async () => {
+    const results = await run(plain, { environment: own, suites: ["own"], nodeOptions });
+    allPassed(results, 11);
+  });
+
+  test(`${name}: with resetDurableObjects off, instances outlive tests as on Miniflare 2's environment`, async () => {
+    const options = { resetDurableObjects: false };
+    const results = await run(plain, { environment: own, suites: ["own"], options, nodeOptions });
+    const failed = results.tests
+      .filter(([, status]) => status === "failed")
+      .map(([title]) => title);
+    assert.ok(failed.some((title) => title.endsWith("second test: objects are constructed anew")));
+    assert.ok(
+      failed.every((title) => !/alarm|evict|entered|argument/.test(title)),
+      failed.join("\n"),
+    );
+  });
+
+  test(`${name}: tests above stored data see them, and leave them as they were`, async () => {
+    const place = await mkdtemp(path.join(os.tmpdir(), "ferroflare-runners-"));
+    try {
+      await store(place, { count: 41, word: "stored" });
+      const suites = { one: "persist", two: "persist", three: "persist" };
+      const options = { durableObjectsPersist: place };
+      allPassed(await run(plain, { environment: own, suites, options, nodeOptions }), 6);
+      assert.deepEqual(await stored(place), { count: 41, word: "stored" });
+      assert.equal((await readdir(path.join(place, "COUNTER"))).length, 1);
+    } finally {
+      await rm(place, { recursive: true });
+    }
+  });
+}
+
+test("Jest: fake timers, and coverage by V8 and Istanbul", async () => {
+  const environment = runners.Jest.own;
+  for (const provider of ["v8", "babel"]) {
+    const results = await runJest(plain, {
+      environment,
+      suites: ["timers", "isolation"],
+      extension: "js",
+      nodeOptions: VM_MODULES,
+      args: ["--coverage", `--coverageProvider=${provider}`, "--collectCoverageFrom=**/*.test.js"],
+    });
+    allPassed(results, 10);
+    assert.match(results.output, /isolation\.test\.js\s*\|\s+[1-9]/);
+  }
+  const config = { fakeTimers: { legacyFakeTimers: true } };
+  const options = { environment, suites: ["timers"], extension: "js", nodeOptions: VM_MODULES };
+  allPassed(await runJest(plain, { ...options, config }), 2);
+});
+
+test("Vitest: threads and forks, fake timers, and coverage by V8 and Istanbul", async () => {
+  const environment = runners.Vitest.own;
+  for (const pool of ["threads", "forks"]) {
+    for (const provider of ["v8", "istanbul"]) {
+      const results = await runVitest(plain, {
+        environment,
+        suites: ["timers", "isolation"],
+        test: { pool },
+        nodeOptions: VM_MODULES,
+        args: ["--coverage", `--coverage.provider=${provider}`, "--coverage.include=*.mjs"],
+      });
+      allPassed(results, 10);
+      assert.doesNotMatch(results.output, /deprecated/i);
+    }
+  }
+});
+
+async function store(place, entries) {
+  await withStorage(place, (storage) => storage.put(entries));
+}
+
+async function stored(place) {
+  return withStorage(place, async (storage) => Object.fromEntries(await storage.list()));
+}
+
+async function withStorage(place, use) {
+  const mf = new Miniflare({
+    script: "addEventListener('fetch', () => {});",
+    durableObjectsPersist: place,
+  });
+  try {
+    const { DurableObjectsPlugin } = await mf.getPlugins();
+    const namespace = DurableObjectsPlugin.getNamespace(
+      mf.getPluginStorage("DurableObjectsPlugin"),
+      "COUNTER",
+    );
+    return await use(await mf.getDurableObjectStorage(namespace.idFromName("stored")));
+  } finally {
+    await mf.dispose();
+  }
+}

@@ -1,0 +1,17 @@
+// The types of `ferroflare/vitest`: name it in `types` of tsconfig.json for the globals.
+import "./globals";
+import type { TestEnvironmentOptions } from "./dist/testing/environment";
+
+export type { TestEnvironmentOptions };
+
+/** Path of the environment, for `test.environment`. */
+export const environment: string;
+
+/** Path of the runner that isolates tests, for `test.runner`. */
+export const runner: string;
+
+/** A plugin of Vite that has Vitest run tests in the global scope of a worker, each with its own storage. */
+export default function ferroflare(options?: TestEnvironmentOptions): {
+  name: string;
+  config(config?: object, env?: object): object;
+};
