@@ -5,6 +5,9 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { project, runCommand } from "./runners.mjs";
 
 const fixtures = fileURLToPath(new URL("../fixtures/runners/", import.meta.url));
+/** Code of a project, of which tests cover one branch. */
+const HALF = "function half(all) {\n  if (all) return 1;\n  return 2;\n}\n";
+
 /** Miniflare 2's runner needs it to run modules at all. */
 export const VM_MODULES = "--experimental-vm-modules --no-warnings";
 
@@ -14,6 +17,7 @@ const workerOptions = {
   durableObjects: { COUNTER: "Counter" },
   kvNamespaces: ["KV"],
   bindings: { TEXT: "text" },
+  compatibilityFlags: ["global_navigator"],
   wranglerConfigPath: false,
   packagePath: false,
 };
@@ -48,7 +52,10 @@ export async function runJest(
     suites,
     extension,
     nodeOptions,
-    files: { "jest.config.json": JSON.stringify(settings) },
+    files: {
+      "code.js": `${HALF}exports.half = half;\n`,
+      "jest.config.json": JSON.stringify(settings),
+    },
     command: [
       "jest",
       "--config",
@@ -75,7 +82,7 @@ export async function runVitest(
     suites,
     extension: "mjs",
     nodeOptions,
-    files: { "vitest.config.mjs": text },
+    files: { "code.js": `export ${HALF}`, "vitest.config.mjs": text },
     command: ["vitest", "run", "--reporter=json", "--outputFile=report.json", ...args],
   });
 }

@@ -59,21 +59,16 @@ export async function project(installed, files) {
 }
 
 /** Runs a command of an installation in a project; resolves with its exit code and everything it wrote. */
-export async function runCommand(folder, [command, ...args], { env = {}, nodeOptions = "" } = {}) {
+export async function runCommand(folder, [command, ...args], { nodeOptions = "" } = {}) {
   const bin = path.join(folder, "node_modules", ".bin", command);
+  const { FORCE_COLOR: _, ...inherited } = process.env;
   const child = spawn(bin, args, {
     cwd: folder,
-    env: {
-      ...process.env,
-      CI: "true",
-      NO_COLOR: "1",
-      FORCE_COLOR: "",
-      NODE_OPTIONS: nodeOptions,
-      ...env,
-    },
+    env: { ...inherited, CI: "true", NO_COLOR: "1", NODE_OPTIONS: nodeOptions },
     stdio: ["ignore", "pipe", "pipe"],
     timeout: RUN_MS_MAX,
     killSignal: "SIGKILL",
+    shell: process.platform === "win32",
   });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {

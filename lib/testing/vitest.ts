@@ -15,6 +15,8 @@ export async function setup(global: Context, options: EnvironmentOptions, descri
   const { ferroflare = options } = options;
   const environment = await TestEnvironment.create(new ScriptRunner(), ferroflare);
   const restore = define(global, {
+    // Node.js has one, workers have it only by a compatibility flag.
+    navigator: undefined,
     ...environment.globals,
     global,
     self: global,
