@@ -5,6 +5,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { project, runCommand } from "./runners.mjs";
 
 const fixtures = fileURLToPath(new URL("../fixtures/runners/", import.meta.url));
+const REPORT = "report.json";
 /** Code of a project, of which tests cover one branch. */
 const HALF = "function half(all) {\n  if (all) return 1;\n  return 2;\n}\n";
 
@@ -27,19 +28,12 @@ function fixture(name) {
 }
 
 /**
- * Runs `suites` in Jest. `environment` is "miniflare" or "ferroflare/jest"; `extension` decides between modules and CommonJS.
+ * A project that runs `suites` (names of fixtures, by the name of the test file if that differs) in Jest. `environment` is
+ * "miniflare" or "ferroflare/jest"; `extension` decides between modules and CommonJS.
  */
-export async function runJest(
+export function jestProject(
   installed,
-  {
-    environment,
-    suites,
-    options = {},
-    config = {},
-    extension = "mjs",
-    nodeOptions = "",
-    args = [],
-  },
+  { environment, suites, options = {}, config = {}, extension = "mjs", args = [] },
 ) {
   const settings = {
     testEnvironment: environment,
@@ -48,29 +42,20 @@ export async function runJest(
     transform: {},
     ...config,
   };
-  return runSuites(installed, {
-    suites,
-    extension,
-    nodeOptions,
+  return open(installed, suites, extension, {
     files: {
       "code.js": `${HALF}exports.half = half;\n`,
       "jest.config.json": JSON.stringify(settings),
     },
-    command: [
-      "jest",
-      "--config",
-      "jest.config.json",
-      "--json",
-      "--outputFile=report.json",
-      ...args,
-    ],
+    command: ["jest", "--config", "jest.config.json", ...args],
+    report: ["--json", `--outputFile=${REPORT}`],
   });
 }
 
-/** Runs `suites` in Vitest. `environment` is "miniflare" or "ferroflare/vitest". */
-export async function runVitest(
+/** The same in Vitest; `environment` is "miniflare" or "ferroflare/vitest". */
+export function vitestProject(
   installed,
-  { environment, suites, options = {}, test = {}, nodeOptions = "", args = [] },
+  { environment, suites, options = {}, test = {}, args = [] },
 ) {
   const environmentOptions = { ...workerOptions, ...options };
   const ours = environment === "ferroflare/vitest";
@@ -78,27 +63,33 @@ export async function runVitest(
   const plugins = ours ? `[ferroflare(${JSON.stringify(environmentOptions)})]` : "[]";
   const imports = ours ? 'import ferroflare from "ferroflare/vitest";\n' : "";
   const text = `${imports}export default { plugins: ${plugins}, test: ${JSON.stringify(settings)} };\n`;
-  return runSuites(installed, {
-    suites,
-    extension: "mjs",
-    nodeOptions,
+  return open(installed, suites, "mjs", {
     files: { "code.js": `export ${HALF}`, "vitest.config.mjs": text },
-    command: ["vitest", "run", "--reporter=json", "--outputFile=report.json", ...args],
+    command: ["vitest", "run", ...args],
+    report: ["--reporter=json", `--outputFile=${REPORT}`],
   });
 }
 
-async function runSuites(installed, { suites, extension, nodeOptions, files, command }) {
+/** Runs the suites of a project; resolves with the exit code, what was written, and what became of each test. */
+export const runJest = (installed, options) => run(jestProject(installed, options), options);
+export const runVitest = (installed, options) => run(vitestProject(installed, options), options);
+
+async function open(installed, suites, extension, { files, command, report }) {
   const sources = { "worker.mjs": await fixture("worker.mjs"), ...files };
   const list = Array.isArray(suites) ? suites.map((name) => [name, name]) : Object.entries(suites);
   for (const [name, from] of list) {
     sources[`${name}.test.${extension}`] = await fixture(`${from}.test.mjs`);
   }
-  const { folder, remove } = await project(installed, sources);
+  return { ...(await project(installed, sources)), command, report };
+}
+
+async function run(opening, { nodeOptions }) {
+  const { folder, remove, command, report } = await opening;
   try {
-    const { code, output } = await runCommand(folder, command, { nodeOptions });
-    const report = await readFile(path.join(folder, "report.json"), "utf8").catch(() => undefined);
-    if (report === undefined) throw new Error(`${command.join(" ")} wrote no report:\n${output}`);
-    return { code, output, tests: testsOf(JSON.parse(report)) };
+    const { code, output } = await runCommand(folder, [...command, ...report], { nodeOptions });
+    const written = await readFile(path.join(folder, REPORT), "utf8").catch(() => undefined);
+    if (written === undefined) throw new Error(`${command.join(" ")} wrote no report:\n${output}`);
+    return { code, output, tests: testsOf(JSON.parse(written)) };
   } finally {
     await remove();
   }

@@ -2,6 +2,7 @@
 import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
@@ -18,13 +19,17 @@ const environments = {
 const RUN_MS_MAX = 300_000;
 
 /**
- * A folder whose `node_modules` has `packages`, Miniflare 2's environments and `ferroflare` as it is built now. With
- * `override`, `ferroflare` takes the place of `@miniflare/durable-objects`, by an override of npm.
+ * A folder whose `node_modules` has `packages`, with `reference` Miniflare 2's environments, and `ferroflare` as it is built
+ * now. With `override`, `ferroflare` takes the place of `@miniflare/durable-objects`, by an override of npm.
  */
-export async function installation(packages, { override = false } = {}) {
+export async function installation(packages, { override = false, reference = true } = {}) {
   const manifest = {
     private: true,
-    dependencies: { ...environments, ...packages, ferroflare: "file:ferroflare.tgz" },
+    dependencies: {
+      ...(reference ? environments : {}),
+      ...packages,
+      ferroflare: "file:ferroflare.tgz",
+    },
     ...(override ? { overrides: { "@miniflare/durable-objects": "file:ferroflare.tgz" } } : {}),
   };
   const own = JSON.parse(await readFile(path.join(root, "package.json"), "utf8"));
@@ -59,7 +64,7 @@ export async function project(installed, files) {
 }
 
 /** Runs a command of an installation in a project; resolves with its exit code and everything it wrote. */
-export async function runCommand(folder, [command, ...args], { nodeOptions = "" } = {}) {
+export async function runCommand(folder, [command, ...args], { nodeOptions = "", onStart } = {}) {
   const bin = path.join(folder, "node_modules", ".bin", command);
   const { FORCE_COLOR: _, ...inherited } = process.env;
   const child = spawn(bin, args, {
@@ -70,6 +75,7 @@ export async function runCommand(folder, [command, ...args], { nodeOptions = "" 
     killSignal: "SIGKILL",
     shell: process.platform === "win32",
   });
+  onStart?.(child);
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text) => {
@@ -111,6 +117,7 @@ async function refresh(folder, packed) {
   const modules = path.join(folder, "node_modules");
   for (const place of ["ferroflare", path.join("@miniflare", "durable-objects")]) {
     const installed = path.join(modules, place);
+    if (!existsSync(installed)) continue;
     const { name } = JSON.parse(await readFile(path.join(installed, "package.json"), "utf8"));
     if (name !== "ferroflare") continue;
     await rm(path.join(installed, "dist"), { recursive: true, force: true });
