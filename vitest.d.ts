@@ -4,6 +4,15 @@ import type { TestEnvironmentOptions } from "./dist/testing/environment";
 
 export type { TestEnvironmentOptions };
 
+// biome-ignore lint/suspicious/noTsIgnore: there is an error only where Vitest is not installed
+// @ts-ignore: only projects with Vitest have its types
+type Describe = typeof import("vitest").describe;
+
+declare global {
+  /** Gives Vitest's own `describe`, for tests that were written for `vitest-environment-miniflare`: nothing needs setting up. */
+  function setupMiniflareIsolatedStorage(): Describe;
+}
+
 /** Path of the environment, for `test.environment`. */
 export const environment: string;
 
