@@ -4,7 +4,6 @@ import type { TestEnvironmentOptions } from "./dist/testing/environment";
 
 export type { TestEnvironmentOptions };
 
-// biome-ignore lint/suspicious/noTsIgnore: there is an error only where Vitest is not installed
 // @ts-ignore: only projects with Vitest have its types
 type Describe = typeof import("vitest").describe;
 

@@ -24,6 +24,8 @@ const { values: flags } = parseArgs({
 const files = Number(flags.files);
 const rounds = Number(flags.rounds);
 const SAMPLE_MS = 250;
+/** Longest run of one suite, on a machine that is busy otherwise. */
+const SUITE_MS_MAX = 1_800_000;
 const list = promisify(execFile);
 
 /** Resident bytes of a process and everything that it has started. */
@@ -49,6 +51,7 @@ async function measure({ folder, command }) {
   const start = performance.now();
   const { code, output } = await runCommand(folder, command, {
     nodeOptions: VM_MODULES,
+    msMax: SUITE_MS_MAX,
     onStart(child) {
       const timer = setInterval(() => {
         sampling = residentBytes(child.pid).then(
@@ -63,7 +66,7 @@ async function measure({ folder, command }) {
   });
   const seconds = (performance.now() - start) / 1000;
   await sampling;
-  if (code !== 0) throw new Error(`${command.join(" ")} failed:\n${output}`);
+  if (code !== 0) throw new Error(`${command.join(" ")} failed:\n${output.slice(-2000)}`);
   return { seconds, megabytes: peakBytes / 2 ** 20 };
 }
 
@@ -90,10 +93,8 @@ async function main() {
   ];
   const opened = [];
   for (const [runner, name, open, installed, environment] of sides) {
-    const args =
-      runner === "Jest"
-        ? [`--maxWorkers=${flags.workers}`, "--silent"]
-        : [`--maxWorkers=${flags.workers}`];
+    const quiet = runner === "Jest" ? ["--silent"] : ["--silent", "--reporter=dot"];
+    const args = [`--maxWorkers=${flags.workers}`, ...quiet];
     opened.push({
       runner,
       name,
@@ -104,7 +105,9 @@ async function main() {
   try {
     for (let round = 0; round < rounds; round++) {
       for (const side of round % 2 ? opened.slice().reverse() : opened) {
-        side.results.push(await measure(side));
+        const result = await measure(side);
+        side.results.push(result);
+        console.error(`${side.runner}, ${side.name}: ${result.seconds.toFixed(1)} s`);
       }
     }
   } finally {

@@ -64,14 +64,18 @@ export async function project(installed, files) {
 }
 
 /** Runs a command of an installation in a project; resolves with its exit code and everything it wrote. */
-export async function runCommand(folder, [command, ...args], { nodeOptions = "", onStart } = {}) {
+export async function runCommand(
+  folder,
+  [command, ...args],
+  { nodeOptions = "", msMax = RUN_MS_MAX, onStart } = {},
+) {
   const bin = path.join(folder, "node_modules", ".bin", command);
   const { FORCE_COLOR: _, ...inherited } = process.env;
   const child = spawn(bin, args, {
     cwd: folder,
     env: { ...inherited, CI: "true", NO_COLOR: "1", NODE_OPTIONS: nodeOptions },
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: RUN_MS_MAX,
+    timeout: msMax,
     killSignal: "SIGKILL",
     shell: process.platform === "win32",
   });
