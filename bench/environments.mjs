@@ -1,7 +1,7 @@
 /**
  * Test suites: Miniflare 2's environments, the same on our core, and our own, in one run. A suite is many test files, each of
- * which writes and reads an object through its worker. Wall time is that of the runner's process; memory is the largest
- * sum over it and its workers that was seen.
+ * which writes and reads an object through its worker. Wall time is that of the runner's process, processor time and memory
+ * (the largest sum that was seen) are those of it and its workers. Needs a POSIX shell.
  *
  *   node bench/environments.mjs [--json] [--files N] [--rounds N] [--workers N]
  */
@@ -52,6 +52,7 @@ async function measure({ folder, command }) {
   const { code, output } = await runCommand(folder, command, {
     nodeOptions: VM_MODULES,
     msMax: SUITE_MS_MAX,
+    times: true,
     onStart(child) {
       const timer = setInterval(() => {
         sampling = residentBytes(child.pid).then(
@@ -67,7 +68,20 @@ async function measure({ folder, command }) {
   const seconds = (performance.now() - start) / 1000;
   await sampling;
   if (code !== 0) throw new Error(`${command.join(" ")} failed:\n${output.slice(-2000)}`);
-  return { seconds, megabytes: peakBytes / 2 ** 20 };
+  return { seconds, cpuSeconds: cpuSeconds(output), megabytes: peakBytes / 2 ** 20 };
+}
+
+/** User and system time of the shell's children: the last line of what `times` writes. */
+function cpuSeconds(output) {
+  const parts = output
+    .trim()
+    .split("\n")
+    .at(-1)
+    .matchAll(/(\d+)m([\d.]+)s/g);
+  return [...parts].reduce(
+    (sum, [, minutes, rest]) => sum + Number(minutes) * 60 + Number(rest),
+    0,
+  );
 }
 
 function median(values) {
@@ -107,7 +121,9 @@ async function main() {
       for (const side of round % 2 ? opened.slice().reverse() : opened) {
         const result = await measure(side);
         side.results.push(result);
-        console.error(`${side.runner}, ${side.name}: ${result.seconds.toFixed(1)} s`);
+        console.error(
+          `${side.runner}, ${side.name}: ${result.seconds.toFixed(1)} s, ${result.cpuSeconds.toFixed(1)} s of processor time`,
+        );
       }
     }
   } finally {
@@ -117,6 +133,7 @@ async function main() {
     runner,
     name,
     seconds: median(results.map(({ seconds }) => seconds)),
+    cpuSeconds: median(results.map(({ cpuSeconds }) => cpuSeconds)),
     megabytes: median(results.map(({ megabytes }) => megabytes)),
   }));
   if (flags.json) return console.log(JSON.stringify({ files, rounds, figures }, null, 2));
@@ -129,9 +146,16 @@ async function main() {
   console.log(
     `${files} test files, each of which writes and reads an object; median of ${rounds}\n`,
   );
-  for (const { runner, name, seconds, megabytes } of figures) {
-    const cells = [runner.padEnd(7), name.padEnd(27), `${seconds.toFixed(1)} s`.padStart(8)];
-    console.log(`${cells.join(" ")} ${`${megabytes.toFixed(0)} MiB`.padStart(9)}`);
+  const row = (cells) => console.log(cells.join("  "));
+  row(["runner ", "environment".padEnd(26), "wall time", "processor", "   memory"]);
+  for (const { runner, name, ...one } of figures) {
+    const times = [one.seconds, one.cpuSeconds].map((value) => `${value.toFixed(1)} s`.padStart(9));
+    row([
+      runner.padEnd(7),
+      name.padEnd(26),
+      ...times,
+      `${one.megabytes.toFixed(0)} MiB`.padStart(9),
+    ]);
   }
 }
 

@@ -63,15 +63,22 @@ export async function project(installed, files) {
   return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
 }
 
-/** Runs a command of an installation in a project; resolves with its exit code and everything it wrote. */
+/** What makes a POSIX shell report the processor time of a command and everything that it has started. */
+const WITH_TIMES = '"$0" "$@"; code=$?; times; exit $code';
+
+/**
+ * Runs a command of an installation in a project; resolves with its exit code and everything it wrote, at the end of which
+ * is the processor time if `times` asks for it.
+ */
 export async function runCommand(
   folder,
   [command, ...args],
-  { nodeOptions = "", msMax = RUN_MS_MAX, onStart } = {},
+  { nodeOptions = "", msMax = RUN_MS_MAX, times = false, onStart } = {},
 ) {
   const bin = path.join(folder, "node_modules", ".bin", command);
   const { FORCE_COLOR: _, ...inherited } = process.env;
-  const child = spawn(bin, args, {
+  const [file, ...given] = times ? ["sh", "-c", WITH_TIMES, bin, ...args] : [bin, ...args];
+  const child = spawn(file, given, {
     cwd: folder,
     env: { ...inherited, CI: "true", NO_COLOR: "1", NODE_OPTIONS: nodeOptions },
     stdio: ["ignore", "pipe", "pipe"],
