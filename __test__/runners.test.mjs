@@ -63,7 +63,7 @@ for (const [name, { run, own }] of Object.entries(runners)) {
 
   test(`${name}: objects are reset, listed, evicted and entered, without a setup function`, async () => {
     const results = await run(plain, { environment: own, suites: ["own"], nodeOptions });
-    allPassed(results, 11);
+    allPassed(results, 13);
   });
 
   test(`${name}: with resetDurableObjects off, instances outlive tests as on Miniflare 2's environment`, async () => {
@@ -91,8 +91,8 @@ for (const [name, { run, own }] of Object.entries(runners)) {
   });
 }
 
-test("Jest: fake timers of both kinds, and coverage by V8 and Istanbul", async () => {
-  const suites = ["timers"];
+test("Jest: retries, fake timers of both kinds, and coverage by V8 and Istanbul", async () => {
+  const suites = ["timers", "retries"];
   const options = {
     environment: runners.Jest.own,
     suites,
@@ -102,22 +102,26 @@ test("Jest: fake timers of both kinds, and coverage by V8 and Istanbul", async (
   for (const provider of ["v8", "babel"]) {
     const args = ["--coverage", `--coverageProvider=${provider}`];
     const results = await runJest(plain, { ...options, args });
-    allPassed(results, 3);
+    allPassed(results, 5);
     assert.match(results.output, COVERED);
   }
   const config = { fakeTimers: { legacyFakeTimers: true } };
-  allPassed(await runJest(plain, { ...options, config }), 3);
+  allPassed(await runJest(plain, { ...options, config }), 5);
 });
 
-test("Vitest: fake timers in threads and forks, and coverage by V8 and Istanbul", async () => {
+test("Vitest: retries and fake timers in threads and forks, and coverage by V8 and Istanbul", async () => {
   for (const [pool, provider] of [
     ["threads", "v8"],
     ["forks", "istanbul"],
   ]) {
     const args = ["--coverage", `--coverage.provider=${provider}`, "--coverage.include=code.js"];
-    const options = { environment: runners.Vitest.own, suites: ["timers"], test: { pool } };
+    const options = {
+      environment: runners.Vitest.own,
+      suites: ["timers", "retries"],
+      test: { pool },
+    };
     const results = await runVitest(plain, { ...options, nodeOptions: VM_MODULES, args });
-    allPassed(results, 3);
+    allPassed(results, 5);
     assert.match(results.output, COVERED);
     assert.doesNotMatch(results.output, /deprecated/i);
   }

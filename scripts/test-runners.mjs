@@ -11,9 +11,9 @@ import { installation } from "../__test__/helpers/runners.mjs";
 import { Failure, runMain } from "./lib/program.mjs";
 import { Steps } from "./lib/steps.mjs";
 
-const SUITES = ["helpers", "isolation", "own", "timers"];
+const SUITES = ["helpers", "isolation", "own", "timers", "retries"];
 /** Tests in these suites. */
-const TESTS = 18 + 14 + 3;
+const TESTS = 18 + 12 + 3 + 2;
 
 const jest = { run: runJest, environment: "ferroflare/jest" };
 const vitest = { run: runVitest, environment: "ferroflare/vitest" };

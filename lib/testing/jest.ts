@@ -77,7 +77,9 @@ export default class FerroflareEnvironment {
     return this.context;
   }
 
-  handleTestEvent(event: { name: string }): void {
+  handleTestEvent(event: { name: string; test?: { concurrent?: boolean } }): void {
+    // These run beside others, whose levels must not end with theirs.
+    if (event.test?.concurrent) return;
     if (BEGINS.has(event.name)) this.#environment?.push();
     if (ENDS.has(event.name)) this.#environment?.pop();
   }
