@@ -165,6 +165,23 @@ impl<T: Table> LocalObject<T> {
         state.table.take()
     }
 
+    /// What `look` sees in the table; none while it is not at hand.
+    pub fn inspect<R>(&self, look: impl FnOnce(&T) -> R) -> Result<Option<R>> {
+        Ok(lock(&self.state)?.table.as_ref().map(look))
+    }
+
+    /// Changes the table in another way than by a commit: every running attempt loses, and the index of
+    /// alarms gets what `change` returns.
+    pub fn change(&self, change: impl FnOnce(&mut T) -> Option<i64>) -> Result<()> {
+        let mut state = lock(&self.state)?;
+        state.lose_attempts();
+        if let Some(alarm) = state.table.as_mut().map(change) {
+            state.alarms.set(&state.key, alarm)?;
+        }
+        self.run_waiting(&mut state);
+        Ok(())
+    }
+
     /// Takes the table away to save memory, unless an attempt runs or a write is not sealed.
     pub fn release(&self) -> Option<T> {
         let mut state = lock(&self.state).ok()?;

@@ -9,6 +9,7 @@
 pub mod files;
 pub mod local;
 pub mod memory;
+pub mod overlay;
 pub mod redis;
 
 use std::fmt;

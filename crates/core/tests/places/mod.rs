@@ -6,8 +6,10 @@ use std::time::Duration;
 use ferroflare_core::backend::Place;
 
 mod memory;
+mod overlay;
 
 pub(crate) use memory::Memory;
+pub(crate) use overlay::{Overlay, no_threads};
 
 /// A test that takes longer waits for something that never comes.
 pub(crate) const TEST_TIME_MAX: Duration = Duration::from_secs(120);
@@ -29,6 +31,7 @@ pub(crate) trait TestPlace: Sync {
 macro_rules! on_every_place {
     ($($test:ident),+ $(,)?) => {
         $crate::places::on_place!(memory, Memory, $($test),+);
+        $crate::places::on_place!(overlay, Overlay, $($test),+);
     };
 }
 

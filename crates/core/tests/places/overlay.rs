@@ -1,0 +1,45 @@
+//! An overlay under test: above data that it hides, in its second level.
+
+use std::sync::Arc;
+
+use ferroflare_core::backend::Place;
+use ferroflare_core::backend::memory::MemoryPlace;
+use ferroflare_core::backend::overlay::OverlayPlace;
+use ferroflare_core::backend::overlay::below::Spawn;
+
+use super::TestPlace;
+use crate::support::{alarm, clear, now, object_key, put};
+
+pub(crate) struct Overlay;
+
+impl TestPlace for Overlay {
+    fn open(&self) -> Arc<dyn Place> {
+        let below = Arc::new(MemoryPlace::new());
+        let stored = below.object(&object_key("one")).unwrap();
+        let mut old = put(&["a", "b", "c", "key", "z"], "below");
+        old.set_alarm(Some(1));
+        now(stored.write(old, None)).unwrap();
+
+        let place = Arc::new(OverlayPlace::new(below, no_threads()));
+        let object = place.object(&object_key("one")).unwrap();
+        now(object.write(put(&["a", "d"], "above"), None)).unwrap();
+        place.push().unwrap();
+        let mut nothing = clear();
+        nothing.append(alarm(None));
+        now(object.write(nothing, None)).unwrap();
+        place
+    }
+
+    fn answers_at_once(&self) -> bool {
+        true
+    }
+
+    fn log_shares_keys(&self) -> bool {
+        false
+    }
+}
+
+/// For places below that need not wait.
+pub(crate) fn no_threads() -> Spawn {
+    Arc::new(|_| false)
+}
