@@ -4,6 +4,7 @@
 //! - `anomalies`: what serializable transactions exclude, and that every transaction makes progress
 //! - `model`: random programs on the real thing and on a simple model
 //! - `faults`: tables that fail or panic
+//! - `power_loss`: what was acknowledged survives the loss of everything that was not synced
 //! - `strict_serializability`: histories of many threads, judged by the checker in `history`
 //!
 //! `PROPTEST_CASES` sets the number of random cases, `FERROFLARE_SEED` repeats a failed run.
@@ -15,6 +16,7 @@ mod faults;
 mod history;
 mod model;
 mod places;
+mod power_loss;
 mod seed;
 mod strict_serializability;
 mod support;

@@ -43,7 +43,8 @@ pub trait Place: Send + Sync {
     /// The pending alarms of objects with one of these names: time in milliseconds and object, by time.
     fn alarms(&self, names: &[Arc<str>]) -> Result<Vec<(i64, ObjectKey)>>;
 
-    /// Ids of the objects of that name which hold data or an alarm, in order.
+    /// Ids of the objects of that name, in order: all that hold data or an alarm, and perhaps some that
+    /// have held any.
     fn object_ids(&self, name: &str) -> Result<Vec<Arc<str>>>;
 
     /// Names under which there may be objects, in order.
