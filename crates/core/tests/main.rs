@@ -5,6 +5,7 @@
 //! - `model`: random programs on the real thing and on a simple model
 //! - `faults`: tables that fail or panic
 //! - `overlay`: what overlays hide, and what their levels take back
+//! - `power_loss`: what was acknowledged survives the loss of everything that was not synced
 //! - `strict_serializability`: histories of many threads, judged by the checker in `history`
 //!
 //! `PROPTEST_CASES` sets the number of random cases, `FERROFLARE_SEED` repeats a failed run.
@@ -17,6 +18,7 @@ mod history;
 mod model;
 mod overlay;
 mod places;
+mod power_loss;
 mod seed;
 mod strict_serializability;
 mod support;

@@ -62,17 +62,20 @@ async fn an_alarm_below_is_pending_above_until_it_is_taken_there() {
 #[tokio::test]
 async fn objects_are_those_below_and_above_which_hold_anything() {
     let (below, overlay, place) = above_memory();
-    let ids = || place.object_ids("OBJECT").unwrap();
+    let names =
+        |names: Vec<Arc<str>>| -> Vec<String> { names.iter().map(ToString::to_string).collect() };
+    let ids = || names(now(place.object_ids("OBJECT")).unwrap());
     overlay.push().unwrap();
-    Caller(place.object(&object_key("two")).unwrap()).put("a", "above").await;
-    assert_eq!(ids(), ["one".into(), "two".into()]);
+    Caller::of(&place, &object_key("two")).put("a", "above").await;
+    assert_eq!(ids(), ["one", "two"]);
     let mut nothing = clear();
     nothing.set_alarm(None);
     Caller::new(&place).write(nothing).await;
-    assert_eq!(ids(), ["two".into()]);
+    assert_eq!(ids(), ["two"]);
     overlay.pop().unwrap();
-    assert_eq!((ids(), below.object_ids("OBJECT").unwrap()), (vec!["one".into()], ids()));
-    assert_eq!(place.object_names().unwrap(), ["OBJECT".into()]);
+    assert_eq!(ids(), ["one"]);
+    assert_eq!(names(now(below.object_ids("OBJECT")).unwrap()), ["one"]);
+    assert_eq!(names(now(place.object_names()).unwrap()), ["OBJECT"]);
 }
 
 #[tokio::test]

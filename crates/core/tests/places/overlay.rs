@@ -7,13 +7,35 @@ use ferroflare_core::backend::memory::MemoryPlace;
 use ferroflare_core::backend::overlay::OverlayPlace;
 use ferroflare_core::backend::overlay::below::Spawn;
 
-use super::TestPlace;
+use super::{Opening, TestPlace};
 use crate::support::{alarm, clear, now, object_key, put};
 
 pub(crate) struct Overlay;
 
 impl TestPlace for Overlay {
-    fn open(&self) -> Arc<dyn Place> {
+    fn open(&self) -> Opening<'_, Arc<dyn Place>> {
+        Box::pin(async { Self::above_old_data() as Arc<dyn Place> })
+    }
+
+    fn answers_at_once(&self) -> bool {
+        true
+    }
+
+    fn log_shares_keys(&self) -> bool {
+        false
+    }
+
+    fn forgets_emptied_objects(&self) -> bool {
+        true
+    }
+
+    fn cost(&self) -> u32 {
+        1
+    }
+}
+
+impl Overlay {
+    fn above_old_data() -> Arc<OverlayPlace> {
         let below = Arc::new(MemoryPlace::new());
         let stored = below.object(&object_key("one")).unwrap();
         let mut old = put(&["a", "b", "c", "key", "z"], "below");
@@ -28,14 +50,6 @@ impl TestPlace for Overlay {
         nothing.append(alarm(None));
         now(object.write(nothing, None)).unwrap();
         place
-    }
-
-    fn answers_at_once(&self) -> bool {
-        true
-    }
-
-    fn log_shares_keys(&self) -> bool {
-        false
     }
 }
 
