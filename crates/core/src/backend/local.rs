@@ -348,28 +348,27 @@ impl<T: Table> LocalObject<T> {
                 }
                 self.give_back(state);
             }
-            if state.table.is_none() {
-                // Jobs behind a turn wait for the table like everything that comes now.
-                while let Some(job) = state.turn.next_job() {
-                    state.arrivals.push_back(job);
-                }
-                let Some(job) = state.arrivals.pop_front() else {
-                    return;
-                };
-                if !self.can_do_without(state, job.need) {
+            // What waits for the end of a turn has come before what waits for the table.
+            let (job, behind_turn) = match state.turn.next_job() {
+                Some(job) => (job, true),
+                None => match state.arrivals.pop_front() {
+                    Some(job) => (job, false),
+                    None => return,
+                },
+            };
+            if state.table.is_none() && !self.can_do_without(state, job.need) {
+                if behind_turn {
+                    state.turn.put_back(job);
+                } else {
                     state.arrivals.push_front(job);
-                    self.open(state);
-                    return;
                 }
-                state.run_or_queue(job);
-                continue;
-            }
-            if let Some(job) = state.turn.next_job() {
-                (job.run)(Ok(state));
-            } else if let Some(job) = state.arrivals.pop_front() {
-                state.run_or_queue(job);
-            } else {
+                self.open(state);
                 return;
+            }
+            if behind_turn || state.admits(job.origin, job.intent) {
+                (job.run)(Ok(state));
+            } else {
+                state.turn.wait(job);
             }
         }
     }
@@ -490,15 +489,6 @@ impl<T: Table> State<T> {
         let pausing = self.wanted && self.turn.held_number().is_none();
         let queues = pausing && intent != Intent::Continue && self.turn.is_awaited();
         !queues && self.turn.admits(origin, intent)
-    }
-
-    /// Runs a job that has what it needs, unless it has to wait for the end of a turn.
-    fn run_or_queue(&mut self, job: Job<T>) {
-        if self.admits(job.origin, job.intent) {
-            (job.run)(Ok(self));
-        } else {
-            self.turn.wait(job);
-        }
     }
 
     /// Ends the batch that gathers. A table that fails is dropped.

@@ -34,7 +34,7 @@ fn run_random_programs(place: &dyn TestPlace) {
     let config = Config {
         cases: cases(place.share_of(CASES)),
         failure_persistence: None,
-        max_shrink_iters: 500,
+        max_shrink_iters: 40,
         ..Config::default()
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
