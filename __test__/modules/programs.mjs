@@ -453,6 +453,19 @@ export const differences = [
     lines: ["Error: once", "string c", "Error: once"],
   },
   {
+    name: "syntax that acorn does not know",
+    files: {
+      "main.mjs": `await import("./a.mjs").catch(log)`,
+      "a.mjs": `import t from "./t.txt" assert { type: "text" }; log(t)`,
+      "t.txt": "text",
+    },
+    lines: [
+      "SyntaxError: ROOT/worker/a.mjs:1:25: Unexpected token (1:24). Node.js may know this syntax: start it with --experimental-vm-modules to have modules linked by Node.js itself.",
+    ],
+    // Node.js does not know it any more.
+    mendedInNode: 22,
+  },
+  {
     name: "wasm that is broken",
     files: { "main.mjs": `import w from "./w.wasm"; log("never")`, "w.wasm": "no wasm" },
     lines: [],
