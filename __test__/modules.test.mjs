@@ -128,6 +128,8 @@ describe("modules: differences", () => {
     checkDifference("an import of a module that has failed before"));
   test("modules: syntax that acorn does not know is an error that says how to do without it", () =>
     checkDifference("syntax that acorn does not know"));
+  test("modules: nesting that is too deep for acorn is such an error too", () =>
+    checkDifference("nesting that is too deep for acorn"));
   test("modules: wasm that is broken is one error and no unhandled rejection", () =>
     checkDifference("wasm that is broken"));
 });
