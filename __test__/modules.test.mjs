@@ -5,6 +5,7 @@ import { once } from "node:events";
 import path from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, test } from "node:test";
+import { linkPackage } from "../scripts/lib/example.mjs";
 import { packageRoot, VM_MODULES } from "./helpers/cli.mjs";
 import { generatePrograms } from "./modules/generate.mjs";
 import { allPrograms, differences } from "./modules/programs.mjs";
@@ -176,6 +177,7 @@ describe("modules: the Miniflare class without the flag", () => {
 const ED25519_WARNING = /^\(node:\d+\) ExperimentalWarning: The Ed25519.*\n\(Use `node .*\n/;
 
 test("S12: the seed's example runs by plain node, and prints nothing else", async () => {
+  linkPackage("seed");
   const [plain, flagged] = await Promise.all([
     run("examples/seed/index.mjs"),
     run("examples/seed/index.mjs", { flags: ["--no-warnings", VM_MODULES] }),
