@@ -136,6 +136,10 @@ test("packaging: a strict TypeScript program compiles against the types", async 
   assert.deepEqual(await compile("correct.ts"), []);
 });
 
+test("packaging: a strict TypeScript program compiles against the types of the test environments", async () => {
+  assert.deepEqual(await compile("testing.ts"), []);
+});
+
 test("packaging: the types refuse wrong programs, exactly where they are wrong", async () => {
   const lines = readFileSync(path.join(fixtures, "types", "wrong.ts"), "utf8").split("\n");
   const wrong = lines.flatMap((line, i) => (line.includes("// wrong: ") ? [i + 1] : []));
@@ -156,6 +160,10 @@ test("packaging: the files that package.json names exist and would be published"
   const { main, types, bin, exports } = pkg;
   const { types: exportedTypes, import: module, require: script } = exports["."];
   const entries = [main, types, bin.ferroflare, exportedTypes, module, script];
+  for (const target of Object.values(exports)) {
+    if (target === "./package.json") continue;
+    entries.push(...(typeof target === "string" ? [target] : Object.values(target)));
+  }
   const published = pkg.files.map((name) => path.resolve(packageRoot, name));
   for (const entry of entries) {
     const file = path.resolve(packageRoot, entry);
@@ -178,7 +186,7 @@ test("packaging: every package that the published code loads is a dependency", (
       else if (!name.startsWith("node:")) loaded.add(name.match(/^(@[^/]+\/)?[^/]+/)[0]);
     }
   };
-  for (const entry of ["index.js", "bin/ferroflare.js"]) {
+  for (const entry of ["index.js", "bin/ferroflare.js", "jest.js"]) {
     const file = path.join(packageRoot, entry);
     const source = readFileSync(file, "utf8");
     for (const [, name] of source.matchAll(/require\("(\.[^"]+)"\)/g)) {
@@ -186,7 +194,9 @@ test("packaging: every package that the published code loads is a dependency", (
       if (!target.endsWith("binding.js")) visit(target);
     }
   }
-  const known = new Set([pkg.name, ...Object.keys(pkg.dependencies)]);
+  // The Jest environment loads these from the Jest that runs.
+  const ofJest = ["@jest/fake-timers", "jest-mock", "jest-util"];
+  const known = new Set([pkg.name, ...Object.keys(pkg.dependencies), ...ofJest]);
   const undeclared = [...loaded].filter(
     (name) => !known.has(name) && !name.startsWith("@ferroflare"),
   );

@@ -64,7 +64,7 @@ test("every file that a document names exists", () => {
 });
 
 /** Files of the user's own project that documents speak of. */
-const madeByUsers = new Set(["wrangler.toml", "worker.mjs"]);
+const madeByUsers = new Set(["wrangler.toml", "worker.mjs", "jest.config.js", "vitest.config.js"]);
 
 /** Files that only name the modules beside them. */
 const indexes = new Set([

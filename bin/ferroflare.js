@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 
-// Starts the command in a Node.js that can run ES modules as workers (--experimental-vm-modules).
+// Starts the command in a Node.js that links modules itself (--experimental-vm-modules): whatever syntax it knows, and no row of
+// COMPAT.md about modules. Without the flag the package links them.
 
 var FLAG = "--experimental-vm-modules";
 var NODE_MAJOR_MIN = 18;

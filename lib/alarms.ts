@@ -2,6 +2,7 @@
 import type { StorageFactory } from "@miniflare/shared";
 import { warnOf } from "./error";
 import { addressOfKey } from "./id";
+import { whenLevelsChange } from "./levels";
 import { isTicket, limits, type ObjectHandle, type Store } from "./native";
 import { alarmTime, type DurableObjectAlarmBridge } from "./storage-options";
 import { storeFor } from "./store";
@@ -69,6 +70,7 @@ export class AlarmStore {
   #callback: AlarmCallback | undefined;
   #cancelTimer: (() => void) | undefined;
   #lookout: NodeJS.Timeout | undefined;
+  #ignoreLevels: (() => void) | undefined;
   /** The alarm that the timer is for. */
   #next = Number.POSITIVE_INFINITY;
   #looking = false;
@@ -85,6 +87,7 @@ export class AlarmStore {
     this.#store = storeFor(factory, persist);
     const watching = watchers.get(this.#store) ?? new Set();
     watchers.set(this.#store, watching.add(this));
+    this.#ignoreLevels = whenLevelsChange(this.#store, () => this.#arm());
     if (persist !== undefined) this.#lookout = setInterval(() => this.#arm(), LOOK_MS).unref();
     this.#arm();
   }
@@ -161,6 +164,7 @@ export class AlarmStore {
 
   #unwatch(): void {
     clearInterval(this.#lookout);
+    this.#ignoreLevels?.();
     if (this.#store) watchers.get(this.#store)?.delete(this);
     this.#store = undefined;
   }

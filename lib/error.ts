@@ -9,6 +9,8 @@ export type DurableObjectErrorCode =
   | "ERR_NO_HANDLER"
   /** Data is to be kept where this version cannot keep it. */
   | "ERR_PERSIST_UNSUPPORTED"
+  /** A storage factory keeps data where the native core would not find it. */
+  | "ERR_STORAGE_FACTORY"
   /** An option of the plugin has a value it cannot have. */
   | "ERR_OPTION"
   /** The `Miniflare` instance behind a namespace or stub has been disposed. */

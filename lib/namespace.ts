@@ -41,6 +41,10 @@ export class DurableObjectNamespace {
     this.#ids = new IdFactory(objectName);
   }
 
+  get [kObjectName](): string {
+    return this.#objectName;
+  }
+
   /** Returns this namespace: all data is local, so a jurisdiction is only checked. */
   jurisdiction(name?: string): DurableObjectNamespace {
     checkJurisdiction("jurisdiction", name);

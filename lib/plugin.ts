@@ -42,7 +42,21 @@ import { Reloads } from "./reload";
 import { type DurableObject, type DurableObjectConstructor, DurableObjectState } from "./state";
 import { DurableObjectStorage } from "./storage";
 import { leaveStores, type StoreOptions, storeFor, useStores } from "./store";
-import { kAlarm, kAlarmExists, kInstance, kOnBroken, kReloadFailed, kReset } from "./symbols";
+import {
+  kAlarm,
+  kAlarmExists,
+  kEvict,
+  kForgetObjects,
+  kHandle,
+  kIdle,
+  kInstance,
+  kListIds,
+  kOnBroken,
+  kReloadFailed,
+  kReset,
+  kRunAlarm,
+} from "./symbols";
+import { settle } from "./tickets";
 
 const STORAGE_PREFIX = "durable-objects:storage:";
 /** Where data is kept when no path is given, under the root path of the worker; mounts use their parent's. */
@@ -153,6 +167,35 @@ export class DurableObjectsPlugin
     return plugin.#alarms.flushAlarms(ids?.map((id) => keyOf(addressOf(id))));
   }
 
+  [kListIds](storage: StorageFactory, name: string): string[] {
+    const stored = storeFor(storage, this.#persist, this.#storeOptions).objectIds(name);
+    const running = this.getObjects(storage, name).map(String);
+    return [...new Set([...stored, ...running])].sort();
+  }
+
+  async [kEvict](id?: IdLike): Promise<void> {
+    const evicted = id === undefined ? undefined : STATE_PREFIX + cacheKeyOf(addressOf(id));
+    const keys = evicted === undefined ? [...this.#running.keys()] : [evicted];
+    await Promise.all(keys.map((key) => key.startsWith(STATE_PREFIX) && this.#evict(key)));
+  }
+
+  [kForgetObjects](): void {
+    for (const key of this.#running.keys()) {
+      if (key.startsWith(STATE_PREFIX)) this.#running.delete(key);
+    }
+  }
+
+  async [kRunAlarm](storage: StorageFactory, id: IdLike): Promise<boolean> {
+    const plugin = await this.#reloads.serving();
+    const address = addressOf(id);
+    const code = plugin.getStorage(storage, id)[kHandle].takeAlarm(Number.MAX_SAFE_INTEGER);
+    if ((await settle(code)) !== 1) return false;
+    const store = storeFor(storage, this.#persist, this.#storeOptions);
+    await alarmBridge(store, address.name).deleteAlarm();
+    await plugin.#fireAlarm(keyOf(address));
+    return true;
+  }
+
   override async setup(storageFactory: StorageFactory): Promise<SetupResult> {
     const bindings: Context = {};
     for (const { name } of this.#objects) {
@@ -237,6 +280,12 @@ export class DurableObjectsPlugin
     objectStorage[kAlarmExists] = Boolean(state[kInstance].alarm);
     this.#running.set(cacheKey, state);
     return state;
+  }
+
+  async #evict(cacheKey: string): Promise<void> {
+    const state = this.#running.get(cacheKey) as DurableObjectState | undefined;
+    await state?.[kIdle]();
+    if (this.#running.get(cacheKey) === state) this.#running.delete(cacheKey);
   }
 
   async #fireAlarm(key: string): Promise<void> {

@@ -7,7 +7,7 @@ import { DurableObjectError } from "./error";
 import { runInside } from "./gates";
 import type { DurableObjectId } from "./id";
 import type { DurableObjectStorage } from "./storage";
-import { _kRunWithGates, kAlarm, kFetch, kInstance, kReset } from "./symbols";
+import { _kRunWithGates, kAlarm, kFetch, kIdle, kInstance, kReset } from "./symbols";
 
 export { _kRunWithGates };
 
@@ -51,6 +51,8 @@ export class DurableObjectState {
   readonly #owner: StateOwner | undefined;
   /** How to reject what runs now. */
   readonly #running = new Set<(reason: unknown) => void>();
+  /** Who waits until nothing runs. */
+  #idlers: (() => void)[] = [];
   #broken: { reason: unknown; told: boolean } | undefined;
 
   [kInstance]?: DurableObject;
@@ -109,10 +111,17 @@ export class DurableObjectState {
     this.#owner?.drop();
     for (const reject of this.#running) reject(reason);
     this.#running.clear();
+    this.#wakeIdlers();
     // A request that is on its way from the stub to the gates is told there.
     setImmediate(() => {
       if (!broken.told) this.#owner?.report(reason);
     });
+  }
+
+  async [kIdle](): Promise<void> {
+    while (this.#running.size > 0) {
+      await new Promise<void>((resolve) => this.#idlers.push(resolve));
+    }
   }
 
   [kFetch](request: Request): Promise<Response> {
@@ -140,8 +149,15 @@ export class DurableObjectState {
   #untilReset<T>(result: Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#running.add(reject);
-      result.then(resolve, reject).finally(() => this.#running.delete(reject));
+      result.then(resolve, reject).finally(() => {
+        this.#running.delete(reject);
+        if (this.#running.size === 0) this.#wakeIdlers();
+      });
     });
+  }
+
+  #wakeIdlers(): void {
+    for (const wake of this.#idlers.splice(0)) wake();
   }
 }
 

@@ -1,5 +1,7 @@
 /** Which native store is behind a Miniflare storage factory. */
 import type { StorageFactory } from "@miniflare/shared";
+import { DurableObjectError } from "./error";
+import { type Levels, levelsOf } from "./levels";
 import { limits, ObjectHandle, Store } from "./native";
 import { completions, settle } from "./tickets";
 
@@ -20,6 +22,8 @@ export const DEFAULT_STORE_OPTIONS: StoreOptions = {
 interface Stores {
   byPlace: Map<string, OpenStore>;
   users: number;
+  /** The levels of a factory whose `push()` and `pop()` take writes back. */
+  levels: Levels | undefined;
 }
 
 /** A store, and how its place is used by now. */
@@ -45,14 +49,15 @@ export function storeFor(
   options?: StoreOptions,
 ): Store {
   const place = typeof persist === "string" ? persist : "";
-  const { byPlace } = storesFor(factory);
+  const { byPlace, levels } = storesFor(factory);
   const known = byPlace.get(place);
   if (known !== undefined) {
     if (place !== "" && !isRedis(place) && options !== undefined) ask(known, place, options);
     return known.store;
   }
   const wanted = options ?? DEFAULT_STORE_OPTIONS;
-  const store = place === "" ? Store.memory(completions) : openStore(place, wanted);
+  const base = place === "" ? Store.memory(completions) : openStore(place, wanted);
+  const store = levels ? levels.above(base) : base;
   byPlace.set(place, { store, options: wanted, more: [] });
   return store;
 }
@@ -95,10 +100,13 @@ export async function leaveStores(factory: StorageFactory): Promise<void> {
 
 /** Closes the stores of a factory: what was written becomes durable, files are let go of, connections end. */
 export async function closeStores(factory: StorageFactory): Promise<void> {
-  const stores = [...storesFor(factory).byPlace];
+  const { byPlace, levels } = storesFor(factory);
   // Memory lives as long as somebody holds on to it.
-  const lasting = stores.filter(([place]) => place !== "");
-  for (const [place] of lasting) storesFor(factory).byPlace.delete(place);
+  const lasting = [...byPlace].filter(([place]) => place !== "");
+  for (const [place, { store }] of lasting) {
+    byPlace.delete(place);
+    levels?.forget(store);
+  }
   const open = lasting.flatMap(([, { store, more }]) => [store, ...more]);
   await Promise.all(open.map((store) => settle(store.close())));
 }
@@ -118,10 +126,28 @@ function storesFor(factory: StorageFactory): Stores {
   const owner = underlying(factory);
   let stores = storesOf.get(owner);
   if (stores === undefined) {
-    stores = { byPlace: new Map(), users: 0 };
+    checkFactory(owner);
+    stores = { byPlace: new Map(), users: 0, levels: levelsOf(owner) };
     storesOf.set(owner, stores);
   }
   return stores;
+}
+
+/**
+ * Refuses a factory whose storages are not memory: the native core keeps the data instead, and would lose what the
+ * factory is there for.
+ */
+function checkFactory(factory: Partial<StorageFactory>): void {
+  if (typeof factory.storage !== "function") return;
+  const storage: object = factory.storage("durableobjects:ferroflare", undefined);
+  for (let at = storage; at; at = Object.getPrototypeOf(at)) {
+    if (at.constructor?.name === "MemoryStorage") return;
+  }
+  throw new DurableObjectError(
+    "ERR_STORAGE_FACTORY",
+    `The storage factory of this Miniflare instance (${factory.constructor?.name ?? "Object"}) keeps data in a ${storage?.constructor?.name ?? typeof storage}, ` +
+      "but ferroflare keeps Durable Object data itself. Give it a place with durableObjectsPersist, or pass a factory whose storages are a MemoryStorage of @miniflare/storage-memory.",
+  );
 }
 
 /** Miniflare wraps the one factory of an instance once for each plugin. */

@@ -1,6 +1,6 @@
 /** Names the members that the modules of the face use on each other and that a worker must not see. */
 
-/** On an id: the name of the binding it belongs to. */
+/** On an id and on a namespace: the name of the binding it belongs to. */
 export const kObjectName = Symbol("kObjectName");
 
 /** On a state: the running instance of the user's class. */
@@ -11,6 +11,8 @@ export const kFetch = Symbol("kFetch");
 export const kAlarm = Symbol("kAlarm");
 /** On a state: `(error) => void`; ends the object, so that whoever waits for it gets `error` and the next request constructs it anew. */
 export const kReset = Symbol("kReset");
+/** On a state: `() => Promise`; resolves when nothing runs in the object. */
+export const kIdle = Symbol("kIdle");
 /** On a state: `(closure) => Promise`; runs the closure as if it were a request to the object. */
 export const _kRunWithGates = Symbol("kRunWithGates");
 
@@ -25,3 +27,11 @@ export const kHandle = Symbol("kHandle");
 export const kWake = Symbol("kWake");
 /** On a plugin: `(error) => void`; tells requests that wait for a reload that it failed. */
 export const kReloadFailed = Symbol("kReloadFailed");
+/** On a plugin: `(name) => string[]`; ids of the objects of a binding that hold anything or are running, in order. */
+export const kListIds = Symbol("kListIds");
+/** On a plugin: `(id?) => Promise`; lets go of a running object, or of all, when nothing runs in it. */
+export const kEvict = Symbol("kEvict");
+/** On a plugin: `() => void`; lets go of every running object at once; what still runs in them goes on without being heard. */
+export const kForgetObjects = Symbol("kForgetObjects");
+/** On a plugin: `(id) => Promise<boolean>`; runs an object's alarm now if it is set. */
+export const kRunAlarm = Symbol("kRunAlarm");

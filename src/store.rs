@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use ferroflare_core::Error;
+use ferroflare_core::answer::Pending;
 use ferroflare_core::backend::files::{FileOptions, FileUser, OPEN_OBJECTS_DEFAULT};
 use ferroflare_core::backend::memory::MemoryPlace;
+use ferroflare_core::backend::overlay::OverlayPlace;
 use ferroflare_core::backend::redis::{RedisPlace, RedisUse, RedisUser};
 use ferroflare_core::backend::{ObjectKey, Place};
 use ferroflare_core::limits::{self, ValueLimit};
@@ -68,6 +70,8 @@ pub struct PendingAlarm {
 #[napi]
 pub struct Store {
     place: Arc<dyn Place>,
+    /// The place once more, if it is an overlay.
+    overlay: Option<Arc<OverlayPlace>>,
     completions: Reference<Completions>,
 }
 
@@ -76,7 +80,7 @@ impl Store {
     /// A new place in memory, seen by nobody else.
     #[napi(factory, catch_unwind)]
     pub fn memory(completions: Reference<Completions>) -> Self {
-        Self { place: Arc::new(MemoryPlace::new()), completions }
+        Self { place: Arc::new(MemoryPlace::new()), overlay: None, completions }
     }
 
     /// The place in the directory `root`, shared by everybody who uses it. With `fsync` a write is
@@ -94,7 +98,29 @@ impl Store {
             runtime::handle().ok_or_else(|| Error::Internal("the system gives no threads".into()));
         let user = runtime.and_then(|runtime| FileUser::open(root.as_ref(), options, runtime));
         let place = Arc::new(user.map_err(|error| thrown(env, &error))?);
-        Ok(Self { place, completions })
+        Ok(Self { place, overlay: None, completions })
+    }
+
+    /// A place above this one: it shows what is here, and keeps everything written to it for itself.
+    /// Closing it closes this one too.
+    #[napi(catch_unwind)]
+    pub fn overlay(&self, env: Env) -> napi::Result<Self> {
+        let spawn = Arc::new(|work: Pending<()>| runtime::spawn(async { drop(work.await) }));
+        let overlay = Arc::new(OverlayPlace::new(self.place.clone(), spawn));
+        let completions = self.completions.clone(env)?;
+        Ok(Self { place: overlay.clone(), overlay: Some(overlay), completions })
+    }
+
+    /// Begins a level of an overlay: what is written from now on is taken back by the `pop()` that ends it.
+    #[napi(catch_unwind)]
+    pub fn push(&self, env: Env) -> napi::Result<()> {
+        self.level(env, OverlayPlace::push)
+    }
+
+    /// Ends the newest level of an overlay; without one, everything that was ever written to it is taken back.
+    #[napi(catch_unwind)]
+    pub fn pop(&self, env: Env) -> napi::Result<()> {
+        self.level(env, OverlayPlace::pop)
     }
 
     /// The place in the Redis server or cluster at `url`, shared by everybody who uses it.
@@ -115,7 +141,7 @@ impl Store {
         };
         let place = Arc::new(RedisUser(place.map_err(|error| thrown(env, &error))?));
         completions.flush_also(place.clone());
-        Ok(Self { place, completions })
+        Ok(Self { place, overlay: None, completions })
     }
 
     /// The object of that binding name and id. `valueBytesMax` is the value limit of this handle.
@@ -211,6 +237,16 @@ impl Store {
 }
 
 impl Store {
+    fn level(
+        &self,
+        env: Env,
+        change: impl FnOnce(&OverlayPlace) -> Result<(), Error>,
+    ) -> napi::Result<()> {
+        let no_overlay = || Error::Internal("push() or pop() of a place that is no overlay".into());
+        let overlay = self.overlay.as_deref().ok_or_else(no_overlay);
+        overlay.and_then(change).map_err(|error| thrown(env, &error))
+    }
+
     fn alarms(&self, env: Env, names: Vec<String>) -> napi::Result<Vec<(i64, ObjectKey)>> {
         let names: Vec<Arc<str>> = names.into_iter().map(Arc::from).collect();
         self.place.alarms(&names).map_err(|error| thrown(env, &error))

@@ -453,6 +453,29 @@ export const differences = [
     lines: ["Error: once", "string c", "Error: once"],
   },
   {
+    name: "syntax that acorn does not know",
+    files: {
+      "main.mjs": `await import("./a.mjs").catch(log)`,
+      "a.mjs": `import t from "./t.txt" assert { type: "text" }; log(t)`,
+      "t.txt": "text",
+    },
+    lines: [
+      "SyntaxError: ROOT/worker/a.mjs:1:25: Unexpected token. Node.js itself may read this: start it with --experimental-vm-modules to have it link the modules.",
+    ],
+    // Node.js does not know it any more.
+    mendedInNode: 22,
+  },
+  {
+    name: "nesting that is too deep for acorn",
+    files: {
+      "main.mjs": `await import("./a.mjs").catch((error) => log(error.message.replace(/\\d+:\\d+/, "L:C")))`,
+      "a.mjs": `export default ${"[".repeat(1500)}${"]".repeat(1500)}`,
+    },
+    lines: [
+      "string ROOT/worker/a.mjs:L:C: Not enough stack space to parse input. Node.js itself may read this: start it with --experimental-vm-modules to have it link the modules.",
+    ],
+  },
+  {
     name: "wasm that is broken",
     files: { "main.mjs": `import w from "./w.wasm"; log("never")`, "w.wasm": "no wasm" },
     lines: [],

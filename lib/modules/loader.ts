@@ -79,7 +79,8 @@ export class Loader {
     try {
       return new SourceModule(identifier, code, this.#context, this.#importModule);
     } catch (error) {
-      throw new UnreadableModule(identifier, code, error as SyntaxError);
+      if (!(error instanceof SyntaxError)) throw error;
+      throw new UnreadableModule(identifier, code, error);
     }
   }
 

@@ -41,8 +41,9 @@ export async function explainSyntaxError(
   const problem = await findSyntaxProblem(code, identifier);
   if (problem === undefined) {
     const { line, column } = (cause as SyntaxError & { loc: { line: number; column: number } }).loc;
+    const reason = cause.message.replace(/ \(\d+:\d+\)$/, "");
     return realm.syntaxError(
-      `${identifier}:${line}:${column + 1}: ${cause.message}. Node.js may know this syntax: start it with --experimental-vm-modules to have modules linked by Node.js itself.`,
+      `${identifier}:${line}:${column + 1}: ${reason}. Node.js itself may read this: start it with --experimental-vm-modules to have it link the modules.`,
     );
   }
   const error = realm.syntaxError(problem.message);

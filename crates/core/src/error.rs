@@ -226,6 +226,14 @@ pub enum Error {
         /// What the server says.
         reason: String,
     },
+    /// What lies under an overlay does not answer.
+    #[error(
+        "The stored data has not answered within {seconds} seconds. See what else uses that directory or server, and whether it can be reached."
+    )]
+    NoAnswer {
+        /// How long we have waited.
+        seconds: u64,
+    },
     /// The place was closed.
     #[error("The storage of this object is closed: its Miniflare instance has been disposed.")]
     Closed,
@@ -274,6 +282,7 @@ impl Error {
             | Self::RedisUnknownOutcome { .. }
             | Self::RedisAccess { .. }
             | Self::RedisRefused { .. }
+            | Self::NoAnswer { .. }
             | Self::Closed => ErrorKind::Storage,
             Self::Internal(_) => ErrorKind::Internal,
         }
@@ -306,6 +315,7 @@ impl Error {
             Self::RedisUnknownOutcome { .. } => "ERR_REDIS_UNKNOWN_OUTCOME",
             Self::RedisAccess { .. } => "ERR_REDIS_ACCESS",
             Self::RedisRefused { .. } => "ERR_REDIS_REFUSED",
+            Self::NoAnswer { .. } => "ERR_STORAGE_NO_ANSWER",
             Self::Closed => "ERR_STORAGE_CLOSED",
             Self::Internal(_) => "ERR_INTERNAL",
         }

@@ -3,17 +3,17 @@
 use crate::key::{Entry, Key, Value};
 use crate::range::Scan;
 
-/// The walk's result over `stored` entries under `newer` writes (in ascending order), of which a
-/// removal hides an entry. `stored` must reach far enough: see [`Scan::widened`].
-pub(crate) fn merge(
-    stored: Vec<Entry>,
-    newer: Vec<(Key, Option<Value>)>,
-    scan: &Scan,
-) -> Vec<Entry> {
+/// The walk's result over `stored` entries under `newer` writes (in ascending order, looked at no further
+/// than needed), of which a removal hides an entry. `stored` must reach far enough: see [`Scan::widened`].
+pub(crate) fn merge<N>(stored: Vec<Entry>, newer: N, scan: &Scan) -> Vec<Entry>
+where
+    N: IntoIterator<Item = (Key, Option<Value>), IntoIter: DoubleEndedIterator>,
+{
     let limit = scan.limit.unwrap_or(usize::MAX);
-    let mut merged = Vec::with_capacity((stored.len() + newer.len()).min(limit));
+    let newer = newer.into_iter();
+    let mut merged = Vec::with_capacity((stored.len() + newer.size_hint().0).min(limit));
     let mut newer: Box<dyn Iterator<Item = (Key, Option<Value>)>> =
-        if scan.reverse { Box::new(newer.into_iter().rev()) } else { Box::new(newer.into_iter()) };
+        if scan.reverse { Box::new(newer.rev()) } else { Box::new(newer) };
     let before = |a: &Key, b: &Key| if scan.reverse { a > b } else { a < b };
     let mut stored = stored.into_iter().peekable();
     let mut next = newer.next();

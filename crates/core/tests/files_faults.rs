@@ -383,6 +383,67 @@ async fn a_transaction_that_creates_the_object_itself_commits_at_once() {
 }
 
 #[tokio::test]
+async fn what_waits_behind_a_turn_goes_before_what_came_later_and_waits_for_the_table() {
+    let fixture = fixture();
+    let (first, attempt) = fixture.begin_alone();
+    let second = Transaction::new(fixture.object.clone());
+    for _ in 0..OPTIMISTIC_ATTEMPTS_MAX {
+        let _id = now(second.begin(None));
+    }
+    let alone = second.begin(None);
+    let put = fixture.put("a", "later");
+    drop(attempt);
+    first.rollback();
+    fixture.finish_opening();
+    alone.wait().await.unwrap();
+    let attempt = second.attempt().unwrap();
+    assert_eq!(now(attempt.read(vec![key("a")])), Read::Found(vec![None]));
+    assert!(matches!(now(commit(&second, attempt)), Settled::Committed(..)));
+    assert!(put.wait().await.is_ok());
+    assert_eq!(value(fixture.read("a")).await.as_deref(), Some("later"));
+}
+
+#[tokio::test]
+async fn reads_and_removals_behind_a_turn_create_no_object() {
+    let fixture = fixture();
+    let (holder, attempt) = fixture.begin_alone();
+    let mut clearing = WriteBatch::default();
+    clearing.clear();
+    let cleared = fixture.object.write(clearing, None);
+    let (read, begin) = (fixture.read("a"), fixture.object.begin(true, None));
+    assert!(is_later(&cleared) && is_later(&read) && is_later(&begin));
+    drop(attempt);
+    holder.rollback();
+    assert_eq!(cleared.wait().await, Ok(Committed::default()));
+    assert_eq!(value(read).await, None);
+    fixture.object.end(begin.wait().await.unwrap());
+    assert!(!fixture.finish_opening(), "nobody has stored anything");
+}
+
+#[tokio::test]
+async fn an_attempt_goes_on_when_its_object_is_found_empty_and_removed() {
+    let fixture = Fixture::opened();
+    let (transaction, attempt) = fixture.begin();
+    assert_eq!(now(attempt.read(vec![key("a")])), Read::Found(vec![None]));
+    assert!(fixture.object.vacate().is_some());
+    fixture.disk.lock().unwrap().exists = false;
+    assert_eq!(now(attempt.read(vec![key("b")])), Read::Found(vec![None]));
+    attempt.put(vec![(key("a"), key("1"))]).unwrap();
+    let outcome = commit(&transaction, attempt);
+    fixture.finish_opening();
+    assert!(matches!(outcome.wait().await, Ok(Settled::Committed(..))));
+}
+
+#[tokio::test]
+async fn removing_from_a_closed_object_that_does_not_exist_fails_like_any_other_operation() {
+    let fixture = fixture();
+    assert!(fixture.object.close().is_none());
+    let mut clearing = WriteBatch::default();
+    clearing.clear();
+    assert_eq!(fixture.object.write(clearing, None).wait().await, Err(Error::Closed));
+}
+
+#[tokio::test]
 async fn an_object_is_not_handed_over_between_two_writes_of_a_turn_of_the_event_loop() {
     let fixture = Fixture::opened();
     let first = now(fixture.put("a", "1"));

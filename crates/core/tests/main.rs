@@ -4,6 +4,8 @@
 //! - `anomalies`: what serializable transactions exclude, and that every transaction makes progress
 //! - `model`: random programs on the real thing and on a simple model
 //! - `faults`: tables that fail or panic
+//! - `overlay`: what overlays hide, and what their levels take back
+//! - `power_loss`: what was acknowledged survives the loss of everything that was not synced
 //! - `strict_serializability`: histories of many threads, judged by the checker in `history`
 //!
 //! `PROPTEST_CASES` sets the number of random cases, `FERROFLARE_SEED` repeats a failed run.
@@ -14,7 +16,9 @@ mod contract;
 mod faults;
 mod history;
 mod model;
+mod overlay;
 mod places;
+mod power_loss;
 mod seed;
 mod strict_serializability;
 mod support;

@@ -1,4 +1,5 @@
-//! Many threads on one object: their history is strictly serializable, attempts that lose included.
+//! Many threads on one object, which two users of its place have between them: their history is strictly
+//! serializable, attempts that lose included.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +19,7 @@ on_every_place!(the_history_of_many_threads_is_strictly_serializable);
 
 const THREADS: u64 = 4;
 const ROUNDS: u64 = 300;
-const HISTORIES: u64 = 6;
+const HISTORIES: u32 = 6;
 /// Lists kept as one value each; read and written back.
 const PACKED_LISTS: std::ops::Range<Object> = 0..2;
 /// Lists kept as one key an element; walked over.
@@ -27,14 +28,14 @@ const REGISTERS: std::ops::Range<Object> = 4..7;
 
 async fn the_history_of_many_threads_is_strictly_serializable(place: &dyn TestPlace) {
     let seed = seed();
-    for number in 0..HISTORIES {
-        let caller = Caller::new(&place.open());
+    for number in 0..u64::from(place.share_of(HISTORIES)) {
+        let sides = place.open_twice().await;
         let recorder = Arc::new(Recorder::default());
         let next_value = Arc::new(AtomicU64::new(1));
         let threads: Vec<_> = (0..THREADS)
             .map(|thread| {
                 let worker = Worker {
-                    caller: caller.clone(),
+                    caller: Caller::new(&sides[usize::from(thread % 2 == 1)]),
                     recorder: recorder.clone(),
                     next_value: next_value.clone(),
                     random: Random::new(seed ^ (number * THREADS + thread)),
@@ -77,6 +78,8 @@ impl Worker {
                     2 => self.plain_list().await,
                     _ => self.transaction().await,
                 }
+                // The end of a turn of the event loop: now the object may go to the other side.
+                self.caller.0.seal();
             }
         });
     }

@@ -101,16 +101,31 @@ pub(crate) fn found<T>(read: Read<T>) -> T {
 
 /// Somebody who uses one object, outside of transactions.
 #[derive(Clone)]
-pub(crate) struct Caller(pub(crate) Arc<dyn Object>);
+pub(crate) struct Caller(
+    pub(crate) Arc<dyn Object>,
+    #[expect(dead_code, reason = "a place is open as long as somebody holds it")]
+    Option<Arc<dyn Place>>,
+);
 
 impl Caller {
     /// A caller of the object `one`.
     pub(crate) fn new(place: &Arc<dyn Place>) -> Self {
-        Self(place.object(&object_key("one")).unwrap())
+        Self::of(place, &object_key("one"))
+    }
+
+    /// A caller of any object; it keeps the place open.
+    pub(crate) fn of(place: &Arc<dyn Place>, key: &ObjectKey) -> Self {
+        Self(place.object(key).unwrap(), Some(place.clone()))
+    }
+
+    /// A caller of an object that belongs to no place.
+    pub(crate) fn without_place(object: Arc<dyn Object>) -> Self {
+        Self(object, None)
     }
 
     pub(crate) async fn write(&self, batch: WriteBatch) -> Committed {
         let committed = self.0.write(batch, None).wait().await.unwrap();
+        self.0.seal();
         self.0.durable(committed.ticket).wait().await.unwrap();
         committed
     }

@@ -51,6 +51,7 @@ type Run<T> = Box<dyn FnOnce(Result<&mut State<T>>) + Send>;
 struct Job<T> {
     origin: Option<TransactionId>,
     intent: Intent,
+    need: Need,
     run: Run<T>,
 }
 
@@ -76,10 +77,20 @@ struct State<T> {
 enum Need {
     /// To end an attempt that writes nothing: only the log counts.
     Nothing,
-    /// To read: an object that does not exist is as good as an empty one.
+    /// To read or remove: an object that does not exist is as good as an empty one.
     Read,
-    /// To write.
+    /// To store.
     Write,
+}
+
+impl Need {
+    fn of(writes: &WriteBatch) -> Self {
+        match writes {
+            _ if writes.is_empty() => Self::Nothing,
+            _ if writes.only_removes() => Self::Read,
+            _ => Self::Write,
+        }
+    }
 }
 
 impl<T: Table> LocalObject<T> {
@@ -165,6 +176,23 @@ impl<T: Table> LocalObject<T> {
         state.table.take()
     }
 
+    /// What `look` sees in the table; none while it is not at hand.
+    pub fn inspect<R>(&self, look: impl FnOnce(&T) -> R) -> Result<Option<R>> {
+        Ok(lock(&self.state)?.table.as_ref().map(look))
+    }
+
+    /// Changes the table in another way than by a commit: every running attempt loses, and the index of
+    /// alarms gets what `change` returns.
+    pub fn change(&self, change: impl FnOnce(&mut T) -> Option<i64>) -> Result<()> {
+        let mut state = lock(&self.state)?;
+        state.lose_attempts();
+        if let Some(alarm) = state.table.as_mut().map(change) {
+            state.alarms.set(&state.key, alarm)?;
+        }
+        self.run_waiting(&mut state);
+        Ok(())
+    }
+
     /// Takes the table away to save memory, unless an attempt runs or a write is not sealed.
     pub fn release(&self) -> Option<T> {
         let mut state = lock(&self.state).ok()?;
@@ -185,13 +213,15 @@ impl<T: Table> LocalObject<T> {
         }
     }
 
-    /// Takes away a table that has nothing in it any more, to be removed.
+    /// Takes away a table that has nothing in it any more, to be removed. Attempts go on: an object that
+    /// does not exist is as good as an empty one.
     pub fn vacate(&self) -> Option<T> {
         let mut state = lock(&self.state).ok()?;
         if state.is_busy() || !state.table.as_ref()?.is_empty().ok()? {
             return None;
         }
-        state.take_table()
+        state.wanted = false;
+        state.table.take()
     }
 
     /// Drops a table that could not keep what it was given: the next operation opens it anew.
@@ -251,7 +281,7 @@ impl<T: Table> LocalObject<T> {
             // Nobody is left to be told if the receiver is gone.
             Err(error) => drop(send.send(Err(error))),
         });
-        let job = Job { origin, intent, run };
+        let job = Job { origin, intent, need, run };
         let number = if ready {
             state.turn.wait(job)
         } else {
@@ -260,12 +290,6 @@ impl<T: Table> LocalObject<T> {
             state.turn.number()
         };
         Answer::later(Waiting { object: self.this.clone(), receive, undo }.wait(number))
-    }
-
-    /// Whether the object does not exist, so that there is nothing to remove.
-    fn holds_nothing(&self) -> bool {
-        lock(&self.state)
-            .is_ok_and(|state| state.table.is_none() && self.can_do_without(&state, Need::Read))
     }
 
     /// Whether an operation needs no table; none does to read where nothing is stored.
@@ -324,26 +348,27 @@ impl<T: Table> LocalObject<T> {
                 }
                 self.give_back(state);
             }
-            if state.table.is_none() {
-                // Jobs behind a turn wait for the table like everything that comes now.
-                while let Some(job) = state.turn.next_job() {
-                    state.arrivals.push_back(job);
+            // What waits for the end of a turn has come before what waits for the table.
+            let (job, behind_turn) = match state.turn.next_job() {
+                Some(job) => (job, true),
+                None => match state.arrivals.pop_front() {
+                    Some(job) => (job, false),
+                    None => return,
+                },
+            };
+            if state.table.is_none() && !self.can_do_without(state, job.need) {
+                if behind_turn {
+                    state.turn.put_back(job);
+                } else {
+                    state.arrivals.push_front(job);
                 }
-                if !state.arrivals.is_empty() {
-                    self.open(state);
-                }
+                self.open(state);
                 return;
             }
-            if let Some(job) = state.turn.next_job() {
+            if behind_turn || state.admits(job.origin, job.intent) {
                 (job.run)(Ok(state));
-            } else if let Some(job) = state.arrivals.pop_front() {
-                if state.admits(job.origin, job.intent) {
-                    (job.run)(Ok(state));
-                } else {
-                    state.turn.wait(job);
-                }
             } else {
-                return;
+                state.turn.wait(job);
             }
         }
     }
@@ -498,7 +523,9 @@ impl<T: Table> State<T> {
             return Ok(Committed::default());
         }
         let Some(table) = &mut self.table else {
-            return Err(Error::Internal("a write found no table".into()));
+            let nothing_to_remove = writes.only_removes();
+            let error = || Error::Internal("a write found no table".into());
+            return nothing_to_remove.then(Committed::default).ok_or_else(error);
         };
         let mut removed = 0;
         for (key, value) in writes.entries() {
@@ -564,10 +591,7 @@ impl<T: Table> Object for LocalObject<T> {
     }
 
     fn write(&self, writes: WriteBatch, origin: Option<TransactionId>) -> Answer<Committed> {
-        if writes.only_removes() && self.holds_nothing() {
-            return Answer::Now(Ok(Committed::default()));
-        }
-        self.perform(origin, Intent::Change, Need::Write, move |state| state.apply(writes))
+        self.perform(origin, Intent::Change, Need::of(&writes), move |state| state.apply(writes))
     }
 
     fn take_alarm(&self, due_ms: i64) -> Answer<bool> {
@@ -600,7 +624,7 @@ impl<T: Table> Object for LocalObject<T> {
     }
 
     fn commit(&self, start: Start, footprint: Footprint, writes: WriteBatch) -> Answer<Outcome> {
-        let need = if writes.is_empty() { Need::Nothing } else { Need::Write };
+        let need = Need::of(&writes);
         let work = move |state: &mut State<T>| {
             let conflict = state.log.conflict(&footprint, start.sequence);
             let own = state.turn.is_held_by(start.id);

@@ -9,6 +9,7 @@
 pub mod files;
 pub mod local;
 pub mod memory;
+pub mod overlay;
 pub mod redis;
 
 use std::fmt;
@@ -49,7 +50,8 @@ pub trait Place: Send + Sync {
         Answer::Now(Ok(()))
     }
 
-    /// Ids of the objects of that name which hold data or an alarm, in order.
+    /// Ids of the objects of that name, in order: all that hold data or an alarm, and perhaps some that
+    /// have held any.
     fn object_ids(&self, name: &str) -> Answer<Vec<Arc<str>>>;
 
     /// Names under which there may be objects, in order.

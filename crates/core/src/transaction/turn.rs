@@ -118,6 +118,11 @@ impl<Job> Turn<Job> {
         }
     }
 
+    /// Makes a job the next one again.
+    pub fn put_back(&mut self, job: Job) {
+        self.waiting.push_front(job);
+    }
+
     /// The next job that may run: none while the turn is held.
     pub fn next_job(&mut self) -> Option<Job> {
         if self.holder.is_some() { None } else { self.waiting.pop_front() }

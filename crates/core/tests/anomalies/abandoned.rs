@@ -24,7 +24,7 @@ fn remembered(caller: &Caller) -> usize {
 #[tokio::test]
 async fn commits_are_remembered_only_while_an_attempt_runs() {
     assert!(Memory.log_shares_keys());
-    let caller = Caller::new(&Memory.open());
+    let caller = Caller::new(&Memory.open().await);
     assert_eq!(remembered(&caller), 0);
     let attempt = caller.begin().await;
     assert_ne!(remembered(&caller), 0);
@@ -34,7 +34,7 @@ async fn commits_are_remembered_only_while_an_attempt_runs() {
 
 #[tokio::test]
 async fn commits_are_forgotten_when_the_last_attempt_that_could_meet_them_ends() {
-    let caller = Caller::new(&Memory.open());
+    let caller = Caller::new(&Memory.open().await);
     let names: Vec<Key> = (0..4).map(|number| key(&format!("missing:{number}"))).collect();
     let mut attempts = Vec::new();
     for name in &names {
@@ -57,7 +57,7 @@ async fn commits_are_forgotten_when_the_last_attempt_that_could_meet_them_ends()
 
 #[tokio::test]
 async fn every_end_of_an_attempt_forgets_it() {
-    let caller = Caller::new(&Memory.open());
+    let caller = Caller::new(&Memory.open().await);
     drop(caller.begin().await);
     assert!(caller.begin().await.fail().await);
     let lost_on_read = caller.begin().await;
@@ -81,7 +81,7 @@ async fn every_end_of_an_attempt_forgets_it() {
 
 #[tokio::test]
 async fn a_dropped_attempt_frees_its_turn() {
-    let caller = Caller::new(&Memory.open());
+    let caller = Caller::new(&Memory.open().await);
     let transaction = Transaction::new(caller.0.clone());
     while !transaction.has_turn() {
         now(transaction.begin(None)).unwrap();
@@ -94,7 +94,7 @@ async fn a_dropped_attempt_frees_its_turn() {
 
 #[tokio::test]
 async fn a_dropped_wait_for_a_turn_takes_no_turn() {
-    let caller = Caller::new(&Memory.open());
+    let caller = Caller::new(&Memory.open().await);
     let holder = caller.begin_alone().await;
     drop(later(caller.0.begin(true, None)));
     assert!(holder.commit().await);
@@ -104,7 +104,7 @@ async fn a_dropped_wait_for_a_turn_takes_no_turn() {
 
 #[tokio::test]
 async fn a_dropped_wait_for_an_attempt_starts_none() {
-    let caller = Caller::new(&Memory.open());
+    let caller = Caller::new(&Memory.open().await);
     let holder = caller.begin_alone().await;
     let mut write = later(caller.0.write(put(&["a"], "value"), None));
     drop(later(caller.0.begin(false, None)));
@@ -115,7 +115,7 @@ async fn a_dropped_wait_for_an_attempt_starts_none() {
 
 #[tokio::test]
 async fn a_turn_that_was_given_but_never_picked_up_is_free_again() {
-    let caller = Caller::new(&Memory.open());
+    let caller = Caller::new(&Memory.open().await);
     let holder = caller.begin_alone().await;
     let given = later(caller.0.begin(true, None));
     let mut next = later(caller.0.write(put(&["a"], "value"), None));
@@ -127,7 +127,7 @@ async fn a_turn_that_was_given_but_never_picked_up_is_free_again() {
 
 #[tokio::test]
 async fn a_transaction_dropped_while_it_waits_for_its_turn_takes_none() {
-    let caller = Caller::new(&Memory.open());
+    let caller = Caller::new(&Memory.open().await);
     let transaction = Transaction::new(caller.0.clone());
     for _ in 0..OPTIMISTIC_ATTEMPTS_MAX {
         now(transaction.begin(None)).unwrap();
@@ -143,7 +143,7 @@ async fn a_transaction_dropped_while_it_waits_for_its_turn_takes_none() {
 
 #[tokio::test]
 async fn a_dropped_answer_of_a_write_does_not_undo_it() {
-    let caller = Caller::new(&Memory.open());
+    let caller = Caller::new(&Memory.open().await);
     let holder = caller.begin_alone().await;
     drop(later(caller.0.write(put(&["a"], "value"), None)));
     let mut read =
@@ -154,7 +154,7 @@ async fn a_dropped_answer_of_a_write_does_not_undo_it() {
 
 #[tokio::test]
 async fn a_dropped_answer_of_a_commit_does_not_undo_it() {
-    let caller = Caller::new(&Memory.open());
+    let caller = Caller::new(&Memory.open().await);
     let holder = caller.begin_alone().await;
     let attempt = caller.begin().await;
     attempt.put("a", "value");

@@ -28,7 +28,7 @@ on_every_place!(
 );
 
 async fn lost_update(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.put("counter", "0").await;
     let (one, other) = (caller.begin().await, caller.begin().await);
     for attempt in [&one, &other] {
@@ -40,7 +40,7 @@ async fn lost_update(place: &dyn TestPlace) {
 }
 
 async fn lost_update_by_a_plain_write(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let attempt = caller.begin().await;
     assert_eq!(found(attempt.get("counter").await), None);
     attempt.put("counter", "1");
@@ -50,7 +50,7 @@ async fn lost_update_by_a_plain_write(place: &dyn TestPlace) {
 }
 
 async fn write_skew(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.write(put(&["alice", "bob"], "on call")).await;
     let (one, other) = (caller.begin().await, caller.begin().await);
     for (attempt, leaver) in [(&one, "alice"), (&other, "bob")] {
@@ -64,7 +64,7 @@ async fn write_skew(place: &dyn TestPlace) {
 }
 
 async fn write_skew_through_a_range(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let (one, other) = (caller.begin().await, caller.begin().await);
     for (attempt, booking) in [(&one, "room:1"), (&other, "room:2")] {
         assert!(found(attempt.keys(&prefix("room:")).await).is_empty());
@@ -76,7 +76,7 @@ async fn write_skew_through_a_range(place: &dyn TestPlace) {
 }
 
 async fn phantom_inserted_into_a_listed_range(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.write(put(&["item:1", "item:3"], "value")).await;
     let attempt = caller.begin().await;
     assert_eq!(found(attempt.keys(&prefix("item:")).await).len(), 2);
@@ -86,7 +86,7 @@ async fn phantom_inserted_into_a_listed_range(place: &dyn TestPlace) {
 }
 
 async fn phantom_deleted_from_a_listed_range(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.write(put(&["item:1", "item:3"], "value")).await;
     let attempt = caller.begin().await;
     assert_eq!(found(attempt.keys(&prefix("item:")).await).len(), 2);
@@ -96,7 +96,7 @@ async fn phantom_deleted_from_a_listed_range(place: &dyn TestPlace) {
 }
 
 async fn phantom_by_delete_all(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.put("item:1", "value").await;
     let attempt = caller.begin().await;
     assert_eq!(found(attempt.keys(&prefix("item:")).await).len(), 1);
@@ -106,7 +106,7 @@ async fn phantom_by_delete_all(place: &dyn TestPlace) {
 }
 
 async fn phantom_beyond_the_limit_is_none(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.write(put(&["item:1", "item:3"], "value")).await;
     let attempt = caller.begin().await;
     let first = ListOptions { limit: Some(1), ..prefix("item:") };
@@ -118,7 +118,7 @@ async fn phantom_beyond_the_limit_is_none(place: &dyn TestPlace) {
 }
 
 async fn non_repeatable_read(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.put("a", "old").await;
     let attempt = caller.begin().await;
     assert_eq!(found(attempt.get("a").await).as_deref(), Some("old"));
@@ -129,7 +129,7 @@ async fn non_repeatable_read(place: &dyn TestPlace) {
 }
 
 async fn read_skew(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.write(put(&["a", "b"], "old")).await;
     let attempt = caller.begin().await;
     assert_eq!(found(attempt.get("a").await).as_deref(), Some("old"));
@@ -139,7 +139,7 @@ async fn read_skew(place: &dyn TestPlace) {
 }
 
 async fn read_skew_between_a_key_and_a_list(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.put("count", "0").await;
     let attempt = caller.begin().await;
     assert_eq!(found(attempt.get("count").await).as_deref(), Some("0"));
@@ -152,7 +152,7 @@ async fn read_skew_between_a_key_and_a_list(place: &dyn TestPlace) {
 
 /// Fekete, O'Neil and O'Neil (2004): a reader sees a later commit without an earlier one.
 async fn read_only_transaction_anomaly(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.write(put(&["savings", "checking"], "0")).await;
     let withdraw = caller.begin().await;
     assert_eq!(found(withdraw.get("savings").await).as_deref(), Some("0"));
@@ -170,7 +170,7 @@ async fn read_only_transaction_anomaly(place: &dyn TestPlace) {
 }
 
 async fn dirty_read(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let attempt = caller.begin().await;
     attempt.put("a", "uncommitted");
     assert_eq!(caller.get("a").await, None);
@@ -180,7 +180,7 @@ async fn dirty_read(place: &dyn TestPlace) {
 }
 
 async fn dirty_read_of_a_transaction_that_fails(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let reader = caller.begin().await;
     let attempt = caller.begin().await;
     attempt.put("a", "discarded");
@@ -191,7 +191,7 @@ async fn dirty_read_of_a_transaction_that_fails(place: &dyn TestPlace) {
 }
 
 async fn intermediate_read(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let attempt = caller.begin().await;
     attempt.put("a", "intermediate");
     assert_eq!(caller.get("a").await, None);
@@ -201,7 +201,7 @@ async fn intermediate_read(place: &dyn TestPlace) {
 }
 
 async fn exception_after_a_stale_read_is_retried(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.put("a", "1").await;
     let attempt = caller.begin().await;
     found(attempt.get("a").await);
@@ -210,7 +210,7 @@ async fn exception_after_a_stale_read_is_retried(place: &dyn TestPlace) {
 }
 
 async fn exception_after_a_true_read_is_reported(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.put("a", "1").await;
     let attempt = caller.begin().await;
     found(attempt.get("a").await);
@@ -221,7 +221,7 @@ async fn exception_after_a_true_read_is_reported(place: &dyn TestPlace) {
 }
 
 async fn alarm_lost_update(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let attempt = caller.begin().await;
     assert_eq!(found(attempt.alarm().await), None);
     attempt.0.set_alarm(Some(10)).unwrap();

@@ -41,7 +41,7 @@ in_paused_time!(
 );
 
 async fn a_turn_whose_holder_never_finishes_expires() {
-    let caller = Caller::new(&Memory.open());
+    let caller = Caller::new(&Memory.open().await);
     let holder = caller.begin_alone().await;
     let began = Instant::now();
     caller.put("a", "value").await;
@@ -51,7 +51,7 @@ async fn a_turn_whose_holder_never_finishes_expires() {
 }
 
 async fn a_turn_lasts_its_lease_whoever_has_waited_longer() {
-    let caller = Caller::new(&Memory.open());
+    let caller = Caller::new(&Memory.open().await);
     let first = caller.begin_alone().await;
     let mut second = later(caller.0.begin(true, None));
     let mut write = later(caller.0.write(put(&["a"], "value"), None));
@@ -68,7 +68,7 @@ async fn a_turn_lasts_its_lease_whoever_has_waited_longer() {
 }
 
 async fn a_queue_of_holders_that_never_finish_moves_on() {
-    let caller = Caller::new(&Memory.open());
+    let caller = Caller::new(&Memory.open().await);
     let mut holders = vec![caller.begin_alone().await];
     let begins: Vec<_> = (0..3).map(|_| later(caller.0.begin(true, None))).collect();
     let mut write = later(caller.0.write(put(&["a"], "value"), None));
@@ -83,7 +83,7 @@ async fn a_queue_of_holders_that_never_finish_moves_on() {
 }
 
 async fn the_holder_of_an_expired_turn_commits_if_nothing_conflicts() {
-    let caller = Caller::new(&Memory.open());
+    let caller = Caller::new(&Memory.open().await);
     let holder = caller.begin_alone().await;
     assert_eq!(found(holder.get("mine").await), None);
     caller.put("other", "value").await;
@@ -93,7 +93,7 @@ async fn the_holder_of_an_expired_turn_commits_if_nothing_conflicts() {
 }
 
 async fn the_holder_of_an_expired_turn_is_retried_if_something_conflicts() {
-    let caller = Caller::new(&Memory.open());
+    let caller = Caller::new(&Memory.open().await);
     let holder = caller.begin_alone().await;
     assert_eq!(found(holder.get("mine").await), None);
     caller.put("mine", "others").await;
@@ -103,7 +103,7 @@ async fn the_holder_of_an_expired_turn_is_retried_if_something_conflicts() {
 }
 
 async fn the_end_of_an_expired_holder_leaves_the_next_turn_alone() {
-    let caller = Caller::new(&Memory.open());
+    let caller = Caller::new(&Memory.open().await);
     let expired = caller.begin_alone().await;
     let next = caller.begin_alone().await;
     let mut write = later(caller.0.write(put(&["a"], "value"), None));
@@ -115,7 +115,7 @@ async fn the_end_of_an_expired_holder_leaves_the_next_turn_alone() {
 }
 
 async fn what_comes_out_of_an_expired_turn_waits_like_the_others() {
-    let caller = Caller::new(&Memory.open());
+    let caller = Caller::new(&Memory.open().await);
     let expired = caller.begin_alone().await;
     let guest = caller.begin_inside(&expired).await;
     let next = caller.begin_alone().await;
@@ -128,7 +128,7 @@ async fn what_comes_out_of_an_expired_turn_waits_like_the_others() {
 }
 
 async fn a_deadlock_between_a_turn_and_what_it_awaits_ends_with_the_lease() {
-    let caller = Caller::new(&Memory.open());
+    let caller = Caller::new(&Memory.open().await);
     let holder = caller.begin_alone().await;
     // Not out of its closure, as far as anybody can tell: it waits for the turn that waits for it.
     caller.put("a", "value").await;
@@ -137,7 +137,7 @@ async fn a_deadlock_between_a_turn_and_what_it_awaits_ends_with_the_lease() {
 }
 
 async fn reads_need_no_lease_to_run_out() {
-    let caller = Caller::new(&Memory.open());
+    let caller = Caller::new(&Memory.open().await);
     let _holder = caller.begin_alone().await;
     assert_eq!(fresh(now(caller.0.read(vec![key("a")], View::Latest(None))).unwrap()), [None]);
     let attempt = Txn::new(&caller, now(caller.0.begin(false, None)).unwrap());
@@ -145,7 +145,7 @@ async fn reads_need_no_lease_to_run_out() {
 }
 
 async fn attempts_are_bounded() {
-    let caller = Caller::new(&Memory.open());
+    let caller = Caller::new(&Memory.open().await);
     let transaction = Transaction::new(caller.0.clone());
     let mut attempts = 0;
     let error = loop {

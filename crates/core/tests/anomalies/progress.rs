@@ -21,7 +21,7 @@ on_every_place!(
 const ATTEMPTS_MAX: u32 = OPTIMISTIC_ATTEMPTS_MAX + 1;
 
 async fn long_reader_against_a_stream_of_writers(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let names: Vec<String> = (0..50).map(|number| format!("key:{number:02}")).collect();
     let mut writes = Vec::new();
     let writes_made = std::cell::RefCell::new(&mut writes);
@@ -52,7 +52,7 @@ async fn long_reader_against_a_stream_of_writers(place: &dyn TestPlace) {
 }
 
 async fn long_lister_against_a_stream_of_writers(place: &dyn TestPlace) {
-    let place = place.open();
+    let place = place.open().await;
     let caller = Caller::new(&place);
     let done = Arc::new(AtomicBool::new(false));
     let writer = std::thread::spawn({
@@ -92,7 +92,7 @@ async fn long_lister_against_a_stream_of_writers(place: &dyn TestPlace) {
 async fn counters_on_64_threads_add_up(place: &dyn TestPlace) {
     const THREADS: usize = 64;
     const ROUNDS: usize = 20;
-    let place = place.open();
+    let place = place.open().await;
     let caller = Caller::new(&place);
     let threads: Vec<_> = (0..THREADS)
         .map(|_| {
@@ -130,7 +130,7 @@ async fn increment(caller: &Caller) -> ((), u32) {
 }
 
 async fn write_only_transactions_never_lose(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     for round in 0..50 {
         let ((), attempts) = caller
             .transact(async |attempt| {
@@ -146,7 +146,7 @@ async fn write_only_transactions_never_lose(place: &dyn TestPlace) {
 }
 
 async fn disjoint_transactions_never_lose(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let attempts: Vec<_> = {
         let mut attempts = Vec::new();
         for _ in 0..20 {

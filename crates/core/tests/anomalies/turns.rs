@@ -26,7 +26,7 @@ on_every_place!(
 );
 
 async fn an_attempt_with_a_turn_commits_whatever_the_others_do(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let beside = caller.begin().await;
     let holder = caller.begin_alone().await;
     assert_eq!(found(holder.get("a").await), None);
@@ -43,7 +43,7 @@ async fn an_attempt_with_a_turn_commits_whatever_the_others_do(place: &dyn TestP
 }
 
 async fn turns_come_in_the_order_of_the_calls(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let mut holder = caller.begin_alone().await;
     let begins: Vec<_> = (0..5).map(|_| caller.0.begin(true, None)).collect();
     for (number, begin) in begins.into_iter().enumerate() {
@@ -55,7 +55,7 @@ async fn turns_come_in_the_order_of_the_calls(place: &dyn TestPlace) {
 }
 
 async fn writes_and_turns_share_one_queue(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let holder = caller.begin_alone().await;
     let first = caller.0.write(put(&["a"], "first"), None);
     let turn = caller.0.begin(true, None);
@@ -73,7 +73,7 @@ async fn writes_and_turns_share_one_queue(place: &dyn TestPlace) {
 }
 
 async fn attempts_beside_a_turn_read_on_and_wait_with_their_commit(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.write(put(&["a", "b"], "old")).await;
     let before = caller.begin().await;
     let holder = caller.begin_alone().await;
@@ -92,7 +92,7 @@ async fn attempts_beside_a_turn_read_on_and_wait_with_their_commit(place: &dyn T
 }
 
 async fn an_alarm_is_not_taken_during_a_turn(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.write(alarm(Some(1))).await;
     let holder = caller.begin_alone().await;
     assert_eq!(found(holder.alarm().await), Some(1));
@@ -104,7 +104,7 @@ async fn an_alarm_is_not_taken_during_a_turn(place: &dyn TestPlace) {
 }
 
 async fn an_attempt_that_drops_its_turn_lets_the_others_go_on(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let holder = caller.begin_alone().await;
     let write = caller.0.write(put(&["a"], "value"), None);
     let next = caller.0.begin(true, None);
@@ -117,7 +117,7 @@ async fn an_attempt_that_drops_its_turn_lets_the_others_go_on(place: &dyn TestPl
 }
 
 async fn an_attempt_that_fails_lets_the_others_go_on(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let holder = caller.begin_alone().await;
     let write = caller.0.write(put(&["a"], "value"), None);
     holder.put("b", "discarded");
@@ -127,7 +127,7 @@ async fn an_attempt_that_fails_lets_the_others_go_on(place: &dyn TestPlace) {
 }
 
 async fn nested_transaction_inside_a_turn_does_not_deadlock(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let holder = caller.begin_alone().await;
     let waiting = caller.0.write(put(&["a"], "others"), None);
     let inner = caller.begin_inside(&holder).await;
@@ -149,7 +149,7 @@ async fn nested_transaction_inside_a_turn_does_not_deadlock(place: &dyn TestPlac
 }
 
 async fn nested_turns_share_the_outer_one(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let holder = caller.begin_alone().await;
     let inner = caller.0.begin(true, Some(holder.id())).wait().await.unwrap();
     let inner = Txn::new(&caller, inner);
@@ -164,7 +164,7 @@ async fn nested_turns_share_the_outer_one(place: &dyn TestPlace) {
 }
 
 async fn after_the_outer_turn_its_guests_are_like_anybody(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let holder = caller.begin_alone().await;
     let guest = caller.begin_inside(&holder).await;
     assert!(holder.commit().await);
@@ -184,7 +184,7 @@ fn assert_names(error: &Error, what: &str) {
 }
 
 async fn self_conflict_by_a_plain_write_is_reported(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let attempts = std::cell::Cell::new(0);
     let transaction = Transaction::new(caller.0.clone());
     let error = loop {
@@ -204,7 +204,7 @@ async fn self_conflict_by_a_plain_write_is_reported(place: &dyn TestPlace) {
 }
 
 async fn self_conflict_by_a_nested_transaction_is_reported(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let holder = caller.begin_alone().await;
     assert!(found(holder.keys(&prefix("item:")).await).is_empty());
     let inner = caller.begin_inside(&holder).await;
@@ -220,7 +220,7 @@ async fn self_conflict_by_a_nested_transaction_is_reported(place: &dyn TestPlace
 }
 
 async fn self_conflict_releases_the_turn(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let holder = caller.begin_alone().await;
     found(holder.get("a").await);
     caller.0.write(put(&["a"], "outside"), Some(holder.id())).wait().await.unwrap();
@@ -233,9 +233,9 @@ async fn self_conflict_releases_the_turn(place: &dyn TestPlace) {
 }
 
 async fn a_turn_of_one_object_leaves_the_others_alone(place: &dyn TestPlace) {
-    let place = place.open();
+    let place = place.open().await;
     let caller = Caller::new(&place);
-    let other = Caller(place.object(&crate::support::object_key("other")).unwrap());
+    let other = Caller::of(&place, &crate::support::object_key("other"));
     let holder = caller.begin_alone().await;
     other.put("a", "value").await;
     let beside = other.begin_alone().await;

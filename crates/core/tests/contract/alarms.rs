@@ -24,7 +24,7 @@ fn only(at: i64) -> Vec<(i64, ObjectKey)> {
 }
 
 async fn the_index_follows_plain_writes(place: &dyn TestPlace) {
-    let place = place.open();
+    let place = place.open().await;
     let caller = Caller::new(&place);
     assert!(pending(&place).is_empty());
     caller.write(alarm(Some(20))).await;
@@ -42,7 +42,7 @@ async fn the_index_follows_plain_writes(place: &dyn TestPlace) {
 }
 
 async fn the_index_follows_commits_and_nothing_else(place: &dyn TestPlace) {
-    let place = place.open();
+    let place = place.open().await;
     let caller = Caller::new(&place);
     let attempt = caller.begin().await;
     attempt.0.set_alarm(Some(5)).unwrap();
@@ -72,11 +72,11 @@ async fn the_index_follows_commits_and_nothing_else(place: &dyn TestPlace) {
 }
 
 async fn the_index_is_ordered_by_time_and_filtered_by_name(place: &dyn TestPlace) {
-    let place = place.open();
+    let place = place.open().await;
     let keys = [("A", "2"), ("B", "1"), ("A", "1"), ("C", "1")]
         .map(|(name, id)| ObjectKey { name: name.into(), id: id.into() });
     for (key, at) in keys.iter().zip([30, 20, 10, 5]) {
-        Caller(place.object(key).unwrap()).write(alarm(Some(at))).await;
+        Caller::of(&place, key).write(alarm(Some(at))).await;
     }
     let [a2, b1, a1, _] = keys;
     let of = |names: &[&str]| {
@@ -88,7 +88,7 @@ async fn the_index_is_ordered_by_time_and_filtered_by_name(place: &dyn TestPlace
 }
 
 async fn an_alarm_is_taken_only_when_it_is_due(place: &dyn TestPlace) {
-    let place = place.open();
+    let place = place.open().await;
     let caller = Caller::new(&place);
     assert!(!caller.take_alarm(i64::MAX).await, "there is none");
     caller.write(alarm(Some(10))).await;
@@ -102,7 +102,7 @@ async fn an_alarm_is_taken_only_when_it_is_due(place: &dyn TestPlace) {
 }
 
 async fn one_of_many_takers_gets_the_alarm(place: &dyn TestPlace) {
-    let place = place.open();
+    let place = place.open().await;
     let caller = Caller::new(&place);
     caller.write(alarm(Some(10))).await;
     let takers: Vec<_> = (0..4)

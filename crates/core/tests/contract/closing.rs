@@ -16,18 +16,18 @@ on_every_place!(
 );
 
 async fn every_operation_of_a_closed_place_fails(place: &dyn TestPlace) {
-    let place = place.open();
+    let place = place.open().await;
     Caller::new(&place).put("a", "value").await;
     place.close().wait().await.unwrap();
     assert_eq!(place.object(&object_key("one")).err(), Some(Error::Closed));
     assert_eq!(place.object(&object_key("new")).err(), Some(Error::Closed));
-    assert_eq!(place.object_ids("OBJECT"), Err(Error::Closed));
+    assert_eq!(place.object_ids("OBJECT").wait().await, Err(Error::Closed));
     assert_eq!(place.alarms(&["OBJECT".into()]), Err(Error::Closed));
     assert_eq!(Error::Closed.kind(), ErrorKind::Storage);
 }
 
 async fn every_operation_of_an_object_of_a_closed_place_fails(place: &dyn TestPlace) {
-    let place = place.open();
+    let place = place.open().await;
     let object = place.object(&object_key("one")).unwrap();
     let start = object.begin(false, None).wait().await.unwrap();
     place.close().wait().await.unwrap();
@@ -48,7 +48,7 @@ async fn every_operation_of_an_object_of_a_closed_place_fails(place: &dyn TestPl
 }
 
 async fn operations_that_wait_fail_when_the_place_closes(place: &dyn TestPlace) {
-    let place = place.open();
+    let place = place.open().await;
     let caller = Caller::new(&place);
     let object = &caller.0;
     let beside = caller.begin().await;
@@ -71,7 +71,7 @@ async fn operations_that_wait_fail_when_the_place_closes(place: &dyn TestPlace) 
 }
 
 async fn an_attempt_of_a_closed_place_fails_and_ends_without_a_trace(place: &dyn TestPlace) {
-    let place = place.open();
+    let place = place.open().await;
     let caller = Caller::new(&place);
     let attempt = caller.begin().await;
     attempt.put("a", "value");
@@ -81,7 +81,7 @@ async fn an_attempt_of_a_closed_place_fails_and_ends_without_a_trace(place: &dyn
 }
 
 async fn closing_twice_is_closing_once(place: &dyn TestPlace) {
-    let place = place.open();
+    let place = place.open().await;
     place.close().wait().await.unwrap();
     place.close().wait().await.unwrap();
 }

@@ -35,7 +35,7 @@ async fn commits(caller: &Caller, read: impl AsyncFnOnce(&Txn), write: WriteBatc
 }
 
 async fn a_key_that_was_read_conflicts_with_its_writes_only(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     for name in ["present", "absent"] {
         caller.write(remove(&["absent"])).await;
         caller.put("present", "value").await;
@@ -51,7 +51,7 @@ async fn a_key_that_was_read_conflicts_with_its_writes_only(place: &dyn TestPlac
 }
 
 async fn a_range_conflicts_with_writes_inside_it_only(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.write(put(&["b", "d"], "value")).await;
     let between = |start_after| ListOptions {
         start: Some(b"b"),
@@ -83,7 +83,7 @@ async fn a_range_conflicts_with_writes_inside_it_only(place: &dyn TestPlace) {
 }
 
 async fn a_limited_range_ends_at_its_last_entry(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let list = |reverse| {
         async move |attempt: &Txn| {
             let options = ListOptions { limit: Some(2), reverse, ..prefix("k") };
@@ -112,7 +112,7 @@ async fn a_limited_range_ends_at_its_last_entry(place: &dyn TestPlace) {
 }
 
 async fn a_limit_that_was_not_reached_covers_the_whole_range(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.write(put(&["k2", "k4"], "value")).await;
     for reverse in [false, true] {
         let list = async |attempt: &Txn| {
@@ -128,7 +128,7 @@ async fn a_limit_that_was_not_reached_covers_the_whole_range(place: &dyn TestPla
 }
 
 async fn the_alarm_conflicts_with_alarms_only(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let read = async |attempt: &Txn| {
         found(attempt.alarm().await);
     };
@@ -148,7 +148,7 @@ async fn the_alarm_conflicts_with_alarms_only(place: &dyn TestPlace) {
 }
 
 async fn clearing_conflicts_with_every_key_and_range(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let read = async |attempt: &Txn| drop(found(attempt.get("a").await));
     let list = async |attempt: &Txn| drop(found(attempt.keys(&prefix("z")).await));
     for _ in 0..2 {
@@ -165,14 +165,14 @@ async fn clearing_conflicts_with_every_key_and_range(place: &dyn TestPlace) {
 }
 
 async fn a_write_of_an_equal_value_is_a_write(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.put("a", "same").await;
     let read = async |attempt: &Txn| drop(found(attempt.get("a").await));
     assert!(!commits(&caller, read, put(&["a"], "same")).await);
 }
 
 async fn blind_writes_conflict_with_nothing(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let attempts = [caller.begin().await, caller.begin().await, caller.begin().await];
     for (number, attempt) in attempts.iter().enumerate() {
         attempt.put("a", &number.to_string());
@@ -186,7 +186,7 @@ async fn blind_writes_conflict_with_nothing(place: &dyn TestPlace) {
 }
 
 async fn own_writes_answer_without_a_footprint(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.put("a", "old").await;
     let attempt = caller.begin().await;
     attempt.put("a", "own");
@@ -204,7 +204,7 @@ async fn own_writes_answer_without_a_footprint(place: &dyn TestPlace) {
 }
 
 async fn a_write_before_the_start_is_no_conflict(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let older = caller.begin().await;
     caller.write(put(&["a", "r:1"], "value")).await;
     caller.write(alarm(Some(1))).await;
@@ -219,7 +219,7 @@ async fn a_write_before_the_start_is_no_conflict(place: &dyn TestPlace) {
 }
 
 async fn a_key_written_again_conflicts_by_its_newest_write(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let older = caller.begin().await;
     caller.put("a", "1").await;
     let attempt = caller.begin().await;
@@ -230,7 +230,7 @@ async fn a_key_written_again_conflicts_by_its_newest_write(place: &dyn TestPlace
 }
 
 async fn any_number_of_later_commits_is_remembered(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let readers = [caller.begin().await, caller.begin().await, caller.begin().await];
     found(readers[0].get("a").await);
     found(readers[1].keys(&prefix("b")).await);
@@ -246,7 +246,7 @@ async fn any_number_of_later_commits_is_remembered(place: &dyn TestPlace) {
 }
 
 async fn a_conflict_says_what_was_written(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let object = &caller.0;
     let key_read = Footprint { keys: [key("a"), key("b")].into(), ..Footprint::default() };
     let listed = Footprint { ranges: vec![KeyRange::all()], ..Footprint::default() };

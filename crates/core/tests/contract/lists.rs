@@ -21,7 +21,7 @@ on_every_place!(
 const KEYS: [&str; 10] = ["", "\0", "a", "a\0", "aa", "ab", "b", "é", "\u{ffff}", "\u{10000}"];
 
 async fn keys_are_ordered_by_their_bytes(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     for name in KEYS.iter().rev() {
         caller.put(name, "value").await;
     }
@@ -31,7 +31,7 @@ async fn keys_are_ordered_by_their_bytes(place: &dyn TestPlace) {
 }
 
 async fn every_combination_of_options_finds_what_a_filter_finds(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.write(put(&KEYS, "value")).await;
     let bounds = [None, Some(""), Some("a"), Some("aa"), Some("b"), Some("c"), Some("\u{ffff}")];
     for (start, start_after) in bounds.iter().flat_map(|bound| [(*bound, None), (None, *bound)]) {
@@ -67,7 +67,7 @@ async fn every_combination_of_options_finds_what_a_filter_finds(place: &dyn Test
 }
 
 async fn reads_answer_in_the_order_of_the_question(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.put("a", "1").await;
     caller.put("b", "2").await;
     let asked = ["b", "missing", "a", "b"].map(key).to_vec();
@@ -77,7 +77,7 @@ async fn reads_answer_in_the_order_of_the_question(place: &dyn TestPlace) {
 }
 
 async fn any_bytes_are_a_key_and_any_bytes_a_value(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let longest = "é".repeat(KEY_BYTES_MAX / 2);
     let names =
         ["", ".", "..", "a/b", "/", ":", "{tag}", "__proto__", "*", "[a-z]", "\0", &longest];

@@ -16,12 +16,12 @@ on_every_place!(
 );
 
 async fn calls_take_effect_in_order_while_nobody_has_a_turn(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     assert_program_order(&caller, async || ()).await;
 }
 
 async fn calls_take_effect_in_order_behind_a_turn(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let holder = std::cell::Cell::new(Some(caller.begin_alone().await));
     assert_program_order(&caller, async || {
         let holder = holder.take();
@@ -56,7 +56,7 @@ async fn assert_program_order(caller: &Caller, meanwhile: impl AsyncFn()) {
 }
 
 async fn answers_may_be_awaited_in_any_order(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let holder = caller.begin_alone().await;
     let mut writes: Vec<_> =
         (0..20).map(|round| caller.0.write(put(&["a"], &round.to_string()), None)).collect();
@@ -68,7 +68,7 @@ async fn answers_may_be_awaited_in_any_order(place: &dyn TestPlace) {
 }
 
 async fn a_read_behind_a_waiting_write_sees_it(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let holder = caller.begin_alone().await;
     assert_eq!(caller.get("a").await, None, "a read waits for nothing when nothing waits");
     let write = caller.0.write(put(&["a"], "mine"), None);
@@ -83,7 +83,7 @@ async fn a_read_behind_a_waiting_write_sees_it(place: &dyn TestPlace) {
 }
 
 async fn an_attempt_that_begins_behind_a_waiting_write_sees_it(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let holder = caller.begin_alone().await;
     let write = caller.0.write(put(&["a"], "mine"), None);
     let begin = caller.0.begin(false, None);
@@ -95,7 +95,7 @@ async fn an_attempt_that_begins_behind_a_waiting_write_sees_it(place: &dyn TestP
 }
 
 async fn the_writes_out_of_a_turn_do_not_wait_for_it(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let holder = caller.begin_alone().await;
     let waiting = caller.0.write(put(&["a"], "later"), None);
     caller.0.write(put(&["a"], "first"), Some(holder.id())).wait().await.unwrap();

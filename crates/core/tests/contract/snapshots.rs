@@ -21,7 +21,7 @@ on_every_place!(
 );
 
 async fn own_writes_are_seen_by_the_attempt_alone(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.write(put(&["a", "b"], "old")).await;
     let attempt = caller.begin().await;
     attempt.put("a", "own");
@@ -42,7 +42,7 @@ async fn own_writes_are_seen_by_the_attempt_alone(place: &dyn TestPlace) {
 }
 
 async fn own_writes_lie_over_lists(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.write(put(&["b", "d", "f"], "old")).await;
     let attempt = caller.begin().await;
     attempt.0.put(values(&[("a", "own"), ("d", "own"), ("e", "own"), ("g", "own")])).unwrap();
@@ -59,7 +59,7 @@ async fn own_writes_lie_over_lists(place: &dyn TestPlace) {
 }
 
 async fn limits_count_own_and_committed_entries_together(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.write(put(&["b", "d", "f"], "old")).await;
     for own_puts in [&["a"][..], &["c", "e"], &["g"], &["b"], &[]] {
         for own_deletes in [&["b"][..], &["b", "d"], &["d", "f"], &["b", "d", "f"], &[]] {
@@ -88,7 +88,7 @@ async fn limits_count_own_and_committed_entries_together(place: &dyn TestPlace) 
 }
 
 async fn deletes_count_each_existing_key_once(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.write(put(&["a", "b"], "old")).await;
     let attempt = caller.begin().await;
     attempt.put("own", "value");
@@ -99,7 +99,7 @@ async fn deletes_count_each_existing_key_once(place: &dyn TestPlace) {
 }
 
 async fn reads_never_return_what_was_written_after_the_start(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let mut old = clear();
     for name in ["a", "r:1", "r:3"] {
         old.put(key(name), key("old"));
@@ -134,7 +134,7 @@ fn is_lost_or<T: PartialEq>(read: &Read<T>, old: &T) -> bool {
 }
 
 async fn a_lost_attempt_stays_lost(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.write(put(&["a", "b"], "old")).await;
     let attempt = caller.begin().await;
     found(attempt.get("a").await);
@@ -149,7 +149,7 @@ async fn a_lost_attempt_stays_lost(place: &dyn TestPlace) {
 }
 
 async fn an_attempt_writes_at_most_128_keys(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let attempt = caller.begin().await;
     let name = |n: usize| key(&format!("key:{n:03}"));
     let pairs = |range: std::ops::Range<usize>| range.map(|n| (name(n), key("value"))).collect();

@@ -19,7 +19,7 @@ on_every_place!(
 
 async fn a_batch_is_seen_as_a_whole_or_not_at_all(place: &dyn TestPlace) {
     const ROUNDS: u32 = 300;
-    let place = place.open();
+    let place = place.open().await;
     let caller = Caller::new(&place);
     caller.write(put(&["a", "b", "c"], "0")).await;
     let writer = std::thread::spawn({
@@ -51,7 +51,7 @@ async fn a_batch_is_seen_as_a_whole_or_not_at_all(place: &dyn TestPlace) {
 }
 
 async fn removed_counts_the_keys_that_existed(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.write(put(&["a", "b", "c"], "value")).await;
     assert_eq!(caller.write(remove(&["a", "b", "missing", "a"])).await.removed, 2);
     assert_eq!(caller.write(remove(&["a", "b"])).await.removed, 0);
@@ -62,7 +62,7 @@ async fn removed_counts_the_keys_that_existed(place: &dyn TestPlace) {
 }
 
 async fn a_batch_clears_before_it_stores(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.write(put(&["a", "b"], "old")).await;
     let mut batch = clear();
     batch.put(key("b"), key("new"));
@@ -73,7 +73,7 @@ async fn a_batch_clears_before_it_stores(place: &dyn TestPlace) {
 }
 
 async fn clearing_a_batch_drops_what_it_had_so_far(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.put("a", "old").await;
     let mut batch = put(&["a", "b"], "dropped");
     batch.clear();
@@ -83,7 +83,7 @@ async fn clearing_a_batch_drops_what_it_had_so_far(place: &dyn TestPlace) {
 }
 
 async fn clearing_the_keys_leaves_the_alarm(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.write(alarm(Some(5))).await;
     caller.put("a", "value").await;
     caller.write(clear()).await;
@@ -92,7 +92,7 @@ async fn clearing_the_keys_leaves_the_alarm(place: &dyn TestPlace) {
 }
 
 async fn an_empty_batch_changes_nothing(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.put("a", "value").await;
     let attempt = caller.begin().await;
     found(attempt.get("a").await);
@@ -102,7 +102,7 @@ async fn an_empty_batch_changes_nothing(place: &dyn TestPlace) {
 }
 
 async fn a_committed_attempt_counts_the_keys_that_it_removed(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     caller.write(put(&["a", "b"], "value")).await;
     let attempt = caller.begin().await;
     let outcome = caller
@@ -119,9 +119,10 @@ async fn a_committed_attempt_counts_the_keys_that_it_removed(place: &dyn TestPla
 }
 
 async fn a_ticket_of_a_write_becomes_durable(place: &dyn TestPlace) {
-    let caller = Caller::new(&place.open());
+    let caller = Caller::new(&place.open().await);
     let committed = caller.0.write(put(&["a"], "value"), None).wait().await.unwrap();
     assert_eq!(caller.get("a").await.as_deref(), Some("value"), "visible before it is durable");
+    caller.0.seal();
     caller.0.durable(committed.ticket).wait().await.unwrap();
     caller.0.durable(0).wait().await.unwrap();
 }

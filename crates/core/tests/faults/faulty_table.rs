@@ -93,7 +93,11 @@ pub(crate) struct FaultyTable {
 pub(crate) fn faulty_object() -> (Caller, Arc<AlarmIndex>, Arc<Faults>) {
     let (alarms, faults) = (Arc::<AlarmIndex>::default(), Arc::<Faults>::default());
     let table = FaultyTable::new(faults.clone());
-    (Caller(LocalObject::new(table, object_key("one"), alarms.clone())), alarms, faults)
+    (
+        Caller::without_place(LocalObject::new(table, object_key("one"), alarms.clone())),
+        alarms,
+        faults,
+    )
 }
 
 impl FaultyTable {

@@ -116,7 +116,7 @@ async fn closing_after_a_panic_fails_what_waits() {
     let (alarms, faults) = (Arc::<AlarmIndex>::default(), Arc::default());
     let table = FaultyTable::new(Arc::clone(&faults));
     let object = LocalObject::new(table, object_key("one"), alarms);
-    let caller = Caller(object.clone());
+    let caller = Caller::without_place(object.clone());
     let holder = caller.begin_alone().await;
     let write = later(caller.0.write(put(&["a"], "value"), None));
     faults.inject(Call::Get, Fault::Panic);
@@ -140,7 +140,7 @@ async fn attempts_of_a_broken_object_can_be_dropped() {
 async fn other_objects_and_their_alarms_go_on() {
     let (broken, alarms, faults) = faulty_object();
     let table = FaultyTable::new(Arc::default());
-    let other = Caller(LocalObject::new(table, object_key("other"), alarms.clone()));
+    let other = Caller::without_place(LocalObject::new(table, object_key("other"), alarms.clone()));
     broken.write(alarm(Some(1))).await;
     faults.inject(Call::Apply, Fault::Panic);
     panic_in(&broken, Call::Apply);

@@ -31,7 +31,12 @@ fn run_random_programs(place: &dyn TestPlace) {
     let mut random = Random::new(seed);
     let bytes: Vec<u8> = (0..4).flat_map(|_| random.next().to_le_bytes()).collect();
     let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let config = Config { cases: cases(CASES), failure_persistence: None, ..Config::default() };
+    let config = Config {
+        cases: cases(place.share_of(CASES)),
+        failure_persistence: None,
+        max_shrink_iters: 40,
+        ..Config::default()
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let result = TestRunner::new_with_rng(config, random).run(&program::programs(), |program| {
         // Pending answers are polled often: the runtime must not make them pause.

@@ -59,6 +59,8 @@ pub(crate) enum Step {
     Drop {
         slot: usize,
     },
+    /// Ends a turn of the event loop.
+    Seal,
 }
 
 /// What an attempt does.
@@ -160,6 +162,7 @@ fn steps() -> impl Strategy<Value = Step> {
         12 => (slot(), weighted_bool(0.2))
             .prop_map(|(slot, discard)| Step::Commit { slot, discard }),
         4 => slot().prop_map(|slot| Step::Drop { slot }),
+        10 => Just(Step::Seal),
     ]
 }
 

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use ferroflare_core::backend::Place;
 use ferroflare_core::backend::memory::MemoryPlace;
 
-use super::TestPlace;
+use super::{Opening, TestPlace};
 
 pub(crate) struct Memory;
 
 impl TestPlace for Memory {
-    fn open(&self) -> Arc<dyn Place> {
-        Arc::new(MemoryPlace::new())
+    fn open(&self) -> Opening<'_, Arc<dyn Place>> {
+        Box::pin(async { Arc::new(MemoryPlace::new()) as Arc<dyn Place> })
     }
 
     fn answers_at_once(&self) -> bool {
@@ -20,5 +20,13 @@ impl TestPlace for Memory {
 
     fn log_shares_keys(&self) -> bool {
         true
+    }
+
+    fn forgets_emptied_objects(&self) -> bool {
+        true
+    }
+
+    fn cost(&self) -> u32 {
+        1
     }
 }

@@ -1,21 +1,39 @@
 //! The backends under test. A new one is a file here and a line in `on_every_place`.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ferroflare_core::backend::Place;
 
+mod files;
+mod handed;
 mod memory;
+mod overlay;
 
+pub(crate) use files::{Directory, FSYNC, Files};
+pub(crate) use handed::HandedFiles;
 pub(crate) use memory::Memory;
+pub(crate) use overlay::{Overlay, no_threads};
 
 /// A test that takes longer waits for something that never comes.
 pub(crate) const TEST_TIME_MAX: Duration = Duration::from_secs(120);
 
+/// What is there once a place has been opened.
+pub(crate) type Opening<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
 /// A backend under test.
 pub(crate) trait TestPlace: Sync {
     /// A new place that nobody else uses, with nothing in it.
-    fn open(&self) -> Arc<dyn Place>;
+    fn open(&self) -> Opening<'_, Arc<dyn Place>>;
+
+    /// Two users of one new place, as far apart as the backend allows.
+    fn open_twice(&self) -> Opening<'_, [Arc<dyn Place>; 2]> {
+        Box::pin(async {
+            let place = self.open().await;
+            [place.clone(), place]
+        })
+    }
 
     /// Whether the place answers in the synchronous call whenever no turn makes it wait.
     fn answers_at_once(&self) -> bool;
@@ -23,12 +41,26 @@ pub(crate) trait TestPlace: Sync {
     /// Whether the commit log of the place keeps the very keys that it was given, and nothing else does
     /// once they are removed. A test can then count the references to know what the log remembers.
     fn log_shares_keys(&self) -> bool;
+
+    /// Whether the place leaves out the objects that hold nothing any more when it is asked for ids.
+    fn forgets_emptied_objects(&self) -> bool;
+
+    /// How many times as long as in memory an operation takes, roughly.
+    fn cost(&self) -> u32;
+
+    /// How many of `rounds` to run, so that the test takes as long as in memory; at least one.
+    fn share_of(&self, rounds: u32) -> u32 {
+        rounds.div_ceil(self.cost())
+    }
 }
 
 /// Runs tests of the form `async fn(&dyn TestPlace)` on every backend.
 macro_rules! on_every_place {
     ($($test:ident),+ $(,)?) => {
         $crate::places::on_place!(memory, Memory, $($test),+);
+        $crate::places::on_place!(overlay, Overlay, $($test),+);
+        $crate::places::on_place!(files, Files, $($test),+);
+        $crate::places::on_place!(handed_files, HandedFiles, $($test),+);
     };
 }
 

@@ -59,7 +59,8 @@ impl Server {
         let mut output = BufReader::new(shell.stdout.take().unwrap());
         let mut said = String::new();
         while !said.contains("Ready to accept connections") {
-            if said.contains("Address already in use") || output.read_line(&mut said).unwrap() == 0 {
+            if said.contains("Address already in use") || output.read_line(&mut said).unwrap() == 0
+            {
                 drop(shell.stdin.take());
                 let _ = shell.wait();
                 return Err(said);

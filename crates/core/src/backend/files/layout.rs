@@ -19,7 +19,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::whole::{create_dir, write_whole};
+use super::directories::Directories;
+use super::whole::write_whole;
 use crate::backend::ObjectKey;
 use crate::error::Result;
 use crate::id::hex;
@@ -94,13 +95,18 @@ impl Layout {
     }
 
     /// Keeps a name and an id that are too long for a file name, so that they can be read back.
-    pub fn remember(&self, key: &ObjectKey) -> Result<()> {
+    pub fn remember(&self, key: &ObjectKey, directories: &Directories) -> Result<()> {
         for name in [&key.name, &key.id] {
             let file = file_name(name);
-            if is_hashed(&file) && self.name_of(&file).is_none() {
-                create_dir(&self.own("names"))?;
-                write_whole(&self.own("names").join(file), name)?;
+            if !is_hashed(&file) {
+                continue;
             }
+            let path = self.own("names").join(&file);
+            if self.name_of(&file).is_none() {
+                directories.create(&self.own("names"))?;
+                write_whole(&path, name)?;
+            }
+            directories.note(&path)?;
         }
         Ok(())
     }

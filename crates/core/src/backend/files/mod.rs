@@ -9,8 +9,11 @@
 //! - [`foreign`], [`spelling`]: refusing directories that are not ours to write in
 //! - [`keeper`]: letting go of objects that another process wants; finding alarms that others have set
 //! - [`whole`]: small files beside the databases
+//! - [`directories`], [`disk`]: what has to be synced so that a power loss takes none of it
 
 pub mod database;
+pub mod directories;
+pub mod disk;
 pub mod foreign;
 pub mod format;
 pub mod hold;
@@ -33,12 +36,14 @@ use once_cell::sync::Lazy;
 use tokio::runtime::Handle;
 
 use self::database::shown;
+use self::directories::Directories;
+use self::disk::{Disk, RealDisk};
 use self::foreign::check_unmarked_root;
 use self::format::FORMAT_VERSION;
 use self::layout::Layout;
 use self::source::FileSource;
 use self::table::FileTable;
-use self::whole::{create_dir, write_whole};
+use self::whole::write_whole;
 use super::local::LocalObject;
 use super::{Object, ObjectKey, Place};
 use crate::alarm::AlarmIndex;
@@ -75,6 +80,7 @@ static PLACES: Lazy<Mutex<HashMap<PathBuf, Weak<FilePlace>>>> = Lazy::new(Mutex:
 /// One directory, shared by everybody who uses it in this process.
 pub struct FilePlace {
     layout: Layout,
+    directories: Arc<Directories>,
     objects: Mutex<HashMap<ObjectKey, Arc<LocalObject<FileTable>>>>,
     alarms: Arc<AlarmIndex>,
     runtime: Handle,
@@ -101,14 +107,35 @@ impl FileUser {
         let place = if let Some(place) = used {
             place
         } else {
-            let place = FilePlace::open(root.clone(), runtime)?;
+            let place = FilePlace::open(root.clone(), runtime, Arc::new(RealDisk))?;
             places.insert(root, Arc::downgrade(&place));
             place
         };
-        place.users.fetch_add(1, Ordering::AcqRel);
+        Ok(Self::join(place, options))
+    }
+
+    /// Uses the directory as another process would, which shares nothing with this one but the files.
+    pub fn open_apart(
+        root: &Path,
+        options: FileOptions,
+        runtime: Handle,
+        disk: Arc<dyn Disk>,
+    ) -> Result<Self> {
+        Ok(Self::join(FilePlace::open(canonical(root)?, runtime, disk)?, options))
+    }
+
+    fn join(place: Arc<FilePlace>, options: FileOptions) -> Self {
+        if place.users.fetch_add(1, Ordering::AcqRel) == 0 {
+            // Not before: a keeper ends when nobody uses the place.
+            keeper::start(&place);
+        }
         place.fsync.fetch_or(options.fsync, Ordering::Relaxed);
         place.open_objects_max.fetch_max(options.open_objects_max.max(1), Ordering::Relaxed);
-        Ok(Self { place, closed: AtomicBool::new(false) })
+        Self { place, closed: AtomicBool::new(false) }
+    }
+
+    fn place(&self) -> Result<&Arc<FilePlace>> {
+        if self.closed.load(Ordering::Acquire) { Err(Error::Closed) } else { Ok(&self.place) }
     }
 
     fn leave(&self) -> Option<Arc<FilePlace>> {
@@ -132,11 +159,12 @@ impl Drop for FileUser {
 }
 
 impl FilePlace {
-    fn open(root: PathBuf, runtime: Handle) -> Result<Arc<Self>> {
+    fn open(root: PathBuf, runtime: Handle, disk: Arc<dyn Disk>) -> Result<Arc<Self>> {
         let layout = Layout::new(root);
         check_root(&layout)?;
         let place = Arc::new(Self {
             layout,
+            directories: Arc::new(Directories::new(disk)),
             objects: Mutex::default(),
             alarms: Arc::default(),
             runtime,
@@ -146,13 +174,17 @@ impl FilePlace {
             prepared: AtomicBool::new(false),
         });
         keeper::read_alarms(&place)?;
-        keeper::start(&place);
         Ok(place)
     }
 
     /// The paths of the place.
     pub fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    /// What has to be synced around the databases.
+    pub fn directories(&self) -> &Arc<Directories> {
+        &self.directories
     }
 
     /// Where background work runs.
@@ -176,11 +208,13 @@ impl FilePlace {
             return Ok(());
         }
         check_root(&self.layout)?;
+        self.directories.create(self.layout.root())?;
+        self.directories.create(&self.layout.corner())?;
         let marker = self.layout.own("format");
         if !marker.exists() {
-            create_dir(&self.layout.corner())?;
             write_whole(&marker, &format!("{FORMAT_VERSION}\n"))?;
         }
+        self.directories.note(&marker)?;
         if !self.prepared.swap(true, Ordering::AcqRel) {
             // Processes that were killed may have left it.
             let _ = fs::remove_dir_all(self.layout.own("trash"));
@@ -253,10 +287,7 @@ impl FilePlace {
 
 impl Place for FileUser {
     fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>> {
-        if self.closed.load(Ordering::Acquire) {
-            return Err(Error::Closed);
-        }
-        let place = &self.place;
+        let place = self.place()?;
         let mut objects = lock(&place.objects)?;
         let object = objects.entry(key.clone()).or_insert_with(|| {
             let durability = Arc::new(Durability::default());
@@ -268,15 +299,16 @@ impl Place for FileUser {
     }
 
     fn alarms(&self, names: &[Arc<str>]) -> Result<Vec<(i64, ObjectKey)>> {
-        self.place.alarms.pending(names)
+        self.place()?.alarms.pending(names)
     }
 
     fn object_ids(&self, name: &str) -> Answer<Vec<Arc<str>>> {
-        Answer::Now(self.place.decoded_names(&self.place.layout.objects(name)))
+        let ids = self.place().and_then(|place| place.decoded_names(&place.layout.objects(name)));
+        Answer::Now(ids)
     }
 
     fn object_names(&self) -> Answer<Vec<Arc<str>>> {
-        Answer::Now(self.place.decoded_names(self.place.layout.root()))
+        Answer::Now(self.place().and_then(|place| place.decoded_names(place.layout.root())))
     }
 
     fn close(&self) -> Answer<()> {

@@ -11,8 +11,7 @@ use super::database::Database;
 use super::foreign::check_object;
 use super::hold::Hold;
 use super::spelling::check_spelling;
-use super::table::{FileTable, Flusher};
-use super::whole::create_dir;
+use super::table::{FileTable, Flusher, make_sign};
 use crate::backend::local::LocalObject;
 use crate::backend::{ObjectKey, Source, Table};
 use crate::durability::Durability;
@@ -81,31 +80,29 @@ impl FileSource {
         let layout = place.layout();
         let path = layout.object(&self.key);
         check_object(layout.root(), &path)?;
-        layout.remember(&self.key)?;
-        create_dir(&layout.objects(&self.key.name))?;
+        layout.remember(&self.key, place.directories())?;
+        place.directories().create(&layout.objects(&self.key.name))?;
         check_spelling(layout.root(), &self.key)?;
         let database = Database::open(&path, hold)?;
-        let flusher = Flusher::new(
-            database,
-            object,
-            self.durability.clone(),
-            layout.clone(),
-            place.runtime().clone(),
-            place.fsync().clone(),
-        )?;
+        place.directories().note(&path)?;
+        let flusher = Flusher::new(database, object, self.durability.clone(), place)?;
         let table = FileTable::new(flusher)?;
-        self.clear_alarm_sign(place, &table);
+        self.mend_alarm_sign(place, &table)?;
         Ok(table)
     }
 
-    /// Removes the sign of an alarm that is not set: its process ended between the two. Nobody else makes
-    /// signs of an object that is held here.
-    fn clear_alarm_sign(&self, place: &FilePlace, table: &FileTable) {
-        let Ok(Some(sign)) = place.alarms().get(&self.key) else {
-            return;
-        };
-        if table.alarm().is_ok_and(|alarm| alarm != Some(sign)) {
+    /// Removes the sign of an alarm that is not set, because its process ended between the two, and makes
+    /// one that a power loss has taken. Nobody else makes signs of an object that is held here.
+    fn mend_alarm_sign(&self, place: &FilePlace, table: &FileTable) -> Result<()> {
+        let set = table.alarm()?;
+        if let Ok(Some(sign)) = place.alarms().get(&self.key)
+            && set != Some(sign)
+        {
             let _ = fs::remove_file(place.layout().alarm(&self.key, sign));
+        }
+        match set.map(|at| place.layout().alarm(&self.key, at)) {
+            Some(sign) if !sign.exists() => make_sign(&sign, place.directories()),
+            _ => Ok(()),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One object's data on disk, with the batch that gathers in front of it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::thread;
@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use super::FilePlace;
 use super::database::Database;
+use super::directories::Directories;
 use super::layout::Layout;
 use crate::backend::local::LocalObject;
 use crate::backend::{ObjectKey, Table, Ticket};
@@ -132,6 +134,15 @@ impl Table for FileTable {
     }
 }
 
+/// Creates the sign by which an alarm is found without opening its object.
+pub fn make_sign(sign: &Path, directories: &Directories) -> Result<()> {
+    if let Some(alarms) = sign.parent() {
+        directories.create(alarms)?;
+    }
+    fs::File::create(sign).map_err(|error| Error::io("create", sign, &error))?;
+    directories.note(sign)
+}
+
 /// Makes sealed batches durable, one flush for all that have gathered meanwhile.
 pub struct Flusher {
     database: Database,
@@ -139,6 +150,7 @@ pub struct Flusher {
     state: Mutex<Flushes>,
     object: Weak<LocalObject<FileTable>>,
     layout: Layout,
+    directories: Arc<Directories>,
     key: ObjectKey,
     runtime: Handle,
     /// Whether to wait for the disk, or only for the operating system.
@@ -162,9 +174,7 @@ impl Flusher {
         database: Database,
         object: &Arc<LocalObject<FileTable>>,
         durability: Arc<Durability>,
-        layout: Layout,
-        runtime: Handle,
-        fsync: Arc<AtomicBool>,
+        place: &FilePlace,
     ) -> Result<Arc<Self>> {
         let state = Flushes { alarm: database.alarm()?, ..Flushes::default() };
         Ok(Arc::new(Self {
@@ -172,10 +182,11 @@ impl Flusher {
             durability,
             state: Mutex::new(state),
             object: Arc::downgrade(object),
-            layout,
+            layout: place.layout().clone(),
+            directories: place.directories().clone(),
             key: object.key().clone(),
-            runtime,
-            fsync,
+            runtime: place.runtime().clone(),
+            fsync: place.fsync().clone(),
         }))
     }
 
@@ -187,9 +198,7 @@ impl Flusher {
         }
         let old = std::mem::replace(&mut lock(&self.state)?.alarm, alarm);
         if let Some(at) = alarm {
-            let sign = self.alarm_sign(at);
-            super::whole::create_dir(&self.layout.own("alarms"))?;
-            fs::File::create(&sign).map_err(|error| Error::io("create", &sign, &error))?;
+            make_sign(&self.alarm_sign(at), &self.directories)?;
         }
         self.database.write(writes)?;
         if let Some(at) = old.filter(|_| old != alarm) {
@@ -226,7 +235,7 @@ impl Flusher {
                 Ok(mut state) => (state.sealed, std::mem::take(&mut state.cleared)),
                 Err(_) => return,
             };
-            if let Err(error) = self.database.sync() {
+            if let Err(error) = self.sync() {
                 self.fail(&error);
                 return;
             }
@@ -244,8 +253,17 @@ impl Flusher {
         }
     }
 
+    /// Makes what is around the database durable, then what is in it: an alarm that is set has a sign.
+    fn sync(&self) -> Result<()> {
+        if self.fsync.load(Ordering::Relaxed) && lock(&self.state)?.sealed > 0 {
+            self.directories.sync()?;
+        }
+        let disk = self.directories.disk();
+        disk.sync_log(self.database.path(), &|| self.database.sync())
+    }
+
     fn flush_now(&self) -> Result<()> {
-        self.settle(self.database.sync())
+        self.settle(self.sync())
     }
 
     /// Tells everybody who waits how the flush of all that is sealed has ended.
@@ -274,7 +292,7 @@ impl Flusher {
             return false;
         };
         // What has been sealed since the flush was undone again, which has to be durable too.
-        let flushed = self.database.sync();
+        let flushed = self.sync();
         if flushed.is_ok() {
             // A directory that cannot be deleted holds an empty database: nothing is lost or left over.
             let _ = table.remove(&self.layout, &self.key);

@@ -1,0 +1,85 @@
+//! Reading the object below an overlay, which may answer later: then this thread waits for it.
+
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::time::Duration;
+
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
+
+use crate::answer::{Answer, Pending};
+use crate::backend::{Object, Place, Snapshot, View};
+use crate::error::{Error, Result};
+use crate::key::{Entry, Key, Value};
+use crate::range::Scan;
+
+/// Runs a future on threads other than the caller's; false when there are none.
+pub type Spawn = Arc<dyn Fn(Pending<()>) -> bool + Send + Sync>;
+
+/// Longest wait for one answer. Whatever holds up the place below (a turn, another process) has a shorter
+/// limit of its own.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// The object below, read as if it were in this process.
+pub struct Below {
+    place: Arc<dyn Place>,
+    object: Arc<dyn Object>,
+    spawn: Spawn,
+}
+
+impl Below {
+    /// The reader of `object`, which is in `place`.
+    pub fn new(place: Arc<dyn Place>, object: Arc<dyn Object>, spawn: Spawn) -> Self {
+        Self { place, object, spawn }
+    }
+
+    /// The value of `key`.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Value>> {
+        let read = self.object.read(vec![Key::from(key)], View::Latest(None));
+        Ok(self.wait(read)?.pop().flatten())
+    }
+
+    /// The entries of a walk, in its order.
+    pub fn list(&self, scan: Scan) -> Result<Vec<Entry>> {
+        self.wait(self.object.list(scan, View::Latest(None)))
+    }
+
+    /// The alarm, in milliseconds.
+    pub fn alarm(&self) -> Result<Option<i64>> {
+        self.wait(self.object.alarm(View::Latest(None)))
+    }
+
+    fn wait<R: Send + 'static>(&self, answer: Answer<Snapshot<R>>) -> Result<R> {
+        let snapshot = match answer {
+            Answer::Now(result) => result,
+            Answer::Later(pending) => self.wait_for(pending),
+        };
+        match snapshot? {
+            Snapshot::Fresh(found) => Ok(found),
+            Snapshot::Stale(_) => Err(Error::Internal("the newest state is stale".into())),
+        }
+    }
+
+    fn wait_for<R: Send + 'static>(&self, pending: Pending<R>) -> Result<R> {
+        // This turn of the event loop does not end before the answer is there.
+        self.place.flush();
+        let (send, receive) = sync_channel(1);
+        let spawned = (self.spawn)(Box::pin(async move {
+            // Nobody is left to be told if the wait has ended.
+            let _ = send.send(pending.await);
+            Ok(())
+        }));
+        if !spawned {
+            return Err(Error::Internal("the system gives no threads".into()));
+        }
+        let wait = || receive.recv_timeout(WAIT_MAX);
+        // A thread that runs other futures hands them over to another one before it sleeps.
+        let runs_futures = Handle::try_current()
+            .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
+        match if runs_futures { block_in_place(wait) } else { wait() } {
+            Ok(result) => result,
+            Err(RecvTimeoutError::Timeout) => Err(Error::NoAnswer { seconds: WAIT_MAX.as_secs() }),
+            Err(RecvTimeoutError::Disconnected) => Err(Error::Closed),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! An overlay: reads fall through to another place, writes stay above it, and can be taken back.
+//!
+//! - [`table`]: one object's changes above the object below, and how to undo them
+//! - [`below`]: reading the object below
+//!
+//! Levels nest. [`OverlayPlace::push`] begins one in O(1); [`OverlayPlace::pop`] takes back what was written
+//! since, in O(changes). Nothing is ever written to the place below, alarms included.
+//!
+//! Transactions are serializable and opaque among all who use the overlay. The place below is taken for
+//! unchanging while it lies under one: what others write to it shows through, but is not validated.
+
+pub mod below;
+pub mod table;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+
+use self::below::{Below, Spawn};
+use self::table::OverlayTable;
+use super::local::LocalObject;
+use super::{Object, ObjectKey, Place};
+use crate::alarm::AlarmIndex;
+use crate::answer::Answer;
+use crate::error::{Error, Result};
+use crate::lock::lock;
+
+type Overlaid = Arc<LocalObject<OverlayTable>>;
+
+/// A place above another one.
+pub struct OverlayPlace {
+    below: Arc<dyn Place>,
+    spawn: Spawn,
+    /// `None` once closed.
+    objects: Mutex<Option<HashMap<ObjectKey, Overlaid>>>,
+    /// Alarms that were set above; those below are looked up there.
+    alarms: Arc<AlarmIndex>,
+    levels: Arc<Levels>,
+}
+
+/// The levels that have been pushed and not popped, each with the objects that were written in it.
+#[derive(Debug, Default)]
+pub struct Levels(Mutex<Vec<Vec<ObjectKey>>>);
+
+impl Levels {
+    /// How many levels there are.
+    pub fn depth(&self) -> Result<usize> {
+        Ok(lock(&self.0)?.len())
+    }
+
+    /// Notes that `object` is written in the top level, for the first time there.
+    fn enter(&self, object: &ObjectKey) -> Result<()> {
+        if let Some(top) = lock(&self.0)?.last_mut() {
+            top.push(object.clone());
+        }
+        Ok(())
+    }
+}
+
+impl OverlayPlace {
+    /// A place above `below` with nothing in it yet. `spawn` runs what the place below answers later.
+    pub fn new(below: Arc<dyn Place>, spawn: Spawn) -> Self {
+        Self {
+            below,
+            spawn,
+            objects: Mutex::new(Some(HashMap::new())),
+            alarms: Arc::default(),
+            levels: Arc::default(),
+        }
+    }
+
+    /// Begins a level: everything written from now on is taken back by the [`Self::pop`] that ends it.
+    pub fn push(&self) -> Result<()> {
+        lock(&self.levels.0)?.push(Vec::new());
+        Ok(())
+    }
+
+    /// Ends the newest level: every object is as it was when the level began, and attempts that run lose.
+    /// Without a level everything that was ever written above is taken back.
+    pub fn pop(&self) -> Result<()> {
+        let (written, depth) = {
+            let mut levels = lock(&self.levels.0)?;
+            (levels.pop(), levels.len())
+        };
+        let objects = lock(&self.objects)?;
+        let objects = objects.as_ref().ok_or(Error::Closed)?;
+        match written {
+            Some(written) => {
+                for object in written.iter().filter_map(|key| objects.get(key)) {
+                    object.change(|table| table.revert(depth))?;
+                }
+            }
+            None => {
+                for object in objects.values() {
+                    object.change(OverlayTable::forget)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl OverlayPlace {
+    /// The objects of a name that are used above, and whether each holds anything.
+    fn ids_above(&self, name: &str) -> Result<Vec<(Arc<str>, bool)>> {
+        let objects = lock(&self.objects)?;
+        let objects = objects.as_ref().ok_or(Error::Closed)?;
+        let named = objects.iter().filter(|(key, _)| &*key.name == name);
+        named.map(|(key, object)| Ok((key.id.clone(), !object.is_empty()?))).collect()
+    }
+}
+
+impl Place for OverlayPlace {
+    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>> {
+        let mut objects = lock(&self.objects)?;
+        let objects = objects.as_mut().ok_or(Error::Closed)?;
+        if let Some(object) = objects.get(key) {
+            return Ok(object.clone());
+        }
+        let below = Below::new(self.below.clone(), self.below.object(key)?, self.spawn.clone());
+        let table = OverlayTable::new(below, key.clone(), self.levels.clone());
+        let object = LocalObject::new(table, key.clone(), self.alarms.clone());
+        objects.insert(key.clone(), object.clone());
+        Ok(object)
+    }
+
+    fn alarms(&self, names: &[Arc<str>]) -> Result<Vec<(i64, ObjectKey)>> {
+        let objects = lock(&self.objects)?;
+        let objects = objects.as_ref().ok_or(Error::Closed)?;
+        let mut alarms = self.alarms.pending(names)?;
+        for (at, key) in self.below.alarms(names)? {
+            let object =
+                objects.get(&key).map(|object| object.inspect(OverlayTable::decides_alarm));
+            if object.transpose()?.flatten() != Some(true) {
+                alarms.push((at, key));
+            }
+        }
+        alarms.sort_unstable();
+        Ok(alarms)
+    }
+
+    fn refresh_alarms(&self, names: &[Arc<str>]) -> Answer<()> {
+        self.below.refresh_alarms(names)
+    }
+
+    fn object_ids(&self, name: &str) -> Answer<Vec<Arc<str>>> {
+        let above = match self.ids_above(name) {
+            Ok(above) => above,
+            Err(error) => return Answer::Now(Err(error)),
+        };
+        self.below.object_ids(name).and_then(|below| {
+            let mut ids: BTreeSet<Arc<str>> = below.into_iter().collect();
+            for (id, exists) in above {
+                if exists {
+                    ids.insert(id);
+                } else {
+                    ids.remove(&id);
+                }
+            }
+            Ok(ids.into_iter().collect())
+        })
+    }
+
+    fn object_names(&self) -> Answer<Vec<Arc<str>>> {
+        let above: Result<BTreeSet<Arc<str>>> = lock(&self.objects).and_then(|objects| {
+            let objects = objects.as_ref().ok_or(Error::Closed)?;
+            Ok(objects.keys().map(|key| key.name.clone()).collect())
+        });
+        self.below.object_names().and_then(|below| {
+            let mut names = above?;
+            names.extend(below);
+            Ok(names.into_iter().collect())
+        })
+    }
+
+    fn flush(&self) {
+        self.below.flush();
+    }
+
+    fn close(&self) -> Answer<()> {
+        match lock(&self.objects).map(|mut objects| objects.take()) {
+            Err(error) => return Answer::Now(Err(error)),
+            Ok(objects) => {
+                for object in objects.unwrap_or_default().values() {
+                    object.close();
+                }
+            }
+        }
+        self.below.close()
+    }
+}

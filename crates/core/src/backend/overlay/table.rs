@@ -1,0 +1,182 @@
+//! One object's changes above the object below it, and how to take them back.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use super::Levels;
+use super::below::Below;
+use crate::backend::{ObjectKey, Table, Ticket};
+use crate::error::Result;
+use crate::key::{Entry, Key, Value};
+use crate::merge::merge;
+use crate::range::{KeyRange, Scan};
+use crate::write::{AlarmWrite, WriteBatch};
+
+/// What became of a key: its new value, or `None` for a removal.
+type Change = Option<Value>;
+
+/// What became of the alarm; `None` when the one below shows through.
+type AlarmChange = Option<AlarmWrite>;
+
+/// Entries that a page from below brings more than were asked for, once changes have hidden some.
+const PAGE_ROOM: usize = 127;
+
+/// An object's data: the changes, above what lies below.
+pub struct OverlayTable {
+    below: Below,
+    key: ObjectKey,
+    levels: Arc<Levels>,
+    changes: BTreeMap<Key, Change>,
+    /// Whether no key from below shows through.
+    cleared: bool,
+    alarm: AlarmChange,
+    /// For each level in which anything was changed, the newest last.
+    undo: Vec<Undo>,
+}
+
+/// What a level has changed, as it was before.
+struct Undo {
+    /// Number of the level, from 1.
+    level: usize,
+    /// All changes, before the level removed every key.
+    replaced: Option<(BTreeMap<Key, Change>, bool)>,
+    /// The changes of single keys that the level wrote before that; `None` where there was none.
+    entries: BTreeMap<Key, Option<Change>>,
+    /// The alarm, if the level wrote it.
+    alarm: Option<AlarmChange>,
+}
+
+impl OverlayTable {
+    /// A table without changes.
+    pub fn new(below: Below, key: ObjectKey, levels: Arc<Levels>) -> Self {
+        Self {
+            below,
+            key,
+            levels,
+            changes: BTreeMap::new(),
+            cleared: false,
+            alarm: None,
+            undo: Vec::new(),
+        }
+    }
+
+    /// Whether the alarm below does not show through.
+    pub fn decides_alarm(&self) -> bool {
+        self.alarm.is_some()
+    }
+
+    /// Takes back the changes of every level above `depth`, at 0 all changes; gives the alarm that is then
+    /// set here.
+    pub fn revert(&mut self, depth: usize) -> Option<i64> {
+        while let Some(undo) = self.undo.pop_if(|undo| undo.level > depth) {
+            if let Some((changes, cleared)) = undo.replaced {
+                (self.changes, self.cleared) = (changes, cleared);
+            }
+            for (key, before) in undo.entries {
+                match before {
+                    Some(change) => self.changes.insert(key, change),
+                    None => self.changes.remove(&key),
+                };
+            }
+            self.alarm = undo.alarm.unwrap_or(self.alarm);
+        }
+        self.alarm.flatten()
+    }
+
+    /// Takes back everything.
+    pub fn forget(&mut self) -> Option<i64> {
+        self.undo.clear();
+        self.changes.clear();
+        (self.cleared, self.alarm) = (false, None);
+        None
+    }
+
+    /// Own changes to keys of `range`, in order.
+    fn changes_in(&self, range: &KeyRange) -> impl DoubleEndedIterator<Item = (Key, Change)> {
+        let nothing = (Bound::Unbounded, Bound::Excluded(&[][..]));
+        let bounds = if range.is_empty() { nothing } else { range.bounds() };
+        let changes = self.changes.range::<[u8], _>(bounds);
+        changes.map(|(key, value)| (key.clone(), value.clone()))
+    }
+}
+
+impl Table for OverlayTable {
+    fn get(&self, key: &[u8]) -> Result<Option<Value>> {
+        match self.changes.get(key) {
+            Some(change) => Ok(change.clone()),
+            None if self.cleared => Ok(None),
+            None => self.below.get(key),
+        }
+    }
+
+    /// Walks over what is below page by page, because changes may hide any number of its entries.
+    fn scan(&self, scan: &Scan) -> Result<Vec<Entry>> {
+        let mut rest = scan.clone();
+        let mut found = Vec::new();
+        let mut room = 0;
+        while !rest.is_empty() {
+            let wide = rest.widened(room);
+            let page = if self.cleared { Vec::new() } else { self.below.list(wide.clone())? };
+            let ended_by_limit = wide.limit.is_some_and(|limit| page.len() >= limit);
+            let covered = wide.covered(&page);
+            found.extend(merge(page, self.changes_in(&covered), &rest));
+            if !ended_by_limit {
+                break;
+            }
+            room = PAGE_ROOM;
+            rest.limit = scan.limit.map(|limit| limit.saturating_sub(found.len()));
+            if scan.reverse {
+                rest.range.end = Some(covered.start);
+            } else {
+                rest.range.start = covered.end.unwrap_or(rest.range.start);
+            }
+        }
+        Ok(found)
+    }
+
+    fn alarm(&self) -> Result<Option<i64>> {
+        self.alarm.map_or_else(|| self.below.alarm(), Ok)
+    }
+
+    fn apply(&mut self, writes: WriteBatch) -> Result<Ticket> {
+        let level = self.levels.depth()?;
+        if self.undo.last().map_or(0, |undo| undo.level) < level {
+            self.levels.enter(&self.key)?;
+            let entries = BTreeMap::new();
+            self.undo.push(Undo { level, replaced: None, entries, alarm: None });
+        }
+        let mut undo = self.undo.last_mut();
+        let (clear, entries, alarm) = writes.into_parts();
+        if clear {
+            let before = (std::mem::take(&mut self.changes), self.cleared);
+            self.cleared = true;
+            if let Some(undo) = &mut undo {
+                undo.replaced.get_or_insert(before);
+            }
+        }
+        for (key, value) in entries {
+            let before = match value {
+                None if self.cleared => self.changes.remove(&key),
+                value => self.changes.insert(key.clone(), value),
+            };
+            if let Some(undo) = &mut undo
+                && undo.replaced.is_none()
+            {
+                undo.entries.entry(key).or_insert(before);
+            }
+        }
+        if let Some(alarm) = alarm {
+            let before = self.alarm.replace(alarm);
+            if let Some(undo) = &mut undo {
+                undo.alarm.get_or_insert(before);
+            }
+        }
+        Ok(0)
+    }
+
+    fn is_empty(&self) -> Result<bool> {
+        let any = Scan { limit: Some(1), ..Scan::all() };
+        Ok(self.alarm()?.is_none() && self.scan(&any)?.is_empty())
+    }
+}

@@ -1,0 +1,142 @@
+//! The files backend under test, in directories that are deleted in the end.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+use ferroflare_core::backend::files::disk::{Disk, RealDisk};
+use ferroflare_core::backend::files::{FileOptions, FileUser};
+use ferroflare_core::backend::{Object, ObjectKey, Place};
+use ferroflare_core::{Answer, Result};
+use once_cell::sync::Lazy;
+use tokio::runtime::Runtime;
+
+use super::{Opening, TestPlace};
+
+/// Background work runs here, also while a test blocks its own thread.
+static RUNTIME: Lazy<Runtime> = Lazy::new(|| {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+});
+
+static DIRECTORIES: AtomicU32 = AtomicU32::new(0);
+
+/// Every write waits for the disk, and only one object is open at a time.
+pub(crate) const FSYNC: FileOptions = FileOptions { fsync: true, open_objects_max: 1 };
+
+/// Files, used as [`FSYNC`] says.
+pub(crate) struct Files;
+
+impl TestPlace for Files {
+    fn open(&self) -> Opening<'_, Arc<dyn Place>> {
+        Box::pin(async { Arc::new(Directory::new().open(FSYNC)) as Arc<dyn Place> })
+    }
+
+    fn open_twice(&self) -> Opening<'_, [Arc<dyn Place>; 2]> {
+        let options = FileOptions { fsync: true, open_objects_max: 1 };
+        let directory = Directory::new();
+        Box::pin(
+            async move { [directory.open_apart(options) as _, directory.open_apart(options) as _] },
+        )
+    }
+
+    fn answers_at_once(&self) -> bool {
+        false
+    }
+
+    fn log_shares_keys(&self) -> bool {
+        false
+    }
+
+    fn forgets_emptied_objects(&self) -> bool {
+        false
+    }
+
+    fn cost(&self) -> u32 {
+        40
+    }
+}
+
+/// A directory of its own for one test.
+pub(crate) struct Directory(PathBuf);
+
+impl Directory {
+    pub(crate) fn new() -> Arc<Self> {
+        let number = DIRECTORIES.fetch_add(1, Ordering::Relaxed);
+        let name = format!("ferroflare-core-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).unwrap();
+        Arc::new(Self(path.canonicalize().unwrap()))
+    }
+
+    fn open(self: Arc<Self>, options: FileOptions) -> Opened {
+        let user = FileUser::open(&self.0, options, RUNTIME.handle().clone()).unwrap();
+        Opened { user, _directory: self }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// As another process would open it.
+    pub(crate) fn open_apart(self: &Arc<Self>, options: FileOptions) -> Arc<Opened> {
+        self.open_apart_in("", options, Arc::new(RealDisk))
+    }
+
+    /// The same for a directory below it that need not exist, on a disk of the test's.
+    pub(crate) fn open_apart_in(
+        self: &Arc<Self>,
+        path: &str,
+        options: FileOptions,
+        disk: Arc<dyn Disk>,
+    ) -> Arc<Opened> {
+        let (root, runtime) = (self.0.join(path), RUNTIME.handle().clone());
+        let user = FileUser::open_apart(&root, options, runtime, disk).unwrap();
+        Arc::new(Opened { user, _directory: self.clone() })
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // What is left over is the system's to clean up, as all temporary files.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A place that is closed before its directory is deleted.
+pub(crate) struct Opened {
+    user: FileUser,
+    _directory: Arc<Directory>,
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        let closed = self.user.close();
+        let closing = thread::spawn(move || RUNTIME.block_on(closed.wait()));
+        // A test that has failed already says why.
+        let _ = closing.join();
+    }
+}
+
+impl Place for Opened {
+    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>> {
+        self.user.object(key)
+    }
+
+    fn alarms(&self, names: &[Arc<str>]) -> Result<Vec<(i64, ObjectKey)>> {
+        self.user.alarms(names)
+    }
+
+    fn object_ids(&self, name: &str) -> Answer<Vec<Arc<str>>> {
+        self.user.object_ids(name)
+    }
+
+    fn object_names(&self) -> Answer<Vec<Arc<str>>> {
+        self.user.object_names()
+    }
+
+    fn close(&self) -> Answer<()> {
+        self.user.close()
+    }
+}

@@ -1,0 +1,235 @@
+//! Two openings of one directory that hand each object to and fro: between plain operations, and between
+//! attempts, everything must be as with one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use ferroflare_core::backend::files::FileOptions;
+use ferroflare_core::backend::{
+    Committed, Object, ObjectKey, Outcome, Place, Snapshot, Start, Ticket, View,
+};
+use ferroflare_core::key::{Entry, Key, Value};
+use ferroflare_core::range::Scan;
+use ferroflare_core::transaction::{Footprint, TransactionId};
+use ferroflare_core::write::WriteBatch;
+use ferroflare_core::{Answer, Result};
+
+use super::files::Directory;
+use super::{Opening, TestPlace};
+
+/// An object changes hands at every so many of the operations at which it may.
+const OPERATIONS: u32 = 3;
+
+/// Files that two users have, each of whom gets the objects again and again.
+pub(crate) struct HandedFiles;
+
+impl TestPlace for HandedFiles {
+    fn open(&self) -> Opening<'_, Arc<dyn Place>> {
+        let options = FileOptions { fsync: false, open_objects_max: 8 };
+        let directory = Directory::new();
+        Box::pin(async move {
+            let sides = [(); 2].map(|()| directory.open_apart(options) as Arc<dyn Place>);
+            Arc::new(HandedPlace { sides, objects: Mutex::default() }) as Arc<dyn Place>
+        })
+    }
+
+    fn answers_at_once(&self) -> bool {
+        false
+    }
+
+    fn log_shares_keys(&self) -> bool {
+        false
+    }
+
+    fn forgets_emptied_objects(&self) -> bool {
+        false
+    }
+
+    fn cost(&self) -> u32 {
+        400
+    }
+}
+
+struct HandedPlace {
+    sides: [Arc<dyn Place>; 2],
+    objects: Mutex<HashMap<ObjectKey, Arc<HandedObject>>>,
+}
+
+impl Place for HandedPlace {
+    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>> {
+        let sides = [self.sides[0].object(key)?, self.sides[1].object(key)?];
+        let make = || Arc::new(HandedObject { sides, hands: Arc::default() });
+        Ok(self.objects.lock().unwrap().entry(key.clone()).or_insert_with(make).clone())
+    }
+
+    /// Each alarm as the side has it which has the object: the other hears of it later.
+    fn alarms(&self, names: &[Arc<str>]) -> Result<Vec<(i64, ObjectKey)>> {
+        let objects = self.objects.lock().unwrap();
+        let mut alarms = Vec::new();
+        for (side, place) in self.sides.iter().enumerate() {
+            let own = |key: &ObjectKey| objects.get(key).is_some_and(|object| object.is_on(side));
+            alarms.extend(place.alarms(names)?.into_iter().filter(|(_, key)| own(key)));
+        }
+        alarms.sort();
+        Ok(alarms)
+    }
+
+    fn object_ids(&self, name: &str) -> Answer<Vec<Arc<str>>> {
+        self.sides[0].object_ids(name)
+    }
+
+    fn object_names(&self) -> Answer<Vec<Arc<str>>> {
+        self.sides[0].object_names()
+    }
+
+    fn close(&self) -> Answer<()> {
+        let answers = [self.sides[0].close(), self.sides[1].close()];
+        Answer::later(async move {
+            for answer in answers {
+                answer.wait().await?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Which side has an object, and what keeps it there.
+#[derive(Default)]
+struct Hands {
+    side: usize,
+    /// Attempts that run, and operations that wait.
+    busy: u32,
+    operations: u32,
+}
+
+struct HandedObject {
+    sides: [Arc<dyn Object>; 2],
+    hands: Arc<Mutex<Hands>>,
+}
+
+/// Keeps an object on its side.
+struct Stay {
+    hands: Arc<Mutex<Hands>>,
+    side: usize,
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        self.hands.lock().unwrap().busy -= 1;
+    }
+}
+
+impl HandedObject {
+    fn is_on(&self, side: usize) -> bool {
+        self.hands.lock().unwrap().side == side
+    }
+
+    /// Keeps the object where it is, or brings it to the other side first, if it is time.
+    fn stay(&self) -> Stay {
+        let mut hands = self.hands.lock().unwrap();
+        hands.operations += 1;
+        if hands.busy == 0 && hands.operations.is_multiple_of(OPERATIONS) {
+            // The turn of the event loop ends: a batch that gathers would hold the object.
+            self.sides[hands.side].seal();
+            hands.side = 1 - hands.side;
+        }
+        hands.busy += 1;
+        Stay { hands: self.hands.clone(), side: hands.side }
+    }
+
+    /// Makes a call on the side that has the object, which stays there until it is answered.
+    fn ask<T, U>(
+        &self,
+        call: impl FnOnce(&dyn Object) -> Answer<T>,
+        then: impl FnOnce(T, Stay) -> U + Send + 'static,
+    ) -> Answer<U>
+    where
+        T: Send + 'static,
+        U: Send + 'static,
+    {
+        let stay = self.stay();
+        let answer = call(&*self.sides[stay.side]);
+        answer.and_then(move |answer| Ok(then(answer, stay)))
+    }
+
+    fn current(&self) -> &dyn Object {
+        &*self.sides[self.hands.lock().unwrap().side]
+    }
+
+    /// An attempt does not keep the object any more.
+    fn release(&self) {
+        self.hands.lock().unwrap().busy -= 1;
+    }
+}
+
+/// Each side counts its own tickets.
+fn ticket_of(ticket: Ticket, side: usize) -> Ticket {
+    if ticket == 0 { 0 } else { ticket * 2 + side as Ticket }
+}
+
+fn committed_on(committed: Committed, side: usize) -> Committed {
+    Committed { ticket: ticket_of(committed.ticket, side), ..committed }
+}
+
+impl Object for HandedObject {
+    fn read(&self, keys: Vec<Key>, view: View) -> Answer<Snapshot<Vec<Option<Value>>>> {
+        self.ask(|object| object.read(keys, view), |read, _| read)
+    }
+
+    fn list(&self, scan: Scan, view: View) -> Answer<Snapshot<Vec<Entry>>> {
+        self.ask(|object| object.list(scan, view), |listed, _| listed)
+    }
+
+    fn alarm(&self, view: View) -> Answer<Snapshot<Option<i64>>> {
+        self.ask(|object| object.alarm(view), |alarm, _| alarm)
+    }
+
+    fn write(&self, writes: WriteBatch, origin: Option<TransactionId>) -> Answer<Committed> {
+        self.ask(
+            |object| object.write(writes, origin),
+            |committed, stay| committed_on(committed, stay.side),
+        )
+    }
+
+    fn take_alarm(&self, due_ms: i64) -> Answer<bool> {
+        self.ask(|object| object.take_alarm(due_ms), |taken, _| taken)
+    }
+
+    fn begin(&self, turn: bool, origin: Option<TransactionId>) -> Answer<Start> {
+        self.ask(
+            |object| object.begin(turn, origin),
+            |start, stay| {
+                // Until it is committed or ended.
+                std::mem::forget(stay);
+                start
+            },
+        )
+    }
+
+    fn commit(&self, start: Start, footprint: Footprint, writes: WriteBatch) -> Answer<Outcome> {
+        let answer = self.ask(
+            |object| object.commit(start, footprint, writes),
+            |outcome, stay| match outcome {
+                Outcome::Committed(committed) => {
+                    Outcome::Committed(committed_on(committed, stay.side))
+                }
+                lost @ Outcome::Lost(_) => lost,
+            },
+        );
+        self.release();
+        answer
+    }
+
+    fn end(&self, start: Start) {
+        self.current().end(start);
+        self.release();
+    }
+
+    fn durable(&self, ticket: Ticket) -> Answer<()> {
+        self.sides[usize::from(ticket % 2 == 1)].durable(ticket / 2)
+    }
+
+    fn seal(&self) {
+        self.current().seal();
+    }
+}

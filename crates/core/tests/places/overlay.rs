@@ -1,0 +1,59 @@
+//! An overlay under test: above data that it hides, in its second level.
+
+use std::sync::Arc;
+
+use ferroflare_core::backend::Place;
+use ferroflare_core::backend::memory::MemoryPlace;
+use ferroflare_core::backend::overlay::OverlayPlace;
+use ferroflare_core::backend::overlay::below::Spawn;
+
+use super::{Opening, TestPlace};
+use crate::support::{alarm, clear, now, object_key, put};
+
+pub(crate) struct Overlay;
+
+impl TestPlace for Overlay {
+    fn open(&self) -> Opening<'_, Arc<dyn Place>> {
+        Box::pin(async { Self::above_old_data() as Arc<dyn Place> })
+    }
+
+    fn answers_at_once(&self) -> bool {
+        true
+    }
+
+    fn log_shares_keys(&self) -> bool {
+        false
+    }
+
+    fn forgets_emptied_objects(&self) -> bool {
+        true
+    }
+
+    fn cost(&self) -> u32 {
+        1
+    }
+}
+
+impl Overlay {
+    fn above_old_data() -> Arc<OverlayPlace> {
+        let below = Arc::new(MemoryPlace::new());
+        let stored = below.object(&object_key("one")).unwrap();
+        let mut old = put(&["a", "b", "c", "key", "z"], "below");
+        old.set_alarm(Some(1));
+        now(stored.write(old, None)).unwrap();
+
+        let place = Arc::new(OverlayPlace::new(below, no_threads()));
+        let object = place.object(&object_key("one")).unwrap();
+        now(object.write(put(&["a", "d"], "above"), None)).unwrap();
+        place.push().unwrap();
+        let mut nothing = clear();
+        nothing.append(alarm(None));
+        now(object.write(nothing, None)).unwrap();
+        place
+    }
+}
+
+/// For places below that need not wait.
+pub(crate) fn no_threads() -> Spawn {
+    Arc::new(|_| false)
+}

@@ -1,0 +1,5 @@
+//! What a power loss leaves of a directory: everything that was acknowledged.
+
+mod losing_disk;
+mod order;
+mod survival;

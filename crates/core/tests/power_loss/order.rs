@@ -1,0 +1,100 @@
+//! A write is acknowledged after the directories around its database were synced, and then its log.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+
+use ferroflare_core::Result;
+use ferroflare_core::backend::Place;
+use ferroflare_core::backend::files::disk::Disk;
+use ferroflare_core::write::WriteBatch;
+
+use crate::places::{Directory, FSYNC};
+use crate::support::{Caller, alarm, later, poll, put};
+
+/// What is asked of the disk.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Call {
+    Entries(PathBuf),
+    Log(PathBuf),
+}
+
+/// A disk whose calls are told to the test, and go on one at a time when it says so.
+#[derive(Debug)]
+struct SteppedDisk {
+    calls: Mutex<Sender<Call>>,
+    steps: Mutex<Receiver<()>>,
+}
+
+impl SteppedDisk {
+    fn step(&self, call: Call) {
+        // Nobody listens any more when the test has ended: the place is being closed.
+        let told = self.calls.lock().unwrap().send(call);
+        if told.is_ok() {
+            let _ = self.steps.lock().unwrap().recv();
+        }
+    }
+}
+
+impl Disk for SteppedDisk {
+    fn sync_entries(&self, directory: &Path) -> io::Result<()> {
+        self.step(Call::Entries(directory.to_owned()));
+        Ok(())
+    }
+
+    fn sync_log(&self, path: &Path, sync: &dyn Fn() -> Result<()>) -> Result<()> {
+        self.step(Call::Log(path.to_owned()));
+        sync()
+    }
+}
+
+/// Writes, and gives the calls that were made until the write was acknowledged.
+async fn calls_of(
+    caller: &Caller,
+    batch: WriteBatch,
+    calls: &Receiver<Call>,
+    steps: &Sender<()>,
+) -> Vec<Call> {
+    let committed = caller.0.write(batch, None).wait().await.unwrap();
+    let mut durable = later(caller.0.durable(committed.ticket));
+    caller.0.seal();
+    let mut made = Vec::new();
+    while !matches!(made.last(), Some(Call::Log(_))) {
+        made.push(calls.recv().unwrap());
+        assert!(poll(&mut durable).is_none(), "acknowledged before {made:?} has ended");
+        steps.send(()).unwrap();
+    }
+    durable.await.unwrap();
+    assert!(calls.try_recv().is_err(), "something is synced after the acknowledgement");
+    made
+}
+
+#[tokio::test]
+async fn directories_are_synced_before_the_log_and_the_log_before_the_acknowledgement() {
+    let (told, calls) = channel();
+    let (steps, allowed) = channel();
+    let disk = SteppedDisk { calls: Mutex::new(told), steps: Mutex::new(allowed) };
+    let directory = Directory::new();
+    let place: Arc<dyn Place> = directory.open_apart_in("a/root", FSYNC, Arc::new(disk));
+    let above = directory.path();
+    let caller = Caller::new(&place);
+    // Dropped before the place is closed, which makes calls too.
+    let (calls, steps) = (calls, steps);
+    let entries = |path: &str| Call::Entries(above.join(path));
+    let log = || Call::Log(above.join("a/root/OBJECT/one"));
+
+    let first = calls_of(&caller, put(&["a"], "value"), &calls, &steps).await;
+    let around = ["", "a", "a/root", "a/root/.ferroflare", "a/root/OBJECT"];
+    assert_eq!(first, around.into_iter().map(entries).chain([log()]).collect::<Vec<_>>());
+
+    let second = calls_of(&caller, put(&["b"], "value"), &calls, &steps).await;
+    assert_eq!(second, [log()], "what is durable is not synced again");
+
+    let third = calls_of(&caller, alarm(Some(1)), &calls, &steps).await;
+    let sign = ["a/root/.ferroflare", "a/root/.ferroflare/alarms"];
+    assert_eq!(third, sign.into_iter().map(entries).chain([log()]).collect::<Vec<_>>());
+
+    let fourth = calls_of(&caller, alarm(Some(2)), &calls, &steps).await;
+    assert_eq!(fourth, [entries("a/root/.ferroflare/alarms"), log()]);
+}

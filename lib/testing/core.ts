@@ -1,0 +1,64 @@
+/** The Miniflare instance of a test environment: plugins and options as Miniflare 2's environments have them. */
+import { CachePlugin } from "@miniflare/cache";
+import type { MiniflareCoreContext, MiniflareCoreOptions } from "@miniflare/core";
+import { BindingsPlugin, CorePlugin, createFetchMock, MiniflareCore } from "@miniflare/core";
+import { D1Plugin } from "@miniflare/d1";
+import { HTMLRewriterPlugin } from "@miniflare/html-rewriter";
+import { KVPlugin } from "@miniflare/kv";
+import { QueueBroker, QueuesPlugin } from "@miniflare/queues";
+import { R2Plugin } from "@miniflare/r2";
+import type { Context } from "@miniflare/shared";
+import { NoOpLog } from "@miniflare/shared";
+import { SitesPlugin } from "@miniflare/sites";
+import { WebSocketPlugin } from "@miniflare/web-sockets";
+import { DurableObjectsPlugin } from "../plugin";
+
+const PLUGINS = {
+  CorePlugin,
+  KVPlugin,
+  D1Plugin,
+  R2Plugin,
+  DurableObjectsPlugin,
+  CachePlugin,
+  SitesPlugin,
+  QueuesPlugin,
+  HTMLRewriterPlugin,
+  WebSocketPlugin,
+  BindingsPlugin,
+};
+
+export type TestCore = MiniflareCore<typeof PLUGINS>;
+export type CoreOptions = MiniflareCoreOptions<typeof PLUGINS>;
+type CoreContext = Pick<MiniflareCoreContext, "scriptRunner" | "storageFactory">;
+
+/**
+ * Only `durableObjectsPersist` is taken from the options of the environment, not from `wrangler.toml`: that names the
+ * data of development. Everything else is kept in memory.
+ */
+export function createCore(context: CoreContext, options: CoreOptions, globals: Context) {
+  const log = new NoOpLog();
+  const fetchMock = createFetchMock();
+  const core: TestCore = new MiniflareCore(
+    PLUGINS,
+    { log, queueBroker: new QueueBroker(log), scriptRunForModuleExports: true, ...context },
+    {
+      wranglerConfigPath: true,
+      packagePath: true,
+      envPathDefaultFallback: true,
+      durableObjectsPersist: false,
+      ...options,
+      globals: { ...options.globals, ...globals },
+      watch: false,
+      kvPersist: false,
+      d1Persist: false,
+      r2Persist: false,
+      cachePersist: false,
+      globalAsyncIO: true,
+      globalTimers: true,
+      globalRandom: true,
+      actualTime: true,
+      fetchMock,
+    } as CoreOptions,
+  );
+  return { core, fetchMock };
+}
