@@ -242,11 +242,10 @@ impl RedisObject {
         Answer::later(async move { snapshot(&this, start, looked.wait().await?) })
     }
 
-    /// Lists page by page. `who` is an attempt, which is registered when the list has more than one page.
+    /// Lists page by page. `who` is an attempt, which the first page has registered if there is another one.
     async fn pages(
         self: Arc<Self>,
         who: Arc<str>,
-        lazy: bool,
         mut scan: Scan,
         first: Awaited<Seen<Page>>,
     ) -> Result<Seen<Vec<Entry>>> {
@@ -273,7 +272,8 @@ impl RedisObject {
             }
             let (who, scan) = (who.clone(), scan.clone());
             let state = lock(&self.state)?;
-            let next = self.ask(state, 0, |reply| Kind::List { who, lazy, scan, reply });
+            // The last page counts only if nothing was written since the first one either.
+            let next = self.ask(state, 0, |reply| Kind::List { who, lazy: false, scan, reply });
             self.kick();
             page = next.wait().await?;
         }
@@ -309,7 +309,7 @@ impl RedisObject {
         Answer::later(async move {
             let mut who = who;
             for attempt in 1.. {
-                let listed = this.clone().pages(who.clone(), true, wide.clone(), first).await;
+                let listed = this.clone().pages(who.clone(), wide.clone(), first).await;
                 if let Ok(mut state) = lock(&this.state)
                     && (state.registered.contains(&who) || !matches!(listed, Ok(Ok(_))))
                 {
@@ -459,7 +459,7 @@ impl Object for RedisObject {
         let first = self.ask(state, barrier, question(who.clone(), scan.clone()));
         let weak = self.this.clone();
         Answer::later(async move {
-            let listed = this.pages(who, false, scan, first).await?;
+            let listed = this.pages(who, scan, first).await?;
             snapshot(&weak, start, listed)
         })
     }

@@ -49,13 +49,10 @@ if read_count + range_count > 0 or reads_alarm then
     if not lost and reads_alarm and alarm_newer(start) then lost = 'the alarm' end
   end
 end
-if who ~= '' then leave(who) end
-if lost then
+if lost or not writes then
+  if who ~= '' then leave(who) end
   tidy()
-  return {'lost', lost}
-end
-if not writes then
-  tidy()
+  if lost then return {'lost', lost} end
   return {'ok', '', ''}
 end
 
@@ -82,6 +79,8 @@ if alarm ~= '' then
     redis.call('HDEL', meta, 'alarm', 'alarm_name')
   end
 end
+-- Not before the data: after its first write a script may use more memory than the server allows.
+if who ~= '' then leave(who) end
 if redis.call('EXISTS', live) == 1 then
   local sequence = redis.call('HINCRBY', meta, 'seq', 1)
   if clear then redis.call('HSET', meta, 'cleared', sequence) end

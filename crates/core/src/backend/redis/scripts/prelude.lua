@@ -147,7 +147,11 @@ local function waits_for_turn(pass, who, now, lease)
     queue()
     return 1
   end
-  if redis.call('ZREM', blocked, who) > 0 then redis.call('ZREM', leases, who) end
+  -- Not in vain: after its first write a script may use more memory than the server allows.
+  if redis.call('ZSCORE', blocked, who) then
+    redis.call('ZREM', blocked, who)
+    redis.call('ZREM', leases, who)
+  end
   return nil
 end
 
