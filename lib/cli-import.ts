@@ -51,6 +51,8 @@ async function importObjects(from: string, to: string, overwrite: boolean): Prom
     process.exitCode = 1;
   });
   try {
+    // There may be nothing to import, but it must be possible.
+    if (isRedisUrl(to)) await target.names();
     await importer.run(source.objects(importer));
   } finally {
     await source.close();

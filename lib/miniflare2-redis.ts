@@ -62,9 +62,13 @@ export async function* oldRedisObjects(
       continue;
     }
     const copyOf = after(redisKey, ALARM_KEY + VALUE_PART);
-    const place = copyOf === undefined ? placeOf(redisKey) : undefined;
-    if (copyOf !== undefined) copies.add(copyOf);
-    else if (place !== undefined) add(objects, place.name, place.id, place.key);
+    if (copyOf !== undefined) {
+      copies.add(copyOf);
+      continue;
+    }
+    const place = placeOf(redisKey);
+    if (place?.part === VALUE_PART) add(objects, place.name, place.id, place.key);
+    else if (place !== undefined || redisKey.startsWith(ALARM_KEY + META_PART)) continue;
     else count(strangers, redisKey.slice(0, redisKey.indexOf(VALUE_PART)));
   }
   for (const [object, { name, id, keys }] of objects) {
@@ -94,17 +98,27 @@ async function* scan(client: RedisClient, pattern: string): AsyncGenerator<Buffe
   } while (cursor !== "0");
 }
 
-/** Which key of which object a key of Redis holds the value of. */
-function placeOf(redisKey: string): { name: string; id: string; key: string } | undefined {
-  for (const { index, 0: part, 1: id } of redisKey.matchAll(/:([0-9a-f]{64})(?=:value:)/g)) {
-    const name = redisKey.slice(0, index);
-    if (knownHash(name) !== id!.slice(-ID_HASH_DIGITS)) continue;
-    return { name, id: id!, key: redisKey.slice(index! + part.length + VALUE_PART.length) };
+/** Which key of which object a key of Redis is about. */
+interface Place {
+  name: string;
+  id: string;
+  key: string;
+  /** Whether it holds the value, or what there is beside it. */
+  part: string;
+}
+
+function placeOf(redisKey: string): Place | undefined {
+  for (const found of redisKey.matchAll(/:([0-9a-f]{64})(?=(:value:|:meta:))/g)) {
+    const [whole, id, part] = found as unknown as [string, string, string];
+    const name = redisKey.slice(0, found.index);
+    if (knownHash(name) !== id.slice(-ID_HASH_DIGITS)) continue;
+    return { name, id, part, key: redisKey.slice(found.index! + whole.length + part.length) };
   }
   const rest = after(redisKey, `${NAMELESS}:`);
   const end = rest?.indexOf(VALUE_PART) ?? -1;
   if (rest === undefined || end === -1) return undefined;
-  return { name: NAMELESS, id: rest.slice(0, end), key: rest.slice(end + VALUE_PART.length) };
+  const key = rest.slice(end + VALUE_PART.length);
+  return { name: NAMELESS, id: rest.slice(0, end), key, part: VALUE_PART };
 }
 
 const hashes = new Map<string, string>();
