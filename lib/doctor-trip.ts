@@ -74,7 +74,7 @@ async function removeTraces(place: string): Promise<void> {
   if (place.includes("://")) return;
   const stored = StoredObjects.open(place);
   try {
-    for (const id of stored.ids(NAME)) await stored.delete(NAME, id);
+    for (const id of await stored.ids(NAME)) await stored.delete(NAME, id);
   } finally {
     await stored.close();
   }
