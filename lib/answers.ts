@@ -102,3 +102,14 @@ function readU32(bytes: Buffer, place: number): number {
   const low = bytes[place]! | (bytes[place + 1]! << 8) | (bytes[place + 2]! << 16);
   return (low | (bytes[place + 3]! << 24)) >>> 0;
 }
+
+/** Takes packed strings apart. */
+export function packedTexts(bytes: Buffer, length: number): string[] {
+  const texts: string[] = [];
+  for (let place = 0; place < length; ) {
+    const end = place + LENGTH_BYTES + bytes.readUInt32LE(place);
+    texts.push(bytes.toString("utf8", place + LENGTH_BYTES, end));
+    place = end;
+  }
+  return texts;
+}

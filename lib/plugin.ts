@@ -10,6 +10,7 @@ import {
   usageModelExternalSubrequestLimit,
 } from "@miniflare/shared";
 import { AlarmStore, alarmBridge } from "./alarms";
+import { answer, packedTexts } from "./answers";
 import { findClass, notBound } from "./classes";
 import { warnOf } from "./error";
 import {
@@ -38,6 +39,7 @@ import {
   storeOptions,
   valueBytesMax,
 } from "./options";
+import { scratch } from "./packing";
 import { Reloads } from "./reload";
 import { type DurableObject, type DurableObjectConstructor, DurableObjectState } from "./state";
 import { DurableObjectStorage } from "./storage";
@@ -167,8 +169,9 @@ export class DurableObjectsPlugin
     return plugin.#alarms.flushAlarms(ids?.map((id) => keyOf(addressOf(id))));
   }
 
-  [kListIds](storage: StorageFactory, name: string): string[] {
-    const stored = storeFor(storage, this.#persist, this.#storeOptions).objectIds(name);
+  async [kListIds](storage: StorageFactory, name: string): Promise<string[]> {
+    const store = storeFor(storage, this.#persist, this.#storeOptions);
+    const stored = await answer(store.objectIds(name, scratch.bytes), packedTexts, []);
     const running = this.getObjects(storage, name).map(String);
     return [...new Set([...stored, ...running])].sort();
   }

@@ -1,5 +1,5 @@
 /** Reads and writes whole objects as the bytes they are stored in, for the commands that look after a directory. */
-import { AttemptLostError, answer } from "./answers";
+import { AttemptLostError, answer, packedTexts } from "./answers";
 import { checkKey, LOST, limits, type ObjectHandle, type Store } from "./native";
 import { packSized, packString, scratch } from "./packing";
 import { openStore } from "./store";
@@ -159,17 +159,6 @@ async function readOnce(
 
 function copied(bytes: Buffer, length: number): Buffer {
   return Buffer.from(bytes.subarray(0, length));
-}
-
-/** Takes packed strings apart. */
-function packedTexts(bytes: Buffer, length: number): string[] {
-  const texts: string[] = [];
-  for (let place = 0; place < length; ) {
-    const end = place + LENGTH_BYTES + bytes.readUInt32LE(place);
-    texts.push(bytes.toString("utf8", place + LENGTH_BYTES, end));
-    place = end;
-  }
-  return texts;
 }
 
 /** Takes a list apart: key, value, key, value... */
