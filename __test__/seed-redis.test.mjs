@@ -241,11 +241,10 @@ describe("S9: names of keys", () => {
     await one.storage.deleteAll();
     const left = await server.keys(`OBJECT:{${one.id}}:*`);
     assert.deepEqual(
-      left.filter((key) => /:(values|keys)$/.test(key)),
+      left.filter((key) => !key.includes(":done:")),
       [],
     );
     assert.deepEqual(await server.keys(`OBJECT:{${other.id}}:*`), kept);
-    assert.deepEqual(await server.call("ZRANGE", "OBJECT:objects", 0, -1), [other.id]);
     assert.equal((await other.storage.list()).size, 2);
     assert.equal(await other.storage.getAlarm(), 4e12);
   });
@@ -344,9 +343,13 @@ describe("S10: the end", () => {
     ["an alarm that is about to fire", "await storage.setAlarm(Date.now() + 20_000);", []],
     [
       "a transaction that is under way",
-      `await storage.transaction(async (txn) => {
-        await txn.get("a");
-        storage.transaction(() => new Promise(() => {})).catch(() => {});
+      `await new Promise((resolve) => {
+        const closure = async (txn) => {
+          await txn.get("a");
+          resolve();
+          await new Promise(() => {});
+        };
+        storage.transaction(closure).catch(() => {});
       });`,
       [],
     ],
