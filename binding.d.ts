@@ -97,8 +97,6 @@ export declare class Store {
    * durable when the disk has it, else when the operating system has it.
    */
   static files(completions: Completions, root: string, fsync: boolean, openObjectsMax: number): Store
-  /** The place in the Redis server or cluster at `url`, shared by everybody who uses it. */
-  static redis(completions: Completions, url: string): Store
   /**
    * A place above this one: it shows what is here, and keeps everything written to it for itself.
    * Closing it closes this one too.
@@ -108,6 +106,8 @@ export declare class Store {
   push(): void
   /** Ends the newest level of an overlay; without one, everything that was ever written to it is taken back. */
   pop(): void
+  /** The place in the Redis server or cluster at `url`, shared by everybody who uses it. */
+  static redis(completions: Completions, url: string): Store
   /** The object of that binding name and id. `valueBytesMax` is the value limit of this handle. */
   object(name: string, id: string, valueBytesMax: number): ObjectHandle
   /** The earliest pending alarm of objects with one of these names, in milliseconds; NaN for none. */
