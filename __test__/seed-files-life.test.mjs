@@ -187,8 +187,10 @@ describe("several users of a directory in one process", () => {
     const settings = { eval: true, workerData };
     const threads = Array.from({ length: 3 }, () => new Worker(source, settings));
     const ends = threads.map(async (thread) => {
+      // A thread that has ended hands over its last message and its end in one go.
+      const ended = once(thread, "exit");
       const [message] = await once(thread, "message");
-      const [code] = await once(thread, "exit");
+      const [code] = await ended;
       return [message, code];
     });
     for (const end of await Promise.all(ends)) assert.deepEqual(end, ["done", 0]);

@@ -76,6 +76,17 @@ export function decodeFound(
   return new Map(inKeyOrder([...found.keys()]).map((key) => [key, found.get(key)]));
 }
 
+/** Strings. */
+export function decodeTexts(bytes: Buffer, length: number): string[] {
+  const texts: string[] = [];
+  for (let place = 0; place < length; ) {
+    const end = place + LENGTH_BYTES + readU32(bytes, place);
+    texts.push(bytes.toString("utf8", place + LENGTH_BYTES, end));
+    place = end;
+  }
+  return texts;
+}
+
 /** Keys and values of a list. */
 export function decodeEntries(bytes: Buffer, length: number): Map<string, unknown> {
   const entries = new Map<string, unknown>();

@@ -21,6 +21,7 @@ import { current, REPLACED, targetOf, UNDICI_MENDED, UNDICI_PINNED } from "./ove
 import { ownDirectory } from "./own-package";
 import { findRoot, MANAGERS, type Manager } from "./package-manager";
 import { glibcVersion, platformName } from "./platforms";
+import { shownUrl } from "./redis-url";
 
 const HELP = `Usage: ${EXEC_NAME} doctor [options]
 
@@ -63,7 +64,7 @@ export async function doctorCommand(argv: string[]): Promise<void> {
   await attempt(
     "data",
     () => roundTrip(inUse, place.place),
-    `${withoutPassword(place.place)} (${place.where})`,
+    `${shownUrl(place.place)} (${place.where})`,
   );
 }
 
@@ -167,9 +168,4 @@ async function inScratch(use: (directory: string) => Promise<void>): Promise<voi
 
 function line(label: string, text: string): Promise<void> {
   return print(`${`${label}:`.padEnd(LABEL_COLUMNS)} ${text}`);
-}
-
-/** A URL as it may be shown to others. */
-function withoutPassword(place: string): string {
-  return place.replace(/^([a-z]+:\/\/[^/@]*:)[^/@]*@/i, "$1***@");
 }

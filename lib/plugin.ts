@@ -41,7 +41,7 @@ import {
 import { Reloads } from "./reload";
 import { type DurableObject, type DurableObjectConstructor, DurableObjectState } from "./state";
 import { DurableObjectStorage } from "./storage";
-import { leaveStores, type StoreOptions, storeFor, useStores } from "./store";
+import { leaveStores, objectIds, type StoreOptions, storeFor, useStores } from "./store";
 import {
   kAlarm,
   kAlarmExists,
@@ -167,8 +167,9 @@ export class DurableObjectsPlugin
     return plugin.#alarms.flushAlarms(ids?.map((id) => keyOf(addressOf(id))));
   }
 
-  [kListIds](storage: StorageFactory, name: string): string[] {
-    const stored = storeFor(storage, this.#persist, this.#storeOptions).objectIds(name);
+  async [kListIds](storage: StorageFactory, name: string): Promise<string[]> {
+    const store = storeFor(storage, this.#persist, this.#storeOptions);
+    const stored = await objectIds(store, name);
     const running = this.getObjects(storage, name).map(String);
     return [...new Set([...stored, ...running])].sort();
   }

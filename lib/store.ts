@@ -1,8 +1,10 @@
 /** Which native store is behind a Miniflare storage factory. */
 import type { StorageFactory } from "@miniflare/shared";
+import { answer, decodeTexts } from "./answers";
 import { DurableObjectError } from "./error";
 import { type Levels, levelsOf } from "./levels";
 import { limits, ObjectHandle, Store } from "./native";
+import { scratch } from "./packing";
 import { completions, settle } from "./tickets";
 
 /** How files are used. */
@@ -85,6 +87,11 @@ export function openStore(
 ): Store {
   if (isRedis(place)) return Store.redis(completions, place);
   return Store.files(completions, place, fsync, openObjectsMax);
+}
+
+/** The ids of a binding's objects that may hold anything, in order. */
+export async function objectIds(store: Store, name: string): Promise<string[]> {
+  return answer(store.objectIds(name, scratch.bytes), decodeTexts, []);
 }
 
 /** Counts one more plugin that uses the stores of a factory. */

@@ -1,8 +1,8 @@
 /** Reads and writes whole objects as the bytes they are stored in, for the commands that look after a directory. */
-import { AttemptLostError, answer } from "./answers";
+import { AttemptLostError, answer, decodeTexts } from "./answers";
 import { checkKey, LOST, limits, type ObjectHandle, type Store } from "./native";
 import { packSized, packString, scratch } from "./packing";
-import { openStore } from "./store";
+import { objectIds, openStore } from "./store";
 import { settle } from "./tickets";
 
 /** A key and its value, serialized. */
@@ -41,11 +41,11 @@ export class StoredObjects {
 
   /** Names under which there may be objects, in order. */
   async names(): Promise<string[]> {
-    return answer(this.#store.objectNames(scratch.bytes), packedTexts, []);
+    return answer(this.#store.objectNames(scratch.bytes), decodeTexts, []);
   }
 
   async ids(name: string): Promise<string[]> {
-    return answer(this.#store.objectIds(name, scratch.bytes), packedTexts, []);
+    return objectIds(this.#store, name);
   }
 
   /** Pending alarms by id, in milliseconds, without opening the objects. */
@@ -159,17 +159,6 @@ async function readOnce(
 
 function copied(bytes: Buffer, length: number): Buffer {
   return Buffer.from(bytes.subarray(0, length));
-}
-
-/** Takes packed strings apart. */
-function packedTexts(bytes: Buffer, length: number): string[] {
-  const texts: string[] = [];
-  for (let place = 0; place < length; ) {
-    const end = place + LENGTH_BYTES + bytes.readUInt32LE(place);
-    texts.push(bytes.toString("utf8", place + LENGTH_BYTES, end));
-    place = end;
-  }
-  return texts;
 }
 
 /** Takes a list apart: key, value, key, value... */

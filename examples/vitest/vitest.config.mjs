@@ -1,13 +1,13 @@
-// Runs the tests in ferroflare's environment.
+// Runs the tests in ferroflare's environment, each with storage of its own.
+import ferroflare from "ferroflare/vitest";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  test: {
-    environment: "ferroflare/vitest",
-    environmentOptions: {
+  plugins: [
+    ferroflare({
       modules: true,
       scriptPath: "worker.mjs",
       durableObjects: { COUNTER: "Counter" },
-    },
-  },
+    }),
+  ],
 });

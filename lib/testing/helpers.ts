@@ -66,7 +66,7 @@ export function cloudflareHelpers(core: TestCore) {
         throw wrong("listDurableObjectIds", "DurableObjectNamespace", namespace);
       }
       const name = namespace[kObjectName];
-      const ids = (await plugin())[kListIds](factory, name);
+      const ids = await (await plugin())[kListIds](factory, name);
       return ids.map((id) => new DurableObjectId(name, id));
     },
 

@@ -17,13 +17,10 @@ use super::timeline::Timeline;
 use crate::places::TestPlace;
 use crate::support::{fresh, object_key, poll};
 
-struct World {
+struct World<'a> {
+    backend: &'a dyn TestPlace,
     place: Arc<dyn Place>,
     object: Arc<dyn Object>,
-    /// See [`TestPlace`].
-    answers_at_once: bool,
-    log_shares_keys: bool,
-    forgets_emptied_objects: bool,
     timeline: Timeline,
     slots: [Slot; SLOTS],
     /// Who runs alone, and the attempts out of its closure.
@@ -71,16 +68,12 @@ enum Done {
 }
 
 /// Runs a program from an empty object to the end of its last attempt.
-pub(crate) async fn run(place: &dyn TestPlace, program: Vec<Step>) {
-    let (answers_at_once, log_shares_keys) = (place.answers_at_once(), place.log_shares_keys());
-    let forgets_emptied_objects = place.forgets_emptied_objects();
-    let place = place.open().await;
+pub(crate) async fn run(backend: &dyn TestPlace, program: Vec<Step>) {
+    let place = backend.open().await;
     let mut world = World {
         object: place.object(&object_key("one")).unwrap(),
+        backend,
         place,
-        answers_at_once,
-        log_shares_keys,
-        forgets_emptied_objects,
         timeline: Timeline::new(),
         slots: [const { Slot::Idle }; SLOTS],
         holder: None,
@@ -107,7 +100,7 @@ pub(crate) async fn run(place: &dyn TestPlace, program: Vec<Step>) {
     world.step(all).await;
 }
 
-impl World {
+impl World<'_> {
     async fn step(&mut self, step: Step) {
         self.steps += 1;
         if self.is_left_open(&step) {
@@ -174,12 +167,14 @@ impl World {
     /// Whether the contract leaves open when a read is made: behind others that wait for a turn, it may wait
     /// for the end of theirs too. Where answers take their time, only the answer would tell.
     fn is_left_open(&self, step: &Step) -> bool {
-        let from = match step {
-            Step::Read { from, .. } | Step::List { from, .. } | Step::Alarm { from } => from,
-            Step::Begin { turn: false, from, .. } => from,
-            _ => return false,
+        let (Step::Read { from, .. }
+        | Step::List { from, .. }
+        | Step::Alarm { from }
+        | Step::Begin { turn: false, from, .. }) = step
+        else {
+            return false;
         };
-        !self.answers_at_once && !self.may_look(self.origin(*from))
+        !self.backend.answers_at_once() && !self.may_look(self.origin(*from))
     }
 
     async fn begin(&mut self, slot: usize, turn: bool, from: Option<usize>) {
@@ -215,7 +210,9 @@ impl World {
         match std::mem::replace(&mut self.slots[slot], Slot::Idle) {
             Slot::Idle => {}
             // Where answers take their time, nobody could tell whether a read waits behind a gap.
-            Slot::Beginning if !self.answers_at_once => self.slots[slot] = Slot::Beginning,
+            Slot::Beginning if !self.backend.answers_at_once() => {
+                self.slots[slot] = Slot::Beginning;
+            }
             Slot::Beginning => {
                 self.gave_up = true;
                 self.queue.retain(|(operation, _)| {
@@ -235,7 +232,7 @@ impl World {
                 self.complete(operation, result);
             }
             Answer::Later(mut pending) if admitted => {
-                if self.answers_at_once {
+                if self.backend.answers_at_once() {
                     assert!(self.holder.is_some() && self.gave_up, "it waits although it may act");
                     assert!(poll(&mut pending).is_none(), "it is late although it does not wait");
                     self.queue.push_back((operation, pending));
@@ -253,7 +250,7 @@ impl World {
         while self.holder.is_none()
             && let Some((operation, mut pending)) = self.queue.pop_front()
         {
-            let result = if self.answers_at_once {
+            let result = if self.backend.answers_at_once() {
                 poll(&mut pending).expect("it waits although nobody has the turn")
             } else {
                 pending.await
@@ -329,10 +326,10 @@ impl World {
         let holds_data = !now.entries.is_empty() || now.alarm.is_some();
         let listed = self.place.object_ids("OBJECT").wait().await;
         let is_listed = listed.map(|ids| !ids.is_empty());
-        if holds_data || self.forgets_emptied_objects {
+        if holds_data || self.backend.forgets_emptied_objects() {
             assert_eq!(is_listed, Ok(holds_data));
         }
-        if !self.log_shares_keys {
+        if !self.backend.log_shares_keys() {
             return;
         }
         let starts = self.slots.iter().filter_map(|slot| match slot {
