@@ -201,7 +201,7 @@ describe("later", { concurrency: 6 }, () => {
     const lost = { ...expected, code: /^ERR_REDIS_(UNREACHABLE|UNKNOWN_OUTCOME)$/ };
     await Promise.all([
       refusal(put(mf), lost),
-      refusal(get(mf), expected),
+      refusal((await storageOf(mf)).storage.get("other"), expected),
       refusal(count(mf), expected),
     ]);
     await server.restart();
