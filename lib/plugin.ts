@@ -204,7 +204,9 @@ export class DurableObjectsPlugin
     }
     if (this.#factory === undefined) useStores(storageFactory);
     this.#factory = storageFactory;
-    storeFor(storageFactory, this.#persist, this.#storeOptions);
+    const store = storeFor(storageFactory, this.#persist, this.#storeOptions);
+    // A server that cannot be reached is an error at the start, not at the first use.
+    await settle(store.refreshAlarms(this.#objects.map(({ name }) => name)));
     if (this.durableObjectsAlarms !== false) {
       await this.#alarms.setupStore(storageFactory, this.#persist);
     }

@@ -112,7 +112,7 @@ impl RedisObject {
         };
         let running = state.attempts.values().map(|running| running.who.clone());
         let who: Vec<_> = running.filter(|who| state.registered.contains(who)).collect();
-        let claim = state.claim.clone();
+        let claim = state.claims.back().cloned();
         if who.is_empty() && claim.is_none() {
             return;
         }
@@ -524,9 +524,11 @@ impl Object for RedisObject {
         Answer::later(async move {
             let taken = taking.wait().await?;
             let this = this.upgrade().ok_or(Error::Closed)?;
+            let ours = matches!(taken, Taken::Ours(_));
             let pending = match taken {
-                Taken::Ours => {
-                    lock(&this.state)?.claim = Some(name);
+                Taken::Ours(before) => {
+                    this.forget_alarm(before);
+                    lock(&this.state)?.claims.push_back(name);
                     None
                 }
                 Taken::Others => None,
@@ -536,7 +538,7 @@ impl Object for RedisObject {
                 }
             };
             this.place.set_alarm(&this.key, pending)?;
-            Ok(taken == Taken::Ours)
+            Ok(ours)
         })
     }
 
@@ -545,7 +547,7 @@ impl Object for RedisObject {
             Ok(state) => state,
             Err(error) => return Answer::Now(Err(error)),
         };
-        let Some(claim) = state.claim.take() else {
+        let Some(claim) = state.claims.pop_front() else {
             return Answer::Now(Ok(()));
         };
         let ending = self.ask(state, 0, |reply| Kind::AlarmDone { claim, reply });

@@ -39,10 +39,10 @@ pub(super) struct Page {
 }
 
 /// What became of a due alarm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Taken {
-    /// It is ours to handle.
-    Ours,
+    /// It is ours to handle; so was one of that name before, whose handling counts as ended.
+    Ours(Option<String>),
     /// Somebody else handles it.
     Others,
     /// It is not due: the alarm that is set, if any.
@@ -455,7 +455,10 @@ fn page(answer: Answer) -> Result<(bool, Seen<Page>)> {
 fn taken(answer: Answer) -> Result<Taken> {
     let words = words(answer)?;
     Ok(match &*first(&words)? {
-        "taken" => Taken::Ours,
+        "taken" => {
+            let before = text(words.into_iter().nth(1))?;
+            Taken::Ours((!before.is_empty()).then_some(before))
+        }
         "claimed" => Taken::Others,
         _ => Taken::NotDue(words.into_iter().nth(1).map(time).transpose()?.flatten()),
     })

@@ -49,8 +49,8 @@ pub(super) struct State {
     pub(super) turn: Option<HeldTurn>,
     /// Where the server remembers answers.
     pub(super) slots: Slots,
-    /// The handling of an alarm that is under way.
-    pub(super) claim: Option<String>,
+    /// The handlings of alarms that are under way; only the newest counts on the server.
+    pub(super) claims: VecDeque<String>,
     /// When it was last noted that the object may hold data.
     pub(super) noted_at: Option<Instant>,
     /// Failed attempts to reach the server, in a row.
