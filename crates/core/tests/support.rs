@@ -124,8 +124,9 @@ impl Caller {
     }
 
     pub(crate) async fn write(&self, batch: WriteBatch) -> Committed {
-        let committed = self.0.write(batch, None).wait().await.unwrap();
+        let written = self.0.write(batch, None);
         self.0.seal();
+        let committed = written.wait().await.unwrap();
         self.0.durable(committed.ticket).wait().await.unwrap();
         committed
     }
