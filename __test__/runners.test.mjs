@@ -9,11 +9,13 @@ import { RedisServer } from "./helpers/redis.mjs";
 import { runJest, runVitest, VM_MODULES } from "./helpers/runner-suites.mjs";
 import { installation } from "./helpers/runners.mjs";
 
+/** The newest Vitest needs Node.js 20. */
+const vitest = Number.parseInt(process.versions.node, 10) < 20 ? "3" : "4";
 const NEWEST = {
   jest: "30",
-  vitest: "4",
-  "@vitest/coverage-v8": "4",
-  "@vitest/coverage-istanbul": "4",
+  vitest,
+  "@vitest/coverage-v8": vitest,
+  "@vitest/coverage-istanbul": vitest,
 };
 /** The line of a coverage report about the fixture, whose one function has run. */
 const COVERED = /code\.js\s*\|[^|]+\|[^|]+\|\s+100 \|/;
