@@ -10,11 +10,14 @@ mod files;
 mod handed;
 mod memory;
 mod overlay;
+mod redis;
+mod redis_server;
 
 pub(crate) use files::{Directory, FSYNC, Files};
 pub(crate) use handed::HandedFiles;
 pub(crate) use memory::Memory;
 pub(crate) use overlay::{Overlay, no_threads};
+pub(crate) use redis::{Redis, RedisCluster};
 
 /// A test that takes longer waits for something that never comes.
 pub(crate) const TEST_TIME_MAX: Duration = Duration::from_secs(120);
@@ -61,6 +64,8 @@ macro_rules! on_every_place {
         $crate::places::on_place!(overlay, Overlay, $($test),+);
         $crate::places::on_place!(files, Files, $($test),+);
         $crate::places::on_place!(handed_files, HandedFiles, $($test),+);
+        $crate::places::on_place!(redis, Redis, $($test),+);
+        $crate::places::on_place!(redis_cluster, RedisCluster, $($test),+);
     };
 }
 
