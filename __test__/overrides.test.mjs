@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { bin, start, VM_MODULES } from "./helpers/cli.mjs";
-import { install, makeProject, runIn } from "./helpers/projects.mjs";
+import { install, makeProject, runIn, runManager } from "./helpers/projects.mjs";
 import { startRegistry } from "./helpers/registry.mjs";
 
 const node = [process.execPath, "--no-warnings", VM_MODULES];
@@ -100,6 +100,22 @@ for (const [manager, files] of [
     assert.match(command.stdout + command.stderr, /--do-max-value-size/, "the miniflare command");
   });
 }
+
+test("overrides: one entry puts it there without node_modules too, in Yarn's Plug'n'Play", async (t) => {
+  const pkg = {
+    private: true,
+    devDependencies: { ...user.devDependencies, ferroflare: "0.1.0" },
+    resolutions: { [KEY]: VALUE },
+  };
+  const files = { "package.json": pkg, "yarn.lock": "", "probe.mjs": probe };
+  const directory = await makeProject(t, registry, { files, linker: "pnp" });
+  await install(directory, "yarn");
+  const flags = ["--no-warnings", VM_MODULES];
+  const { stdout } = await runManager(directory, "yarn", ["node", ...flags, "probe.mjs"]);
+  assert.deepEqual(JSON.parse(stdout), onOurCore);
+  const doctor = await runManager(directory, "yarn", ["ferroflare", "doctor"]);
+  assert.match(doctor.stdout, /^miniflare: +2\.14\.4 in .*, on ferroflare 0\.1\.0$/m);
+});
 
 test("overrides: init puts it into a project that is installed, with a mended undici, and --remove takes it out", async (t) => {
   const files = { "package.json": user, "probe.mjs": probe };

@@ -5,14 +5,17 @@ import os from "node:os";
 import path from "node:path";
 import test, { before } from "node:test";
 import { Miniflare } from "ferroflare";
+import { RedisServer } from "./helpers/redis.mjs";
 import { runJest, runVitest, VM_MODULES } from "./helpers/runner-suites.mjs";
 import { installation } from "./helpers/runners.mjs";
 
+/** The newest Vitest needs Node.js 20. */
+const vitest = Number.parseInt(process.versions.node, 10) < 20 ? "3" : "4";
 const NEWEST = {
   jest: "30",
-  vitest: "4",
-  "@vitest/coverage-v8": "4",
-  "@vitest/coverage-istanbul": "4",
+  vitest,
+  "@vitest/coverage-v8": vitest,
+  "@vitest/coverage-istanbul": vitest,
 };
 /** The line of a coverage report about the fixture, whose one function has run. */
 const COVERED = /code\.js\s*\|[^|]+\|[^|]+\|\s+100 \|/;
@@ -61,9 +64,11 @@ for (const [name, { run, own }] of Object.entries(runners)) {
     }
   });
 
-  test(`${name}: objects are reset, listed, evicted and entered, without a setup function`, async () => {
-    const results = await run(plain, { environment: own, suites: ["own"], nodeOptions });
-    allPassed(results, 13);
+  test(`${name}: objects are reset, listed, evicted and entered, without a setup function or a flag`, async () => {
+    const suites = ["own", "isolation"];
+    // Jest has tests in modules only with the flag.
+    const results = await run(plain, { environment: own, suites, extension: "js" });
+    allPassed(results, 22);
   });
 
   test(`${name}: with resetDurableObjects off, instances outlive tests as on Miniflare 2's environment`, async () => {
@@ -79,16 +84,30 @@ for (const [name, { run, own }] of Object.entries(runners)) {
   test(`${name}: tests above stored data see them, and leave them as they were`, async () => {
     const place = await mkdtemp(path.join(os.tmpdir(), "ferroflare-runners-"));
     try {
-      await store(place, { count: 41, word: "stored" });
-      const suites = { one: "persist", two: "persist", three: "persist" };
-      const options = { durableObjectsPersist: place };
-      allPassed(await run(plain, { environment: own, suites, options, nodeOptions }), 6);
-      assert.deepEqual(await stored(place), { count: 41, word: "stored" });
+      await testAbove(place, { run, own });
       assert.equal((await readdir(path.join(place, "COUNTER"))).length, 1);
     } finally {
       await rm(place, { recursive: true });
     }
   });
+
+  test(`${name}: tests above data in Redis see them, and leave them as they were`, async () => {
+    const server = await RedisServer.start();
+    try {
+      await testAbove(server.url(), { run, own });
+    } finally {
+      await server.close();
+    }
+  });
+}
+
+async function testAbove(place, { run, own }) {
+  const entries = { count: 41, word: "stored" };
+  await store(place, entries);
+  const suites = { one: "persist", two: "persist", three: "persist" };
+  const options = { durableObjectsPersist: place };
+  allPassed(await run(plain, { environment: own, suites, options, extension: "js" }), 6);
+  assert.deepEqual(await stored(place), entries);
 }
 
 test("Jest: retries, fake timers of both kinds, and coverage by V8 and Istanbul", async () => {

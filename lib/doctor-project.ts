@@ -44,11 +44,20 @@ export function installed(name: string, directory: string): Installed | undefine
   /** Where there are no folders of packages (Yarn's Plug'n'Play), only the resolver knows. */
   function resolved(): string | undefined {
     try {
-      return resolve(`${name}/package.json`);
+      return manifestAbove(resolve(name));
     } catch {
       return undefined;
     }
   }
+}
+
+/** The manifest of the package that a file is in. */
+function manifestAbove(file: string): string | undefined {
+  const directory = path.dirname(file);
+  if (directory === file) return undefined;
+  const manifest = path.join(directory, "package.json");
+  const found = existsSync(manifest) && JSON.parse(readFileSync(manifest, "utf8")).name;
+  return found ? manifest : manifestAbove(directory);
 }
 
 /** The packages of Miniflare 2 that a project may depend on. */

@@ -131,7 +131,8 @@ impl Store {
         let mut failure = None;
         let mut random = |bytes: &mut [u8]| failure = getrandom::fill(bytes).err();
         let place = runtime.and_then(|runtime| {
-            RedisPlace::open(&url, RedisUse { runtime, corked: true }, &mut random)
+            let more_ca = std::env::var_os("NODE_EXTRA_CA_CERTS").map(Into::into);
+            RedisPlace::open(&url, RedisUse { runtime, corked: true, more_ca }, &mut random)
         });
         let place = match failure {
             None => place,

@@ -88,6 +88,7 @@ export const directed = {
   "caught-failure-in-transaction": [
     [transaction(put("a", 1), { ...put("b", uncloneable), caught: true }, put("c", 3))],
     [transaction({ ...remove({ $: "keys", n: 129 }), caught: true }, put("c", 3))],
+    [transaction(put("a", 1), { ...put("b", uncloneable), caught: true }), list()],
   ],
   "refused-write-counts": [
     [transaction(remove({ $: "keys", n: 128 }), burst(put("more", 1), put("n1", 1)))],

@@ -6,6 +6,7 @@ import {
   answered,
   endsAlike,
   failed,
+  isAfterCaughtFailure,
   isEntries,
   isKey,
   isModel,
@@ -153,7 +154,7 @@ const predicates = {
 
   "caught-failure-in-transaction": async (difference) =>
     uses(difference, ({ caught }) => caught) &&
-    (difference.reference?.call === "transaction" || difference.path.startsWith("left behind")) &&
+    (difference.reference?.call === "transaction" || isAfterCaughtFailure(difference)) &&
     isModel(difference),
 
   "refused-write-counts": async (difference) =>

@@ -45,6 +45,21 @@ export const usesCall = (difference, wanted, accepts) =>
   uses(difference, ({ call, args }) => call === wanted && accepts(args));
 
 /**
+ * Whether the reference has failed a transaction before, one of whose operations failed and was caught: what the others
+ * have written is missing there ever after.
+ */
+export function isAfterCaughtFailure({ program, path, theirs }) {
+  const first = (place) => Number.parseInt(place, 10);
+  return theirs.some(
+    (earlier) =>
+      earlier.call === "transaction" &&
+      earlier.how === "rejected" &&
+      !(first(earlier.path) > first(path)) &&
+      [...flatten(program.steps[first(earlier.path)])].some(({ caught }) => caught),
+  );
+}
+
+/**
  * True if the model, which runs the same program one operation after the other, gives our answer. So a predicate that
  * asks for it cannot hide a mistake of ours that the model does not make.
  */

@@ -23,15 +23,18 @@ const INSTALL = {
 
 const NPM_ON_WINDOWS = { npm: "npm.cmd", npx: "npx.cmd" };
 
-/** Makes a project of some files (an object is JSON), or of a folder of the repository, that installs from `registry`. */
-export async function makeProject(t, registry, { files = {}, example }) {
+/**
+ * Makes a project of some files (an object is JSON), or of a folder of the repository, that installs from `registry`.
+ * `linker` is how Yarn 4 lays packages out.
+ */
+export async function makeProject(t, registry, { files = {}, example, linker = "node-modules" }) {
   const directory = await temporaryDirectory(t);
   if (example) {
     const filter = (source) => !/[\\/]node_modules$/.test(source);
     await cp(path.join(packageRoot, "examples", example), directory, { recursive: true, filter });
   }
   const yarnrc = [
-    "nodeLinker: node-modules",
+    `nodeLinker: ${linker}`,
     "enableTelemetry: false",
     "enableImmutableInstalls: false",
     `npmRegistryServer: "${registry.url}"`,
@@ -60,10 +63,15 @@ export async function runIn(directory, [command, ...args], { env, code = 0 } = {
   throw new Error(`${shown}${result.hung ? " (it hung)" : ""}:\n${result.stdout}${result.stderr}`);
 }
 
-/** Installs a project with a package manager. */
-export function install(directory, manager) {
-  const [command, ...args] = COMMANDS[manager];
-  return runIn(directory, [command, ...args, ...INSTALL[manager]], {
+/** Runs a package manager in a project. */
+export function runManager(directory, manager, args) {
+  const [command, ...rest] = COMMANDS[manager];
+  return runIn(directory, [command, ...rest, ...args], {
     env: { npm_config_registry: undefined, npm_config_user_agent: undefined },
   });
+}
+
+/** Installs a project with a package manager. */
+export function install(directory, manager) {
+  return runManager(directory, manager, INSTALL[manager]);
 }

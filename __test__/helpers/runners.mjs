@@ -77,10 +77,12 @@ export async function runCommand(
 ) {
   const bin = path.join(folder, "node_modules", ".bin", command);
   const { FORCE_COLOR: _, ...inherited } = process.env;
+  // Commands run on the version of Node.js that runs this.
+  const PATH = [path.dirname(process.execPath), process.env.PATH].join(path.delimiter);
   const [file, ...given] = times ? ["sh", "-c", WITH_TIMES, bin, ...args] : [bin, ...args];
   const child = spawn(file, given, {
     cwd: folder,
-    env: { ...inherited, CI: "true", NO_COLOR: "1", NODE_OPTIONS: nodeOptions },
+    env: { ...inherited, PATH, CI: "true", NO_COLOR: "1", NODE_OPTIONS: nodeOptions },
     stdio: ["ignore", "pipe", "pipe"],
     timeout: msMax,
     killSignal: "SIGKILL",

@@ -26,7 +26,7 @@ fn next() -> u32 {
 
 /// As another process would open it.
 fn open_apart(url: &str) -> Arc<dyn Place> {
-    let usage = RedisUse { runtime: RUNTIME.handle().clone(), corked: false };
+    let usage = RedisUse { runtime: RUNTIME.handle().clone(), corked: false, more_ca: None };
     let name = next().to_le_bytes();
     let mut named = move |bytes: &mut [u8]| {
         bytes[..name.len()].copy_from_slice(&name);

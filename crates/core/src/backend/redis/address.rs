@@ -4,10 +4,14 @@
 //! of a cluster, or with `?sentinel=NAME` sentinels of the primary of that name, which may ask for a
 //! `sentinel_user` and a `sentinel_password` of their own. With `rediss` the options
 //! `ca`, `cert` and `key` are paths of PEM files: what to trust in the place of the system's certificates,
-//! and what to show to the server. `#insecure` trusts every certificate.
+//! and what to show to the server. `#insecure` trusts every certificate. Without `ca`, the system's
+//! certificates are trusted, and those of a file that the user of the core names.
 
 use std::fs;
+use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use redis::{ClientTlsConfig, ConnectionInfo, IntoConnectionInfo, TlsCertificates};
 
 use crate::error::{Error, Result};
@@ -36,8 +40,9 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// Takes a URL apart, and reads the files that it names.
-    pub(super) fn parse(url: &str) -> Result<Self> {
+    /// Takes a URL apart, and reads the files that it names. `more_ca` is a PEM file with certificates to
+    /// trust beside the system's.
+    pub(super) fn parse(url: &str, more_ca: Option<&Path>) -> Result<Self> {
         let shown = without_password(url);
         let wrong = |reason: String| Error::RedisUrl { url: shown.clone(), reason };
         let parts = Parts::of(url).map_err(|reason| wrong(reason.into()))?;
@@ -52,8 +57,8 @@ impl Address {
             let info = node.as_str().into_connection_info();
             nodes.push(info.map_err(|error| wrong(said(&error)))?);
         }
-        let certificates = certificates(&parts).map_err(&wrong)?;
-        if certificates.is_some() && parts.scheme != "rediss" {
+        let certificates = certificates(&parts, more_ca).map_err(&wrong)?;
+        if certificates.is_some() && !parts.is_secure() {
             return Err(wrong("certificates need rediss://".into()));
         }
         let cluster = sentinel.is_none() && (nodes.len() > 1 || parts.option("cluster").is_some());
@@ -106,6 +111,10 @@ impl<'a> Parts<'a> {
         self.options.iter().find(|(known, _)| *known == name).map(|(_, value)| &**value)
     }
 
+    fn is_secure(&self) -> bool {
+        self.scheme.eq_ignore_ascii_case("rediss")
+    }
+
     /// The URL of one of the hosts, as the `redis` crate takes it.
     fn url_of(&self, host: &str) -> String {
         let fragment = if self.fragment.is_empty() { "" } else { "#" };
@@ -119,14 +128,18 @@ fn with_port(host: &str, port: &str) -> String {
     if named { host.to_owned() } else { format!("{host}:{port}") }
 }
 
-fn certificates(parts: &Parts<'_>) -> std::result::Result<Option<TlsCertificates>, String> {
-    let read = |option: &str| {
-        parts
-            .option(option)
-            .map(|path| fs::read(path).map_err(|error| format!("cannot read {path}: {error}")))
-            .transpose()
+fn certificates(
+    parts: &Parts<'_>,
+    more_ca: Option<&Path>,
+) -> std::result::Result<Option<TlsCertificates>, String> {
+    let read_file = |path: &Path| {
+        fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
     };
-    let root_cert = read("ca")?;
+    let read = |option: &str| parts.option(option).map(Path::new).map(read_file).transpose();
+    let mut root_cert = read("ca")?;
+    if let (None, Some(path), true) = (&root_cert, more_ca, parts.is_secure()) {
+        root_cert = Some([system_certificates(), read_file(path)?].concat());
+    }
     let client_tls = match (read("cert")?, read("key")?) {
         (Some(client_cert), Some(client_key)) => Some(ClientTlsConfig { client_cert, client_key }),
         (None, None) => None,
@@ -134,6 +147,17 @@ fn certificates(parts: &Parts<'_>) -> std::result::Result<Option<TlsCertificates
     };
     let given = root_cert.is_some() || client_tls.is_some();
     Ok(given.then_some(TlsCertificates { client_tls, root_cert }))
+}
+
+/// The certificates that the system trusts, as PEM.
+fn system_certificates() -> Vec<u8> {
+    let mut pem = String::new();
+    for certificate in rustls_native_certs::load_native_certs().certs {
+        pem.push_str("-----BEGIN CERTIFICATE-----\n");
+        pem.push_str(&STANDARD.encode(certificate));
+        pem.push_str("\n-----END CERTIFICATE-----\n");
+    }
+    pem.into_bytes()
 }
 
 /// The text behind percent signs.
@@ -174,7 +198,7 @@ mod tests {
     use super::*;
 
     fn parse(url: &str) -> Address {
-        Address::parse(url).unwrap()
+        Address::parse(url, None).unwrap()
     }
 
     #[test]
@@ -194,7 +218,7 @@ mod tests {
     #[test]
     fn passwords_are_not_shown() {
         assert_eq!(parse("redis://:p@localhost:1").shown, "redis://:***@localhost:1");
-        let wrong = Address::parse("redis://u:secret@localhost/x").unwrap_err().to_string();
+        let wrong = Address::parse("redis://u:secret@localhost/x", None).unwrap_err().to_string();
         assert!(wrong.contains("the database is not a number") && !wrong.contains("secret"));
     }
 
@@ -203,7 +227,7 @@ mod tests {
         for url in
             ["redis://a,,b", "redis://", "redis://a/1?x=1", "redis://a,b/1", "redis://a?ca=x"]
         {
-            assert!(matches!(Address::parse(url), Err(Error::RedisUrl { .. })), "{url}");
+            assert!(matches!(Address::parse(url, None), Err(Error::RedisUrl { .. })), "{url}");
         }
     }
 }

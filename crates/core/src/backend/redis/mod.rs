@@ -30,6 +30,7 @@ mod state;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -79,13 +80,15 @@ pub struct RedisUse {
     pub runtime: Handle,
     /// Whether what is asked is sent when [`Place::flush`] is called, not at once.
     pub corked: bool,
+    /// A PEM file with certificates to trust beside the system's.
+    pub more_ca: Option<PathBuf>,
 }
 
 impl RedisPlace {
     /// Uses the server at `url`. It is connected to when something is first asked.
     pub fn open(url: &str, usage: RedisUse, random: &mut impl Randomness) -> Result<Arc<Self>> {
         Lazy::force(&CRYPTOGRAPHY);
-        let link = Link::new(Address::parse(url)?);
+        let link = Link::new(Address::parse(url, usage.more_ca.as_deref())?);
         let mut bytes = [0; CLIENT_BYTES];
         random.fill(&mut bytes);
         let mut client = String::with_capacity(2 * CLIENT_BYTES);
