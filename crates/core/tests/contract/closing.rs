@@ -4,13 +4,19 @@ use ferroflare_core::backend::View;
 use ferroflare_core::range::{ListOptions, Scan};
 use ferroflare_core::{Error, ErrorKind};
 
-use crate::places::{TestPlace, on_every_place};
+use crate::places::{TestPlace, on_every_place, on_redis};
 use crate::support::{Caller, key, object_key, put};
 
 on_every_place!(
     every_operation_of_a_closed_place_fails,
     every_operation_of_an_object_of_a_closed_place_fails,
     operations_that_wait_fail_when_the_place_closes,
+    an_attempt_of_a_closed_place_fails_and_ends_without_a_trace,
+    closing_twice_is_closing_once,
+);
+
+on_redis!(
+    every_operation_of_an_object_of_a_closed_place_fails,
     an_attempt_of_a_closed_place_fails_and_ends_without_a_trace,
     closing_twice_is_closing_once,
 );

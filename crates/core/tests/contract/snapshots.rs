@@ -7,7 +7,7 @@ use ferroflare_core::range::{ListOptions, Scan};
 use ferroflare_core::transaction::Read;
 use ferroflare_core::{Error, Result};
 
-use crate::places::{TestPlace, on_every_place};
+use crate::places::{TestPlace, on_every_place, on_redis};
 use crate::support::{Caller, alarm, clear, found, key, prefix, put, remove, values};
 
 on_every_place!(
@@ -16,6 +16,15 @@ on_every_place!(
     limits_count_own_and_committed_entries_together,
     deletes_count_each_existing_key_once,
     reads_never_return_what_was_written_after_the_start,
+    a_lost_attempt_stays_lost,
+    an_attempt_writes_at_most_128_keys,
+);
+
+on_redis!(
+    own_writes_are_seen_by_the_attempt_alone,
+    own_writes_lie_over_lists,
+    limits_count_own_and_committed_entries_together,
+    deletes_count_each_existing_key_once,
     a_lost_attempt_stays_lost,
     an_attempt_writes_at_most_128_keys,
 );

@@ -143,6 +143,9 @@ impl Place for RedisUser {
     }
 
     fn alarms(&self, names: &[Arc<str>]) -> Result<Vec<(i64, ObjectKey)>> {
+        if self.0.is_closed() {
+            return Err(Error::Closed);
+        }
         self.0.watch(names)?;
         self.0.shared.alarms.pending(names)
     }
