@@ -125,8 +125,10 @@ impl Caller {
 
     pub(crate) async fn write(&self, batch: WriteBatch) -> Committed {
         let written = self.0.write(batch, None);
+        // What only a server knows is asked at the end of the batch; what has to be opened gathers later.
         self.0.seal();
         let committed = written.wait().await.unwrap();
+        self.0.seal();
         self.0.durable(committed.ticket).wait().await.unwrap();
         committed
     }
