@@ -19,6 +19,10 @@ use super::failure::Failure;
 use super::names::{FORMAT, FORMAT_VERSION};
 use crate::error::Error;
 
+/// How long to try, once the server has been reached.
+pub(super) const PATIENCE: Duration = Duration::from_secs(15);
+/// How long to try to reach the server for the first time.
+const FIRST_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a connection may take to come up.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
 /// How long one answer may take. It is asked for again on a new connection then.
@@ -54,9 +58,9 @@ impl Link {
         Self { address, state: Mutex::default(), reached: AtomicBool::new(false) }
     }
 
-    /// Whether there has ever been a connection.
-    pub(super) fn was_reached(&self) -> bool {
-        self.reached.load(Ordering::Relaxed)
+    /// How long to try to get an answer.
+    pub(super) fn patience(&self) -> Duration {
+        if self.reached.load(Ordering::Relaxed) { PATIENCE } else { FIRST_PATIENCE }
     }
 
     /// Sends commands whose keys share a slot, in order; one answer each, errors of the server among them.

@@ -9,6 +9,7 @@ use super::batch::{Awaited, Effect, Reply};
 use super::commit::{Outcome as Committing, Stamp};
 use super::driver::drive;
 use super::failure::Failure;
+use super::link::PATIENCE;
 use super::names::ObjectNames;
 use super::op::{Commit, GetShare, Kind, LookShare, Looked, Op, Page, Seen, Taken};
 use super::shared::Shared;
@@ -26,10 +27,6 @@ use crate::transaction::turn::TURN_LEASE;
 use crate::transaction::{Footprint, TransactionId};
 use crate::write::WriteBatch;
 
-/// How long to try, once the server has been reached.
-const PATIENCE: Duration = Duration::from_secs(15);
-/// How long to try to reach the server for the first time.
-const FIRST_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a note that an object may hold data counts.
 const NOTE_AGE_MAX: Duration = Duration::from_secs(60);
 
@@ -122,8 +119,7 @@ impl RedisObject {
     }
 
     pub(super) fn deadline(&self) -> Instant {
-        let patience = if self.place.link.was_reached() { PATIENCE } else { FIRST_PATIENCE };
-        Instant::now() + patience
+        Instant::now() + self.place.link.patience()
     }
 
     /// Notes on the server what has to be known before a write: that the object may hold data, and its alarms.

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use redis::{Cmd, Value as Answer};
 use tokio::runtime::Handle;
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 
 use super::failure::Failure;
 use super::link::Link;
@@ -27,6 +27,9 @@ use crate::transaction::TransactionId;
 
 /// A note of an object that is gone is kept for so many seconds, in case somebody is about to write.
 const NOTE_KEPT_SECONDS: u64 = 600;
+
+/// How long to wait before a question is asked again that was not answered.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// The common ground of a place's objects.
 pub(super) struct Shared {
@@ -185,9 +188,21 @@ impl Shared {
         forgotten.map(|_| ()).map_err(|failure| failure.error())
     }
 
-    /// A question about no particular object.
+    /// A question about no particular object, which changes nothing: it is asked again while the server may
+    /// yet answer.
     pub(super) async fn ask(&self, cmd: &Cmd) -> Result<Answer> {
-        self.link.ask(cmd).await.map_err(|failure| failure.error())
+        let deadline = Instant::now() + self.link.patience();
+        loop {
+            let failure = match self.link.ask(cmd).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            let lasts = matches!(failure, Failure::Final(_) | Failure::UnknownScript);
+            if lasts || Instant::now() >= deadline {
+                return Err(failure.error());
+            }
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
     }
 
     /// The answer to a question that gives pairs.
