@@ -195,11 +195,12 @@ impl Place for RedisUser {
         if place.closed.swap(true, Ordering::AcqRel) {
             return Later::Now(Ok(()));
         }
+        // In the very call: writes of one turn of the event loop must not be torn by its end.
+        let objects = place.known();
+        for object in &objects {
+            object.retire();
+        }
         Later::later(async move {
-            let objects = place.known();
-            for object in &objects {
-                object.retire();
-            }
             for object in &objects {
                 while !object.is_idle() {
                     tokio::time::sleep(CLOSING_STEP).await;
