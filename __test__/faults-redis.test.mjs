@@ -186,7 +186,10 @@ test("the load notices what is lost, applied twice or applied late", async (t) =
   for (const [damage, found] of [
     [(storage, load) => storage.put("count", load.count - 1), /the count is/],
     [(storage) => storage.delete("receipt:0.1:1"), /increment 1 of client 0\.1 .* is lost/],
-    [(storage) => storage.put("receipt:0.1:1", 2), /two receipts are for the same count/],
+    [
+      async (storage) => storage.put("receipt:0.1:1", await storage.get("receipt:0.2:1")),
+      /two receipts are for the same count/,
+    ],
     [(storage) => storage.delete("put:0.0:2"), /put 2 of client 0\.0 .* is lost/],
     [(storage) => storage.put("last:0.0", 1), /the last put of client 0\.0 is 1/],
   ]) {
