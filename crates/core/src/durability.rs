@@ -53,6 +53,11 @@ impl Durability {
         });
     }
 
+    /// `ticket`, or 0 if it has settled already.
+    pub fn unsettled(&self, ticket: Ticket) -> Ticket {
+        if ticket > self.progress.borrow().settled { ticket } else { 0 }
+    }
+
     /// Waits for `ticket`; 0 is durable from the start.
     pub fn wait(&self, ticket: Ticket) -> Answer<()> {
         if let Some(result) = self.progress.borrow().result(ticket) {

@@ -62,6 +62,8 @@ struct State<T> {
     arrivals: VecDeque<Job<T>>,
     /// Newest commit.
     sequence: Sequence,
+    /// Ticket of the newest write.
+    newest: Ticket,
     log: CommitLog,
     turn: Turn<Job<T>>,
     key: ObjectKey,
@@ -122,6 +124,7 @@ impl<T: Table> LocalObject<T> {
                 opening: false,
                 arrivals: VecDeque::new(),
                 sequence: 0,
+                newest: 0,
                 log: CommitLog::default(),
                 turn: Turn::default(),
                 key: key.clone(),
@@ -536,6 +539,7 @@ impl<T: Table> State<T> {
         let recorded = self.log.is_needed().then(|| writes.clone());
         let alarm = writes.alarm();
         let ticket = table.apply(writes)?;
+        self.newest = ticket;
         self.sequence += 1;
         if let Some(recorded) = recorded {
             self.log.record(self.sequence, &recorded);
@@ -625,11 +629,17 @@ impl<T: Table> Object for LocalObject<T> {
 
     fn commit(&self, start: Start, footprint: Footprint, writes: WriteBatch) -> Answer<Outcome> {
         let need = Need::of(&writes);
+        let durability = self.durability.clone();
         let work = move |state: &mut State<T>| {
             let conflict = state.log.conflict(&footprint, start.sequence);
             let own = state.turn.is_held_by(start.id);
             let outcome = match conflict {
                 Some(what) => Ok(Outcome::Lost(Conflict { what, own })),
+                // What somebody is told of has to be durable, so a reader waits for what it has read.
+                None if writes.is_empty() && !footprint.is_empty() => {
+                    let ticket = durability.unsettled(state.newest);
+                    Ok(Outcome::Committed(Committed { removed: 0, ticket }))
+                }
                 None => state.apply(writes).map(Outcome::Committed),
             };
             state.finish(start);
