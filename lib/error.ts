@@ -7,8 +7,6 @@ export type DurableObjectErrorCode =
   | "ERR_RESPONSE_TYPE"
   | "ERR_DESERIALIZATION"
   | "ERR_NO_HANDLER"
-  /** Data is to be kept where this version cannot keep it. */
-  | "ERR_PERSIST_UNSUPPORTED"
   /** A storage factory keeps data where the native core would not find it. */
   | "ERR_STORAGE_FACTORY"
   /** An option of the plugin has a value it cannot have. */

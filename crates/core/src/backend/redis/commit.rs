@@ -136,8 +136,8 @@ pub(super) enum Outcome {
     },
     /// Something that was read has changed.
     Lost(String),
-    /// Somebody else has a turn, for so many milliseconds at most.
-    Wait(u64),
+    /// Somebody else has a turn, or goes first.
+    Wait,
 }
 
 /// Reads the answer to a commit.
@@ -152,7 +152,7 @@ pub(super) fn outcome(answer: Answer) -> Result<Outcome> {
             Ok(Outcome::Committed { alarm_before, exists })
         }
         "lost" => Ok(Outcome::Lost(word()?)),
-        "wait" => Ok(Outcome::Wait(word()?.parse().unwrap_or(1))),
+        "wait" => Ok(Outcome::Wait),
         other => Err(Error::Internal(format!("a commit was answered with \"{other}\""))),
     }
 }

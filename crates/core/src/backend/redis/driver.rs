@@ -315,7 +315,7 @@ fn settle_batch(
         }
     };
     match outcome {
-        Ok(Outcome::Wait(_)) => {
+        Ok(Outcome::Wait) => {
             batch.not_before = Some(now + TURN_WAIT);
             // Waiting for a turn is no failure.
             batch.deadline = batch.deadline.max(now + ANSWER_MAX);

@@ -412,7 +412,7 @@ fn finished(
         Committing::Lost(what) => {
             Outcome::Lost(state.conflict(id.unwrap_or_default(), what, Instant::now()))
         }
-        Committing::Wait(_) => return Err(Error::Internal("a commit still waits".into())),
+        Committing::Wait => return Err(Error::Internal("a commit still waits".into())),
     };
     if let Some(id) = id {
         state.forget(id);

@@ -344,7 +344,7 @@ impl Op {
                 if registered { Step::Registered(who) } else { Step::Done }
             }
             Kind::Commit(commit) => match commit::outcome(answer) {
-                Ok(Outcome::Wait(_)) => {
+                Ok(Outcome::Wait) => {
                     self.kind = Kind::Commit(commit);
                     self.again(now)
                 }
