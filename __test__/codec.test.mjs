@@ -14,6 +14,7 @@ import { types } from "node:util";
 import v8 from "node:v8";
 import vm from "node:vm";
 import fc from "fast-check";
+import { seed } from "./helpers/seed.mjs";
 
 const require = createRequire(import.meta.url);
 const dist = resolve(
@@ -24,7 +25,6 @@ const { ByteWriter, decode, decodesNatively, encode, encodesNatively } = require
 );
 
 const times = Number(process.env.FERROFLARE_FUZZ ?? 1);
-const seed = Number(process.env.FERROFLARE_SEED ?? Date.now() % 2 ** 31);
 console.log(`codec: seed ${seed} (repeat with FERROFLARE_SEED=${seed})`);
 
 const foreign = vm.createContext({});

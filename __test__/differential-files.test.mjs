@@ -8,8 +8,8 @@ import { Random } from "./differential/prng.mjs";
 import { openOursOnFiles, withRestarts } from "./differential/restarts.mjs";
 import { report } from "./differential/shrink.mjs";
 import { openReference } from "./differential/subjects.mjs";
+import { seed } from "./helpers/seed.mjs";
 
-const seed = Number(process.env.FERROFLARE_SEED ?? Date.now() % 0x1_0000_0000);
 const operations = Number(process.env.FERROFLARE_OPS ?? 6000);
 /** One program of so many waits for the disk. */
 const FSYNC_EACH = 8;

@@ -10,8 +10,8 @@ import { report } from "./differential/shrink.mjs";
 import { openReference } from "./differential/subjects.mjs";
 import { redisServer } from "./helpers/redis.mjs";
 import { redisCluster } from "./helpers/redis-cluster.mjs";
+import { seed } from "./helpers/seed.mjs";
 
-const seed = Number(process.env.FERROFLARE_SEED ?? Date.now() % 0x1_0000_0000);
 const operations = Number(process.env.FERROFLARE_OPS ?? 6000);
 /** Ours is restarted at least once in so many operations. */
 const RESTART_EACH = 500;

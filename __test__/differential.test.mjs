@@ -12,8 +12,8 @@ import { program as draw, size } from "./differential/generate.mjs";
 import { Random } from "./differential/prng.mjs";
 import { report } from "./differential/shrink.mjs";
 import { openOurs, openReference } from "./differential/subjects.mjs";
+import { seed } from "./helpers/seed.mjs";
 
-const seed = Number(process.env.FERROFLARE_SEED ?? Date.now() % 0x1_0000_0000);
 const operations = Number(process.env.FERROFLARE_OPS ?? 15_000);
 const compat = readFileSync(new URL("../COMPAT.md", import.meta.url), "utf8");
 const rows = new Map(

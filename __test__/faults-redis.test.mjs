@@ -8,8 +8,8 @@ import { options, storageOf } from "./helpers/files.mjs";
 import { startProxy } from "./helpers/proxy.mjs";
 import { redisServer } from "./helpers/redis.mjs";
 import { Load } from "./load/load.mjs";
+import { seed } from "./helpers/seed.mjs";
 
-const SEED = Date.now() % 1_000_000;
 const CUTS = 25;
 const UNREACHED = /^ERR_REDIS_(UNREACHABLE|UNKNOWN_OUTCOME)$/;
 
@@ -103,10 +103,10 @@ describe("connections that are cut on the way", () => {
     ["in the middle of a request", (proxy, { between }) => proxy.cutRequests(between(0, 3000))],
     ["in the middle of a reply", (proxy, { between }) => proxy.cutReplies(between(0, 300))],
   ]) {
-    test(`nothing fails, is lost or done twice when it happens ${what} (seed ${SEED})`, async (t) => {
+    test(`nothing fails, is lost or done twice when it happens ${what} (seed ${seed})`, async (t) => {
       const server = await redisServer(t);
       const proxy = await startProxy(t, server.port);
-      const choices = random(SEED);
+      const choices = random(seed);
       const load = await during(t, server, [proxy.url(), server.url()], async (running) => {
         for (let round = 0; round < CUTS; round++) {
           await cut(proxy, choices);

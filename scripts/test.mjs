@@ -4,6 +4,7 @@
  * Options (after `npm test --`):
  *   --only rust|js|lint   these steps alone
  *   --filter PATTERN      JavaScript tests whose name matches, and the build they need
+ *   --seed N|new          of the random tests; without it they are the same in every run, so that a commit passes or fails twice alike
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -24,9 +25,12 @@ import { setup } from "./setup.mjs";
 
 const biome = join(root, "node_modules", "@biomejs", "biome", "bin", "biome");
 const groups = ["rust", "js", "lint"];
+/** `npm run explore` looks for what this seed does not show. */
+const SEED = "20261126";
 
 async function main() {
-  const { only, filter } = readOptions();
+  const { only, filter, seed } = readOptions();
+  chooseSeed(seed);
   const wants = (group) => !only || only === group;
   const steps = new Steps();
 
@@ -91,11 +95,23 @@ async function testOnNewest() {
   return { passed: total("passed"), failed: total("failed"), failure };
 }
 
+/** Tells every random test its seed; proptest has a name of its own for it. */
+function chooseSeed(wanted) {
+  const seed = wanted === "new" ? `${Date.now() % 2 ** 31}` : wanted;
+  process.env.FERROFLARE_SEED = seed ?? process.env.FERROFLARE_SEED ?? SEED;
+  process.env.PROPTEST_RNG_SEED ??= process.env.FERROFLARE_SEED;
+  console.log(`Random tests: FERROFLARE_SEED=${process.env.FERROFLARE_SEED}\n`);
+}
+
 /** `--filter` alone means the JavaScript tests alone: the pattern says nothing about the other steps. */
 function readOptions() {
   try {
     const { values } = parseArgs({
-      options: { only: { type: "string" }, filter: { type: "string" } },
+      options: {
+        only: { type: "string" },
+        filter: { type: "string" },
+        seed: { type: "string" },
+      },
     });
     if (values.only !== undefined && !groups.includes(values.only)) {
       throw new Error(`--only ${values.only}: choose one of ${groups.join(", ")}.`);
@@ -105,7 +121,11 @@ function readOptions() {
         `--filter chooses JavaScript tests: it does not go with --only ${values.only}.`,
       );
     }
-    return { only: values.filter === undefined ? values.only : "js", filter: values.filter };
+    if (values.seed !== undefined && !/^(new|\d{1,15})$/.test(values.seed)) {
+      throw new Error(`--seed ${values.seed}: give a whole number, or "new".`);
+    }
+    const only = values.filter === undefined ? values.only : "js";
+    return { only, filter: values.filter, seed: values.seed };
   } catch (error) {
     throw new Failure(error.message);
   }
