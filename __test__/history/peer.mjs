@@ -22,10 +22,12 @@ export class Peer {
     return new Response(String(this.constructedAt));
   }
   async alarm() {
-    this.fires();
+    const handled = this.fires();
     if ((await this.storage.get("silent")) === undefined) {
       await this.storage.put("fired", ((await this.storage.get("fired")) ?? 0) + 1);
+      await this.storage.sync();
     }
+    handled();
   }
 }
 export default { fetch: () => new Response("none") };
@@ -36,11 +38,12 @@ let namespace;
 let contending = false;
 let contended;
 
-/** `deadly` has the process die at the start of an alarm's handler. */
+/** An alarm says `fires` and, when its write is durable, `handled`. `deadly` has the process die at the start of an alarm's handler. */
 function start({ directory, alarms = false, deadly = false, durability, maxOpen }) {
   const fires = () => {
     if (deadly) process.kill(process.pid, "SIGKILL");
     say("fires");
+    return () => say("handled");
   };
   mf = new Miniflare({
     modules: true,
