@@ -106,6 +106,18 @@ for (const durability of ["fsync", "process"]) {
       assert.equal((await afterKill(t, use, durability)).entries.length, 5);
     });
 
+    test("what a read outside of objects has found", async (t) => {
+      const reads = ['get("a")', 'get(["a", "b"])', "list()", "getAlarm()"];
+      for (const read of reads) {
+        const use = `
+        storage.put("a", 1);
+        storage.setAlarm(4e12);
+        await storage.${read};`;
+        const { entries, storage } = await afterKill(t, use, durability);
+        assert.deepEqual([entries, await storage.getAlarm()], [[["a", 1]], 4e12], read);
+      }
+    });
+
     test("whatever an object has written before its response came", async (t) => {
       const body = `
         await storage.put("first", 1);

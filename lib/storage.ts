@@ -53,7 +53,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
   ): Promise<Map<string, Value>>;
   async get(keys: string | string[], options?: DurableObjectGetOptions): Promise<unknown> {
     checkDefined(keys, "get", OWNER);
-    return gated(get(this.#object, keys, plainAt()), options);
+    return this.#found(get(this.#object, keys, plainAt()), options);
   }
 
   put<Value = unknown>(key: string, value: Value, options?: DurableObjectPutOptions): Promise<void>;
@@ -91,13 +91,13 @@ export class DurableObjectStorage implements DurableObjectOperator {
 
   list<Value = unknown>(options?: DurableObjectListOptions): Promise<Map<string, Value>>;
   async list(options?: DurableObjectListOptions): Promise<unknown> {
-    return gated(list(this.#object, options ?? {}, plainAt()), options);
+    return this.#found(list(this.#object, options ?? {}, plainAt()), options);
   }
 
   async getAlarm(options?: DurableObjectGetAlarmOptions): Promise<number | null> {
     if (!this[kAlarmExists]) return null;
     const code = this.#object.getAlarm(plainAt());
-    const alarm = isTicket(code) ? gated(settle(code), options) : code;
+    const alarm = this.#found(isTicket(code) ? settle(code) : code, options);
     return alarmOrNull(await alarm);
   }
 
@@ -161,6 +161,20 @@ export class DurableObjectStorage implements DurableObjectOperator {
   async #committed(code: number, alarm: number | null | undefined): Promise<void> {
     if (alarm !== undefined) this.#alarmChanged(alarm);
     if (code >= WRITE_UNIT) await this.#confirm(code, nothing);
+  }
+
+  /**
+   * What a read has found. Nobody is told of what may yet be lost: inside of an object the output gate waits until the writes that
+   * the read may have seen are durable, outside the read does.
+   */
+  #found<T>(answer: Answer<T>, options?: DurableObjectGetOptions): Answer<T> {
+    const unsettled = this.#object.unsettled();
+    if (unsettled === 0) return gated(answer, options);
+    const durable = this.#durable(unsettled);
+    if (!isInside()) return Promise.all([answer, durable]).then(([found]) => found);
+    durable.catch(nothing);
+    waitUntilOnOutputGate(durable);
+    return gated(answer, options);
   }
 
   /**

@@ -351,6 +351,12 @@ impl ObjectHandle {
         self.completions.reply(env, &mut [], self.object.alarm_done(), |()| Reply::Number(0.0))
     }
 
+    /// Ticket of the newest write that a read may have seen and that is not durable; 0 if there is none.
+    #[napi(catch_unwind)]
+    pub fn unsettled(&self) -> f64 {
+        number(self.object.unsettled())
+    }
+
     /// Waits for a write: 0 when it is durable, or a ticket.
     #[napi(catch_unwind)]
     pub fn durable(&self, env: Env, ticket: f64) -> napi::Result<f64> {

@@ -98,13 +98,15 @@ pub enum Error {
     },
     /// A database was written by a newer version.
     #[error(
-        "{path} was written by a newer version of ferroflare (format {version}). Update ferroflare, or use another directory."
+        "{path} was written by a newer version of ferroflare (format {version}). Update ferroflare, or use another {place}."
     )]
     NewerFormat {
-        /// The database or directory.
+        /// The database, directory or server.
         path: String,
         /// Its format.
         version: u32,
+        /// What else could be used instead.
+        place: &'static str,
     },
     /// A database cannot be read.
     #[error(

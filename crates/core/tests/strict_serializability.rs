@@ -178,7 +178,7 @@ impl Worker {
             ops.push(Op::Write(register, value));
         }
         let invoked = self.recorder.invoke();
-        self.caller.0.write(batch, None).wait().await.unwrap();
+        self.caller.write(batch).await;
         self.recorder.respond(invoked, ops, End::Committed);
     }
 

@@ -655,6 +655,10 @@ impl<T: Table> Object for LocalObject<T> {
         }
     }
 
+    fn unsettled(&self) -> Ticket {
+        lock(&self.state).map_or(0, |state| self.durability.unsettled(state.newest))
+    }
+
     fn durable(&self, ticket: Ticket) -> Answer<()> {
         match lock(&self.state) {
             Ok(state) => match &state.ended {

@@ -165,6 +165,9 @@ pub trait Object: Send + Sync {
     /// Forgets an attempt that does not commit.
     fn end(&self, start: Start);
 
+    /// Ticket of the newest write that a read may have seen and that is not durable; 0 if there is none.
+    fn unsettled(&self) -> Ticket;
+
     /// Waits until a write is durable. The batch it belongs to must be sealed for that to happen.
     fn durable(&self, ticket: Ticket) -> Answer<()>;
 

@@ -3,31 +3,10 @@
 use ferroflare_core::range::ListOptions;
 use ferroflare_core::transaction::Read;
 
-use crate::places::{TestPlace, on_every_place, on_redis};
+use crate::places::{TestPlace, on_every_place};
 use crate::support::{Caller, alarm, clear, found, prefix, put, remove};
 
 on_every_place!(
-    lost_update,
-    lost_update_by_a_plain_write,
-    write_skew,
-    write_skew_through_a_range,
-    phantom_inserted_into_a_listed_range,
-    phantom_deleted_from_a_listed_range,
-    phantom_by_delete_all,
-    phantom_beyond_the_limit_is_none,
-    non_repeatable_read,
-    read_skew,
-    read_skew_between_a_key_and_a_list,
-    read_only_transaction_anomaly,
-    dirty_read,
-    dirty_read_of_a_transaction_that_fails,
-    intermediate_read,
-    exception_after_a_stale_read_is_retried,
-    exception_after_a_true_read_is_reported,
-    alarm_lost_update,
-);
-
-on_redis!(
     lost_update,
     lost_update_by_a_plain_write,
     write_skew,

@@ -7,18 +7,11 @@ use ferroflare_core::key::Key;
 use ferroflare_core::transaction::Read;
 use ferroflare_core::transaction::transaction::OPTIMISTIC_ATTEMPTS_MAX;
 
-use crate::places::{TestPlace, on_every_place, on_redis};
+use crate::places::{TestPlace, on_every_place};
 use crate::support::{Caller, found, get, key, prefix, put};
 
 on_every_place!(
     long_reader_against_a_stream_of_writers,
-    long_lister_against_a_stream_of_writers,
-    counters_on_64_threads_add_up,
-    write_only_transactions_never_lose,
-    disjoint_transactions_never_lose,
-);
-
-on_redis!(
     long_lister_against_a_stream_of_writers,
     counters_on_64_threads_add_up,
     write_only_transactions_never_lose,

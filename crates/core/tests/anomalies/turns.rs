@@ -5,7 +5,7 @@ use ferroflare_core::transaction::transaction::OPTIMISTIC_ATTEMPTS_MAX;
 use ferroflare_core::transaction::{Read, Transaction};
 use ferroflare_core::{Error, ErrorKind};
 
-use crate::places::{TestPlace, on_every_place, on_redis};
+use crate::places::{TestPlace, on_every_place};
 use crate::support::{Caller, Txn, alarm, found, fresh, get, key, prefix, put, won};
 
 on_every_place!(
@@ -22,17 +22,6 @@ on_every_place!(
     self_conflict_by_a_plain_write_is_reported,
     self_conflict_by_a_nested_transaction_is_reported,
     self_conflict_releases_the_turn,
-    a_turn_of_one_object_leaves_the_others_alone,
-);
-
-on_redis!(
-    an_attempt_with_a_turn_commits_whatever_the_others_do,
-    turns_come_in_the_order_of_the_calls,
-    attempts_beside_a_turn_read_on_and_wait_with_their_commit,
-    an_attempt_that_fails_lets_the_others_go_on,
-    nested_transaction_inside_a_turn_does_not_deadlock,
-    after_the_outer_turn_its_guests_are_like_anybody,
-    self_conflict_by_a_nested_transaction_is_reported,
     a_turn_of_one_object_leaves_the_others_alone,
 );
 

@@ -4,19 +4,12 @@ use std::sync::Arc;
 
 use ferroflare_core::backend::{ObjectKey, Place};
 
-use crate::places::{TestPlace, on_every_place, on_redis};
+use crate::places::{TestPlace, on_every_place};
 use crate::support::{Caller, alarm, clear, found, object_key, put};
 
 on_every_place!(
     the_index_follows_plain_writes,
     the_index_follows_commits_and_nothing_else,
-    the_index_is_ordered_by_time_and_filtered_by_name,
-    an_alarm_is_taken_only_when_it_is_due,
-    one_of_many_takers_gets_the_alarm,
-);
-
-on_redis!(
-    the_index_follows_plain_writes,
     the_index_is_ordered_by_time_and_filtered_by_name,
     an_alarm_is_taken_only_when_it_is_due,
     one_of_many_takers_gets_the_alarm,

@@ -6,7 +6,7 @@ use ferroflare_core::range::{KeyRange, ListOptions, Scan};
 use ferroflare_core::transaction::Footprint;
 use ferroflare_core::write::WriteBatch;
 
-use crate::places::{TestPlace, on_every_place, on_redis};
+use crate::places::{TestPlace, on_every_place};
 use crate::support::{Caller, Txn, alarm, clear, found, key, prefix, put, remove};
 
 on_every_place!(
@@ -23,21 +23,6 @@ on_every_place!(
     a_key_written_again_conflicts_by_its_newest_write,
     any_number_of_later_commits_is_remembered,
     a_conflict_says_what_was_written,
-);
-
-on_redis!(
-    a_key_that_was_read_conflicts_with_its_writes_only,
-    a_range_conflicts_with_writes_inside_it_only,
-    a_limited_range_ends_at_its_last_entry,
-    a_limit_that_was_not_reached_covers_the_whole_range,
-    the_alarm_conflicts_with_alarms_only,
-    clearing_conflicts_with_every_key_and_range,
-    a_write_of_an_equal_value_is_a_write,
-    blind_writes_conflict_with_nothing,
-    own_writes_answer_without_a_footprint,
-    a_write_before_the_start_is_no_conflict,
-    a_key_written_again_conflicts_by_its_newest_write,
-    any_number_of_later_commits_is_remembered,
 );
 
 /// Whether an attempt that has made `read` still commits when `write` happens meanwhile.

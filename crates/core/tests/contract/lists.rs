@@ -6,17 +6,10 @@ use ferroflare_core::backend::View;
 use ferroflare_core::limits::KEY_BYTES_MAX;
 use ferroflare_core::range::{ListOptions, Scan};
 
-use crate::places::{TestPlace, on_every_place, on_redis};
+use crate::places::{TestPlace, on_every_place};
 use crate::support::{Caller, fresh, key, put, text};
 
 on_every_place!(
-    keys_are_ordered_by_their_bytes,
-    every_combination_of_options_finds_what_a_filter_finds,
-    reads_answer_in_the_order_of_the_question,
-    any_bytes_are_a_key_and_any_bytes_a_value,
-);
-
-on_redis!(
     keys_are_ordered_by_their_bytes,
     every_combination_of_options_finds_what_a_filter_finds,
     reads_answer_in_the_order_of_the_question,

@@ -3,17 +3,10 @@
 use ferroflare_core::backend::ObjectKey;
 use ferroflare_core::range::ListOptions;
 
-use crate::places::{TestPlace, on_every_place, on_redis};
+use crate::places::{TestPlace, on_every_place};
 use crate::support::{Caller, alarm, clear, object_key, put, remove};
 
 on_every_place!(
-    the_same_key_is_the_same_object,
-    objects_do_not_see_each_other,
-    object_ids_are_those_with_data_or_an_alarm,
-    places_do_not_see_each_other,
-);
-
-on_redis!(
     the_same_key_is_the_same_object,
     objects_do_not_see_each_other,
     object_ids_are_those_with_data_or_an_alarm,

@@ -3,7 +3,7 @@
 use ferroflare_core::backend::View;
 use ferroflare_core::range::{ListOptions, Scan};
 
-use crate::places::{TestPlace, on_every_place, on_redis};
+use crate::places::{TestPlace, on_every_place};
 use crate::support::{Caller, Txn, found, fresh, key, names, put, remove, text};
 
 on_every_place!(
@@ -14,8 +14,6 @@ on_every_place!(
     an_attempt_that_begins_behind_a_waiting_write_sees_it,
     the_writes_out_of_a_turn_do_not_wait_for_it,
 );
-
-on_redis!(answers_may_be_awaited_in_any_order,);
 
 async fn calls_take_effect_in_order_while_nobody_has_a_turn(place: &dyn TestPlace) {
     let caller = Caller::new(&place.open().await);

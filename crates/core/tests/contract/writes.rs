@@ -3,7 +3,7 @@
 use ferroflare_core::backend::{Committed, Outcome, View};
 use ferroflare_core::range::{ListOptions, Scan};
 
-use crate::places::{TestPlace, on_every_place, on_redis};
+use crate::places::{TestPlace, on_every_place};
 use crate::support::{Caller, alarm, clear, found, fresh, key, names, put, remove};
 
 on_every_place!(
@@ -14,16 +14,6 @@ on_every_place!(
     clearing_the_keys_leaves_the_alarm,
     an_empty_batch_changes_nothing,
     a_committed_attempt_counts_the_keys_that_it_removed,
-    a_ticket_of_a_write_becomes_durable,
-);
-
-on_redis!(
-    a_batch_is_seen_as_a_whole_or_not_at_all,
-    removed_counts_the_keys_that_existed,
-    a_batch_clears_before_it_stores,
-    clearing_a_batch_drops_what_it_had_so_far,
-    clearing_the_keys_leaves_the_alarm,
-    an_empty_batch_changes_nothing,
     a_ticket_of_a_write_becomes_durable,
 );
 

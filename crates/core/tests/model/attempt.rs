@@ -9,13 +9,15 @@ use ferroflare_core::write::WriteBatch;
 use ferroflare_core::{Answer, Error, Result};
 
 use super::program::{Act, key, keys};
-use super::timeline::{Seen, Timeline};
+use super::timeline::{Moment, Seen, Timeline};
 
 /// A running attempt.
 pub(crate) struct Run {
     attempt: Attempt,
     /// The state that it started from.
     start: usize,
+    /// Whether its first read starts it anew.
+    starts_late: bool,
     own: WriteBatch,
     seen: Vec<Seen>,
     lost: bool,
@@ -30,8 +32,10 @@ pub(crate) struct Ended {
 }
 
 impl Run {
-    pub(crate) fn new(attempt: Attempt, start: usize) -> Self {
-        Self { attempt, start, own: WriteBatch::default(), seen: Vec::new(), lost: false }
+    /// `starts_late` if it sees the state of its first read.
+    pub(crate) fn new(attempt: Attempt, start: usize, starts_late: bool) -> Self {
+        let own = WriteBatch::default();
+        Self { attempt, start, starts_late, own, seen: Vec::new(), lost: false }
     }
 
     pub(crate) fn id(&self) -> TransactionId {
@@ -50,26 +54,28 @@ impl Run {
 
     /// Does something; `alone` says whether the attempt has the turn, `value` is what it stores.
     pub(crate) async fn act(&mut self, timeline: &Timeline, alone: bool, act: Act, value: &Value) {
-        let at = timeline.at(self.start);
         match act {
             Act::Read(names) => {
                 let keys = keys(&names);
+                let seen = self.committed_keys(keys.clone());
+                let at = self.state_for(timeline, &seen);
                 let read = self.attempt.read(keys.clone()).wait().await;
                 let expected = keys.iter().map(|key| at.get(key, &self.own)).collect();
-                let seen = self.committed_keys(keys);
                 self.check(timeline, alone, read, &expected, seen);
             }
             Act::List(walk) => {
                 let scan = walk.scan();
+                let seen = Seen::Walk { scan: scan.clone(), own: self.own.clone() };
+                let at = self.state_for(timeline, &seen);
                 let read = self.attempt.list(scan.clone()).wait().await;
                 let expected = at.list(&scan, &self.own);
-                let seen = Seen::Walk { scan, own: self.own.clone() };
                 self.check(timeline, alone, read, &expected, seen);
             }
             Act::Alarm => {
-                let read = self.attempt.alarm().wait().await;
                 let own = self.own.alarm();
                 let seen = if own.is_some() { Seen::Keys(vec![]) } else { Seen::Alarm };
+                let at = self.state_for(timeline, &seen);
+                let read = self.attempt.alarm().wait().await;
                 self.check(timeline, alone, read, &own.unwrap_or(at.alarm), seen);
             }
             Act::Put(names) => {
@@ -81,11 +87,12 @@ impl Run {
             }
             Act::Delete(names) => {
                 let mut keys = keys(&names);
+                let seen = self.committed_keys(keys.clone());
+                let at = self.state_for(timeline, &seen);
                 let read = self.attempt.delete(keys.clone()).wait().await;
                 keys.sort();
                 keys.dedup();
                 let existing = keys.iter().filter(|key| at.get(key, &self.own).is_some()).count();
-                let seen = self.committed_keys(keys.clone());
                 self.check(timeline, alone, read, &u32::try_from(existing).unwrap(), seen);
                 for key in keys {
                     self.own.delete(key);
@@ -96,6 +103,15 @@ impl Run {
                 self.own.set_alarm(alarm);
             }
         }
+    }
+
+    /// The state that a read sees; it may be the one that starts the attempt.
+    fn state_for<'t>(&mut self, timeline: &'t Timeline, seen: &Seen) -> &'t Moment {
+        if self.starts_late && !seen.is_empty() {
+            self.starts_late = false;
+            self.start = timeline.newest();
+        }
+        timeline.at(self.start)
     }
 
     /// Those keys that committed state answers.

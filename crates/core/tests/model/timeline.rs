@@ -104,6 +104,17 @@ impl Timeline {
     }
 }
 
+impl Seen {
+    /// Whether no committed state was asked.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Alarm => false,
+            Self::Keys(keys) => keys.is_empty(),
+            Self::Walk { scan, .. } => scan.is_empty(),
+        }
+    }
+}
+
 impl Moment {
     pub(crate) fn get(&self, key: &Key, own: &WriteBatch) -> Option<Value> {
         own.entries().get(key).cloned().unwrap_or_else(|| self.entries.get(key).cloned())

@@ -301,7 +301,10 @@ impl World<'_> {
                     self.holder = Some(start.id);
                 }
                 let attempt = Attempt::new(self.object.clone(), start);
-                self.slots[slot] = Slot::Running(Run::new(attempt, self.timeline.newest()));
+                let newest = self.timeline.newest();
+                // A turn starts its attempt in any case.
+                let late = self.backend.starts_at_first_read() && self.holder != Some(start.id);
+                self.slots[slot] = Slot::Running(Run::new(attempt, newest, late));
             }
             (Operation::Commit { slot, id, ended }, result) => {
                 let outcome = result.map(|done| match done {

@@ -225,6 +225,15 @@ impl Object for HandedObject {
         self.release();
     }
 
+    fn unsettled(&self) -> Ticket {
+        self.sides
+            .iter()
+            .enumerate()
+            .map(|(side, object)| ticket_of(object.unsettled(), side))
+            .max()
+            .unwrap_or(0)
+    }
+
     fn durable(&self, ticket: Ticket) -> Answer<()> {
         self.sides[usize::from(ticket % 2 == 1)].durable(ticket / 2)
     }

@@ -48,6 +48,16 @@ pub(crate) trait TestPlace: Sync {
     /// Whether the place leaves out the objects that hold nothing any more when it is asked for ids.
     fn forgets_emptied_objects(&self) -> bool;
 
+    /// Whether an attempt sees the state of its first read, not that of its begin.
+    fn starts_at_first_read(&self) -> bool {
+        false
+    }
+
+    /// Whether closing the place finishes operations that wait for a turn, instead of failing them.
+    fn finishes_what_waits(&self) -> bool {
+        false
+    }
+
     /// How many times as long as in memory an operation takes, roughly.
     fn cost(&self) -> u32;
 
@@ -57,21 +67,13 @@ pub(crate) trait TestPlace: Sync {
     }
 }
 
-/// Runs tests of the form `async fn(&dyn TestPlace)` on memory, overlays and files.
+/// Runs tests of the form `async fn(&dyn TestPlace)` on every backend.
 macro_rules! on_every_place {
     ($($test:ident),+ $(,)?) => {
         $crate::places::on_place!(memory, Memory, $($test),+);
         $crate::places::on_place!(overlay, Overlay, $($test),+);
         $crate::places::on_place!(files, Files, $($test),+);
         $crate::places::on_place!(handed_files, HandedFiles, $($test),+);
-    };
-}
-
-/// Runs tests on Redis: those that the backend is known to pass. It does not keep every sentence that the
-/// suites check yet, and it waits where others answer at once; what it has to keep between processes is
-/// tested in `__test__` too.
-macro_rules! on_redis {
-    ($($test:ident),+ $(,)?) => {
         $crate::places::on_place!(redis, Redis, $($test),+);
         $crate::places::on_place!(redis_cluster, RedisCluster, $($test),+);
     };
@@ -93,4 +95,4 @@ macro_rules! on_place {
     };
 }
 
-pub(crate) use {on_every_place, on_place, on_redis};
+pub(crate) use {on_every_place, on_place};

@@ -69,6 +69,14 @@ impl TestPlace for Redis {
         true
     }
 
+    fn starts_at_first_read(&self) -> bool {
+        true
+    }
+
+    fn finishes_what_waits(&self) -> bool {
+        true
+    }
+
     fn cost(&self) -> u32 {
         40
     }
@@ -106,6 +114,14 @@ impl TestPlace for RedisCluster {
     }
 
     fn forgets_emptied_objects(&self) -> bool {
+        true
+    }
+
+    fn starts_at_first_read(&self) -> bool {
+        true
+    }
+
+    fn finishes_what_waits(&self) -> bool {
         true
     }
 

@@ -90,7 +90,11 @@ impl Database {
             Some(bytes) => match version_of(&bytes) {
                 Some(FORMAT_VERSION) => {}
                 Some(version) => {
-                    return Err(Error::NewerFormat { path: shown(path), version });
+                    return Err(Error::NewerFormat {
+                        path: shown(path),
+                        version,
+                        place: "directory",
+                    });
                 }
                 None => return Err(corrupt(path, "its version is cut short")),
             },

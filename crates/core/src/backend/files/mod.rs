@@ -351,7 +351,9 @@ fn check_root(layout: &Layout) -> Result<()> {
     match fs::read_to_string(layout.own("format")) {
         Ok(text) => match text.trim().parse::<u32>() {
             Ok(FORMAT_VERSION) => Ok(()),
-            Ok(version) => Err(Error::NewerFormat { path: shown(root), version }),
+            Ok(version) => {
+                Err(Error::NewerFormat { path: shown(root), version, place: "directory" })
+            }
             Err(_) => Err(Error::Corrupt {
                 path: shown(&layout.own("format")),
                 reason: "it holds no version".into(),

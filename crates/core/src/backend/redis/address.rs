@@ -8,19 +8,31 @@
 //! certificates are trusted, and those of a file that the user of the core names.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use redis::{ClientTlsConfig, ConnectionInfo, IntoConnectionInfo, TlsCertificates};
+use serde::Deserialize;
 
 use crate::error::{Error, Result};
 
 const PORT_DEFAULT: &str = "6379";
 const SENTINEL_PORT_DEFAULT: &str = "26379";
 
-const OPTIONS: [&str; 7] =
-    ["sentinel", "sentinel_user", "sentinel_password", "cluster", "ca", "cert", "key"];
+/// What may stand behind the `?`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Options {
+    sentinel: Option<String>,
+    sentinel_user: Option<String>,
+    sentinel_password: Option<String>,
+    /// Whether it is there counts, not its value.
+    cluster: Option<String>,
+    ca: Option<PathBuf>,
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+}
 
 /// A place that speaks the protocol of Redis.
 #[derive(Clone, Debug)]
@@ -45,8 +57,8 @@ impl Address {
     pub(super) fn parse(url: &str, more_ca: Option<&Path>) -> Result<Self> {
         let shown = without_password(url);
         let wrong = |reason: String| Error::RedisUrl { url: shown.clone(), reason };
-        let parts = Parts::of(url).map_err(|reason| wrong(reason.into()))?;
-        let sentinel = parts.option("sentinel").map(ToOwned::to_owned);
+        let mut parts = Parts::of(url).map_err(&wrong)?;
+        let sentinel = parts.options.sentinel.take();
         let port = if sentinel.is_some() { SENTINEL_PORT_DEFAULT } else { PORT_DEFAULT };
         let mut nodes = Vec::new();
         for host in parts.hosts.split(',') {
@@ -61,12 +73,12 @@ impl Address {
         if certificates.is_some() && !parts.is_secure() {
             return Err(wrong("certificates need rediss://".into()));
         }
-        let cluster = sentinel.is_none() && (nodes.len() > 1 || parts.option("cluster").is_some());
+        let cluster = sentinel.is_none() && (nodes.len() > 1 || parts.options.cluster.is_some());
         if cluster && !matches!(parts.database, "" | "0") {
             return Err(wrong("a cluster has no database but 0".into()));
         }
-        let login = |option| parts.option(option).map(ToOwned::to_owned);
-        let sentinel_login = (login("sentinel_user"), login("sentinel_password"));
+        let Options { sentinel_user, sentinel_password, .. } = parts.options;
+        let sentinel_login = (sentinel_user, sentinel_password);
         Ok(Self { shown, nodes, sentinel, sentinel_login, cluster, certificates })
     }
 }
@@ -78,37 +90,26 @@ struct Parts<'a> {
     user: &'a str,
     hosts: &'a str,
     database: &'a str,
-    options: Vec<(&'a str, String)>,
+    options: Options,
     fragment: &'a str,
 }
 
 impl<'a> Parts<'a> {
-    fn of(url: &'a str) -> std::result::Result<Self, &'static str> {
+    fn of(url: &'a str) -> std::result::Result<Self, String> {
         let (scheme, rest) = url.split_once("://").ok_or("it has no ://")?;
         let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let at = rest.rfind('@').map_or(0, |at| at + 1);
         let (user, rest) = rest.split_at(at);
         let (hosts, database) = rest.split_once('/').unwrap_or((rest, ""));
-        let mut options = Vec::new();
-        for option in query.split('&').filter(|option| !option.is_empty()) {
-            let (name, value) = option.split_once('=').unwrap_or((option, ""));
-            if !OPTIONS.contains(&name) {
-                return Err(
-                    "it has an unknown option (known are sentinel, sentinel_user, sentinel_password, cluster, ca, cert and key)",
-                );
-            }
-            options.push((name, decoded(value)));
-        }
+        // In a form a plus sign is a space; in a path it is itself.
+        let options = serde_urlencoded::from_str(&query.replace('+', "%2B"))
+            .map_err(|error| format!("its options are wrong: {error}"))?;
         let database = database.trim_end_matches('/');
         if !database.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err("the database is not a number");
+            return Err("the database is not a number".into());
         }
         Ok(Self { scheme, user, hosts, database, options, fragment })
-    }
-
-    fn option(&self, name: &str) -> Option<&str> {
-        self.options.iter().find(|(known, _)| *known == name).map(|(_, value)| &**value)
     }
 
     fn is_secure(&self) -> bool {
@@ -135,12 +136,13 @@ fn certificates(
     let read_file = |path: &Path| {
         fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
     };
-    let read = |option: &str| parts.option(option).map(Path::new).map(read_file).transpose();
-    let mut root_cert = read("ca")?;
+    let Options { ca, cert, key, .. } = &parts.options;
+    let read = |path: &Option<PathBuf>| path.as_deref().map(read_file).transpose();
+    let mut root_cert = read(ca)?;
     if let (None, Some(path), true) = (&root_cert, more_ca, parts.is_secure()) {
         root_cert = Some([system_certificates(), read_file(path)?].concat());
     }
-    let client_tls = match (read("cert")?, read("key")?) {
+    let client_tls = match (read(cert)?, read(key)?) {
         (Some(client_cert), Some(client_key)) => Some(ClientTlsConfig { client_cert, client_key }),
         (None, None) => None,
         _ => return Err("cert and key need each other".into()),
@@ -158,21 +160,6 @@ fn system_certificates() -> Vec<u8> {
         pem.push_str("\n-----END CERTIFICATE-----\n");
     }
     pem.into_bytes()
-}
-
-/// The text behind percent signs.
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let hex = (first == b'%')
-            .then(|| after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok()))
-            .flatten()
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        bytes.push(hex.unwrap_or(first));
-        rest = if hex.is_some() { &after[2..] } else { after };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The URL as it may be shown: without passwords, and without options.

@@ -90,7 +90,7 @@ impl Batch {
         let mut known = 0;
         let mut asked = Vec::new();
         for (key, value) in writes.entries() {
-            if value.is_some() || writes.clears() {
+            if value.is_some() {
                 continue;
             }
             match self.holds(key) {
@@ -138,6 +138,11 @@ impl Batch {
     /// The keys of which the server shall say whether they exist.
     pub(super) fn asked(&self) -> Vec<Key> {
         self.questions.iter().flat_map(|question| question.asked.iter().cloned()).collect()
+    }
+
+    /// Whether something that was called `behind` so many writes comes before it.
+    fn is_held(&self, behind: Option<Ticket>) -> bool {
+        behind.is_some_and(|ticket| self.first > ticket)
     }
 
     /// Its newest ticket.
@@ -225,18 +230,37 @@ impl Lane {
         self.newest
     }
 
+    /// The ticket of the newest write.
+    pub(super) fn last(&self) -> Ticket {
+        self.newest
+    }
+
+    /// Whether a write that has not settled sets or removes the alarm.
+    pub(super) fn sets_alarm(&self) -> bool {
+        let mut waiting = self.sealed.iter().chain(&self.gathering);
+        waiting.any(|batch| batch.writes.alarm().is_some())
+    }
+
     /// Up to where the writes have settled.
     pub(super) fn settled(&self) -> Ticket {
         self.settled
     }
 
-    /// The next commit, unless it has to wait.
-    pub(super) fn next(&mut self, now: Instant) -> Option<Batch> {
-        let mut batch = self.sealed.pop_front()?;
-        if batch.not_before.is_some_and(|at| at > now) {
-            self.sealed.push_front(batch);
+    /// The next commit, unless it has to wait: for its time, or for something that was called `behind` so many
+    /// of the writes. `turn_ends` if the turn that it waits for has just ended.
+    pub(super) fn next(
+        &mut self,
+        now: Instant,
+        behind: Option<Ticket>,
+        turn_ends: bool,
+    ) -> Option<Batch> {
+        let first = self.sealed.front()?;
+        let is_early = first.not_before.is_some_and(|at| at > now);
+        let waits = is_early && (!turn_ends || first.stamp.in_doubt);
+        if waits || first.is_held(behind) {
             return None;
         }
+        let mut batch = self.sealed.pop_front()?;
         // What may have been sent has to be sent again as it was.
         while !batch.closed
             && !batch.stamp.is_used()
@@ -248,9 +272,10 @@ impl Lane {
         Some(batch)
     }
 
-    /// When the next commit may be tried, if there is one.
-    pub(super) fn next_at(&self, now: Instant) -> Option<Instant> {
-        self.sealed.front().map(|batch| batch.not_before.unwrap_or(now))
+    /// When the next commit may be tried, if there is one that is not held.
+    pub(super) fn next_at(&self, now: Instant, behind: Option<Ticket>) -> Option<Instant> {
+        let first = self.sealed.front().filter(|batch| !batch.is_held(behind))?;
+        Some(first.not_before.unwrap_or(now))
     }
 
     /// A turn has ended: whoever waits for that may try again.
@@ -294,5 +319,132 @@ impl Lane {
     /// Whether nothing is on its way.
     pub(super) fn is_empty(&self) -> bool {
         self.gathering.is_none() && self.sealed.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::commit::Slots;
+    use super::*;
+
+    fn key(name: &str) -> Key {
+        Key::from(name.as_bytes())
+    }
+
+    fn writes(puts: &[&str], deletes: &[&str]) -> WriteBatch {
+        let mut writes = WriteBatch::default();
+        for name in puts {
+            writes.put(key(name), key("value"));
+        }
+        for name in deletes {
+            writes.delete(key(name));
+        }
+        writes
+    }
+
+    fn clear() -> WriteBatch {
+        let mut writes = WriteBatch::default();
+        writes.clear();
+        writes
+    }
+
+    /// Writes, and gives the number of removed keys if the lane knows it.
+    fn write(lane: &mut Lane, writes: WriteBatch) -> std::result::Result<u32, Awaited<Committed>> {
+        lane.write(writes, Instant::now()).map(|committed| committed.removed)
+    }
+
+    fn next(lane: &mut Lane) -> Option<Batch> {
+        lane.next(Instant::now(), None, false)
+    }
+
+    #[test]
+    fn a_batch_knows_what_it_has_written_itself_and_asks_for_the_rest() {
+        let mut lane = Lane::default();
+        assert_eq!(write(&mut lane, writes(&["a", "b"], &[])).ok(), Some(0));
+        assert_eq!(write(&mut lane, writes(&[], &["a"])).ok(), Some(1));
+        assert_eq!(write(&mut lane, writes(&[], &["a"])).ok(), Some(0), "it is gone already");
+        assert!(write(&mut lane, writes(&[], &["b", "c"])).is_err(), "who knows `c`?");
+        assert_eq!(write(&mut lane, clear()).ok(), Some(0));
+        assert_eq!(write(&mut lane, writes(&[], &["d"])).ok(), Some(0), "everything is gone");
+        lane.seal();
+        assert_eq!(next(&mut lane).map(|batch| batch.asked()), Some(vec![key("c")]));
+    }
+
+    #[tokio::test]
+    async fn questions_of_absorbed_batches_are_answered_by_what_came_before() {
+        let mut lane = Lane::default();
+        let first = write(&mut lane, writes(&["a"], &["b"]));
+        lane.seal();
+        let second = write(&mut lane, writes(&["b"], &["a", "c"]));
+        lane.seal();
+        let Some(batch) = next(&mut lane) else { panic!("there are two batches") };
+        assert_eq!(batch.asked(), [key("b"), key("c")], "the first batch has stored `a`");
+        assert_eq!(batch.ticket(), 2);
+        assert!(next(&mut lane).is_none());
+        batch.committed(&[false, true], &Durability::default());
+        let (Err(first), Err(second)) = (first, second) else { panic!("both had to ask") };
+        assert_eq!(first.wait().await.map(|committed| committed.removed), Ok(0));
+        assert_eq!(second.wait().await.map(|committed| committed.removed), Ok(2));
+    }
+
+    #[test]
+    fn what_a_read_sees_and_what_was_sent_stays_as_it_is() {
+        let mut lane = Lane::default();
+        let one = |lane: &mut Lane| {
+            assert!(write(lane, writes(&["a"], &[])).is_ok());
+            lane.seal();
+        };
+        one(&mut lane);
+        assert_eq!(lane.barrier(), 1);
+        one(&mut lane);
+        one(&mut lane);
+        assert_eq!(next(&mut lane).map(|batch| batch.ticket()), Some(1), "a read is in between");
+        let Some(mut sent) = next(&mut lane) else { panic!("two are left") };
+        assert_eq!(sent.ticket(), 3);
+        Slots::default().stamp(&mut sent.stamp);
+        lane.retry(sent);
+        one(&mut lane);
+        assert_eq!(next(&mut lane).map(|batch| batch.ticket()), Some(3), "it may have been sent");
+    }
+
+    #[test]
+    fn a_batch_waits_for_its_time_and_for_what_was_called_before_it() {
+        let (mut lane, now) = (Lane::default(), Instant::now());
+        for _ in 0..2 {
+            assert!(write(&mut lane, writes(&["a"], &[])).is_ok());
+            lane.seal();
+            lane.newest();
+        }
+        assert!(lane.next(now, Some(0), false).is_none(), "something comes before all writes");
+        assert_eq!(lane.next_at(now, Some(0)), None);
+        let Some(mut first) = lane.next(now, Some(1), false) else { panic!("the first may go") };
+        let later = now + Duration::from_secs(1);
+        first.not_before = Some(later);
+        lane.retry(first);
+        assert!(lane.next(now, None, false).is_none());
+        assert_eq!(lane.next_at(now, None), Some(later));
+        let Some(mut first) = lane.next(now, None, true) else { panic!("its turn has ended") };
+        first.stamp.in_doubt = true;
+        first.not_before = Some(later);
+        lane.retry(first);
+        lane.hurry();
+        assert!(lane.next(now, None, true).is_none(), "the server may not be back yet");
+    }
+
+    #[tokio::test]
+    async fn a_failure_fails_what_was_written_after_it() {
+        let (mut lane, durability) = (Lane::default(), Durability::default());
+        assert!(write(&mut lane, writes(&["a"], &[])).is_ok());
+        lane.seal();
+        let Some(first) = next(&mut lane) else { panic!("there is one") };
+        let Err(asked) = write(&mut lane, writes(&[], &["b"])) else { panic!("who knows `b`?") };
+        lane.fail(first, &Error::Closed, &durability);
+        assert_eq!(asked.wait().await.map(|committed| committed.removed), Err(Error::Closed));
+        assert_eq!(durability.wait(2).wait().await, Err(Error::Closed));
+        assert!(lane.is_empty());
+        assert_eq!(lane.settled(), 2);
+        assert!(write(&mut lane, writes(&["c"], &[])).is_ok(), "the next write goes on");
     }
 }

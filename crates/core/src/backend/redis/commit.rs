@@ -157,12 +157,12 @@ pub(super) fn outcome(answer: Answer) -> Result<Outcome> {
     }
 }
 
-/// Whether a commit has to wait for a turn.
-pub(super) fn is_wait(answer: &Answer) -> bool {
+/// Whether the first word of an answer is that one: `ok`, or `wait` if somebody else has a turn.
+pub(super) fn is(answer: &Answer, first: &str) -> bool {
     let Answer::Array(words) = answer else {
         return false;
     };
-    matches!(words.first(), Some(Answer::BulkString(word)) if word == b"wait")
+    matches!(words.first(), Some(Answer::BulkString(word)) if word == first.as_bytes())
 }
 
 /// A range as `ZRANGEBYLEX` takes it.

@@ -112,22 +112,31 @@ fn next(object: &RedisObject) -> Next {
     let Ok(mut state) = lock(&object.state) else {
         return Next::Idle;
     };
-    let mut load = Load { batch: state.lane.next(now), ..Load::default() };
-    let after = load.batch.as_ref().map(Batch::ticket);
-    let mut waiting = VecDeque::new();
-    // A turn that ends in this load is asked for behind its end.
+    // Whoever waits for a turn to end asks right behind an end that is in this load.
     let turn = state.turn.as_ref().map(|turn| turn.who.clone());
     let turn_ends = turn.is_some_and(|who| state.ops.iter().any(|op| op.ends(&who)));
-    let mut asking = Vec::new();
-    for op in std::mem::take(&mut state.ops) {
-        let ready = op.not_before.is_none_or(|at| at <= now);
-        let asks_for_turn = matches!(op.kind, Kind::Turn { .. });
-        if asks_for_turn && (ready || turn_ends) && op.barrier <= state.lane.settled() {
-            asking.push(op);
-        } else if !ready || load.before.len() + load.after.len() >= LOAD_OPS_MAX {
+    let is_ready =
+        |op: &Op| op.not_before.is_none_or(|at| at <= now) || (turn_ends && op.waits_for_turn());
+    // What changes something takes effect in the order of the calls: all others wait behind the first that waits.
+    let first = state.ops.iter().position(|op| op.is_in_queue() && op.waits_for_turn());
+    let behind = first.and_then(|at| state.ops.get(at)).map(|op| op.barrier);
+    let batch = state.lane.next(now, behind, turn_ends);
+    let mut load = Load { batch, ..Load::default() };
+    let after = load.batch.as_ref().map(Batch::ticket);
+    let mut waiting = VecDeque::new();
+    let mut probe = None;
+    for (at, mut op) in std::mem::take(&mut state.ops).into_iter().enumerate() {
+        if op.is_in_queue() && first.is_some_and(|first| at > first) {
+            op.hold();
+            waiting.push_back(op);
+        } else if !is_ready(&op) || load.before.len() + load.after.len() >= LOAD_OPS_MAX {
             waiting.push_back(op);
         } else if op.barrier <= state.lane.settled() {
-            load.before.push(op);
+            if first == Some(at) {
+                probe = Some(op);
+            } else {
+                load.before.push(op);
+            }
         } else if op.is_read() && after.is_some_and(|ticket| op.barrier <= ticket) {
             load.after.push(op);
         } else {
@@ -135,10 +144,10 @@ fn next(object: &RedisObject) -> Next {
         }
     }
     state.ops = waiting;
-    load.before.extend(asking);
+    load.before.extend(probe);
     if load.is_empty() {
         let waits = state.ops.iter().filter_map(|op| op.not_before).min();
-        let at = [waits, state.lane.next_at(now)].into_iter().flatten().min();
+        let at = [waits, state.lane.next_at(now, behind)].into_iter().flatten().min();
         if at.is_none() {
             state.driven = false;
         }
@@ -269,9 +278,12 @@ fn settle_op(
         }
     };
     if let Kind::Commit(commit) = &op.kind
-        && !commit::is_wait(&answer)
+        && !commit::is(&answer, "wait")
     {
         state.slots.release(&commit.stamp);
+    }
+    if let Some(alarm) = op.alarm_if_committed(&answer) {
+        note_alarm(object, state, alarm);
     }
     match op.answered(answer, now) {
         Step::Done => {}
@@ -280,7 +292,7 @@ fn settle_op(
         }
         Step::Left(who) => {
             state.registered.remove(&who);
-            state.lane.hurry();
+            state.hurry();
         }
         Step::Again(op) => again.push(op),
     }
@@ -326,6 +338,9 @@ fn settle_batch(
             object.forget_alarm(alarm_before);
             state.slots.release(&batch.stamp);
             state.lane.settle(batch.ticket());
+            if let Some(alarm) = batch.writes.alarm() {
+                note_alarm(object, state, alarm);
+            }
             batch.committed(&exists, &object.durability);
         }
         Ok(Outcome::Lost(what)) => {
@@ -335,6 +350,14 @@ fn settle_batch(
         Err(error) => fail_batch(object, state, batch, &error),
     }
     (false, false)
+}
+
+/// Notes the alarm that a commit has left, unless a later write changes it again.
+fn note_alarm(object: &RedisObject, state: &State, alarm: Option<i64>) {
+    if !state.lane.sets_alarm() {
+        // The index is a hint: what cannot be noted is read again from the server.
+        let _ = object.place.set_alarm(&object.key, alarm);
+    }
 }
 
 fn fail_batch(object: &RedisObject, state: &mut State, batch: Batch, error: &Error) {

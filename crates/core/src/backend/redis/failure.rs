@@ -75,5 +75,7 @@ fn refused(url: String, code: &str, error: &RedisError) -> Error {
         Some(detail) if !code.is_empty() => format!("{code}: {detail}"),
         _ => said(error),
     };
+    // Where in which script it happened helps nobody who did not write it.
+    let reason = reason.split(" script: ").next().unwrap_or_default();
     Error::RedisRefused { url, reason: reason.trim_end_matches('.').to_owned() }
 }

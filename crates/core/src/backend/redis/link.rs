@@ -153,7 +153,8 @@ impl Link {
             let version = String::from_utf8_lossy(&version).parse().unwrap_or(u32::MAX);
             if version > FORMAT_VERSION {
                 let path = self.address.shown.clone();
-                return Err(Failure::Final(Error::NewerFormat { path, version }));
+                let place = "server or database";
+                return Err(Failure::Final(Error::NewerFormat { path, version, place }));
             }
         }
         Ok(connection)

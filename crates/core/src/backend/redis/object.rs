@@ -1,5 +1,6 @@
 //! One object of Redis, as this process uses it: the contract of [`Object`] over questions to the server.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, Weak};
 
 use tokio::sync::Notify;
@@ -81,11 +82,27 @@ impl RedisObject {
         lock(&self.state).is_ok_and(|state| state.is_idle())
     }
 
-    /// Makes every later operation fail.
+    /// Makes every later operation fail, and whoever waits for a turn or an alarm. What was called before is done.
     pub(super) fn retire(&self) {
         if let Ok(mut state) = lock(&self.state) {
             state.ended.get_or_insert(Error::Closed);
             state.lane.seal();
+            let waiting = std::mem::take(&mut state.ops);
+            let (done, given_up): (VecDeque<_>, VecDeque<_>) =
+                waiting.into_iter().partition(Op::is_done_at_close);
+            state.ops = done;
+            for op in given_up {
+                op.fail(&Error::Closed);
+            }
+            // Nobody commits them any more, and others may wait for the turn of one.
+            let left: Vec<_> = state.attempts.drain().map(|(_, running)| running.who).collect();
+            state.turn = None;
+            for who in left {
+                let commits = state.ops.iter().any(|op| op.ends(&who));
+                if !commits && (state.registered.contains(&who) || state.asks(&who)) {
+                    self.leave(&mut state, who);
+                }
+            }
         }
         self.kick();
     }
@@ -492,19 +509,36 @@ impl Object for RedisObject {
             Ok(state) => state,
             Err(error) => return Answer::Now(Err(error)),
         };
-        if let Some(alarm) = writes.alarm()
-            && let Err(error) = self.place.set_alarm(&self.key, alarm)
-        {
-            return Answer::Now(Err(error));
-        }
         if let Some(pass) = state.pass(origin) {
             return self.write_in_turn(state, writes, pass);
         }
         let deadline = self.deadline();
-        match state.lane.write(writes, deadline) {
-            Ok(committed) => Answer::Now(Ok(committed)),
-            Err(awaited) => Answer::later(awaited.wait()),
+        let alarm = writes.alarm();
+        let written = state.lane.write(writes, deadline);
+        if self.place.is_corked() {
+            // Its timer may be set before the server has answered.
+            if let Some(Err(error)) = alarm.map(|alarm| self.place.set_alarm(&self.key, alarm)) {
+                return Answer::Now(Err(error));
+            }
+            return match written {
+                Ok(committed) => Answer::Now(Ok(committed)),
+                Err(awaited) => Answer::later(awaited.wait()),
+            };
         }
+        // No turn of an event loop ends that would seal the batch.
+        let ticket = state.lane.last();
+        state.lane.seal();
+        drop(state);
+        self.kick();
+        let durable = self.durability.wait(ticket);
+        Answer::later(async move {
+            let removed = match written {
+                Ok(committed) => committed.removed,
+                Err(awaited) => awaited.wait().await?.removed,
+            };
+            durable.wait().await?;
+            Ok(Committed { removed, ticket: 0 })
+        })
     }
 
     fn take_alarm(&self, due_ms: i64) -> Answer<bool> {
@@ -580,43 +614,45 @@ impl Object for RedisObject {
             granted.wait().await?;
             let this = unclaimed.object.upgrade().ok_or(Error::Closed)?;
             let until = Instant::now() + TURN_LEASE;
-            lock(&this.state)?.turn = Some(HeldTurn { id, who, until });
+            let mut state = lock(&this.state)?;
+            if let Some(error) = state.ended.clone() {
+                this.leave(&mut state, who);
+                drop(state);
+                this.kick();
+                return Err(error);
+            }
+            state.turn = Some(HeldTurn { id, who, until });
             unclaimed.claimed = true;
             Ok(start)
         })
     }
 
     fn commit(&self, start: Start, footprint: Footprint, writes: WriteBatch) -> Answer<Outcome> {
-        let state = match lock(&self.state) {
+        let mut state = match self.open() {
             Ok(state) => state,
             Err(error) => return Answer::Now(Err(error)),
         };
-        if let Some(error) = state.ended.clone() {
-            return Answer::Now(Err(error));
-        }
         let Some(running) = state.attempts.get(&start.id) else {
             return Answer::Now(Err(Error::UnknownTransaction { id: start.id }));
         };
-        if let Some(alarm) = writes.alarm()
-            && let Err(error) = self.place.set_alarm(&self.key, alarm)
-        {
-            return Answer::Now(Err(error));
-        }
-        let (who, barrier) = (running.who.clone(), running.barrier);
+        let (who, begun_behind) = (running.who.clone(), running.barrier);
         let held = state.turn.as_ref().is_some_and(|turn| turn.id == start.id);
         if footprint.is_empty() && writes.is_empty() && !held && !state.registered.contains(&who) {
-            let mut state = state;
             state.attempts.remove(&start.id);
             return Answer::Now(Ok(Outcome::Committed(Committed::default())));
         }
         let pass = state.pass(Some(start.id));
+        // Writes that wait for the turn to end come after it; all others come before.
+        let barrier = if pass.is_some() { begun_behind } else { state.lane.newest() };
+        let removed = writes.entries().iter().filter(|(_, value)| value.is_none());
+        let asked = removed.map(|(key, _)| key.clone()).collect();
         let commit = |reply| {
             Kind::Commit(Box::new(Commit {
                 who: Some(who),
                 pass,
                 footprint,
                 writes,
-                asked: Vec::new(),
+                asked,
                 stamp: Stamp::default(),
                 reply,
             }))
@@ -649,6 +685,10 @@ impl Object for RedisObject {
             drop(state);
             self.kick();
         }
+    }
+
+    fn unsettled(&self) -> Ticket {
+        lock(&self.state).map_or(0, |state| self.durability.unsettled(state.lane.last()))
     }
 
     fn durable(&self, ticket: Ticket) -> Answer<()> {

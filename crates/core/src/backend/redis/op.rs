@@ -16,7 +16,7 @@ use crate::key::{Entry, Key, Value};
 use crate::range::Scan;
 use crate::transaction::Footprint;
 use crate::transaction::turn::TURN_LEASE;
-use crate::write::WriteBatch;
+use crate::write::{AlarmWrite, WriteBatch};
 
 /// How long an attempt is remembered without a sign of life.
 pub(super) const LEASE: Duration = Duration::from_secs(30);
@@ -165,6 +165,19 @@ impl Op {
         )
     }
 
+    /// Whether it is still done when the place closes before its turn has come.
+    pub(super) fn is_done_at_close(&self) -> bool {
+        !matches!(self.kind, Kind::Turn { .. } | Kind::TakeAlarm { .. })
+    }
+
+    /// The alarm that an accepted commit sets or removes.
+    pub(super) fn alarm_if_committed(&self, answer: &Answer) -> Option<AlarmWrite> {
+        match &self.kind {
+            Kind::Commit(commit) if commit::is(answer, "ok") => commit.writes.alarm(),
+            _ => None,
+        }
+    }
+
     /// Whether it is asked for that attempt.
     pub(super) fn is_of(&self, attempt: &str) -> bool {
         match &self.kind {
@@ -181,6 +194,35 @@ impl Op {
             Kind::Commit(commit) => commit.who.as_deref() == Some(attempt),
             Kind::Leave { who } => **who == *attempt,
             _ => false,
+        }
+    }
+
+    /// Whether it changes something, in the order of the calls: who belongs to a turn waits for nobody.
+    pub(super) fn is_in_queue(&self) -> bool {
+        match &self.kind {
+            Kind::Commit(commit) => commit.pass.is_none(),
+            Kind::Turn { .. } | Kind::TakeAlarm { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it has been told to wait for the turn of another.
+    pub(super) fn waits_for_turn(&self) -> bool {
+        self.waits > 0 && !self.is_in_doubt()
+    }
+
+    /// It waits behind another one of the queue: it asks at once when that is done.
+    pub(super) fn hold(&mut self) {
+        if self.waits_for_turn() {
+            self.waits = 0;
+            self.not_before = None;
+        }
+    }
+
+    /// A turn has ended: it may ask again.
+    pub(super) fn hurry(&mut self) {
+        if self.waits_for_turn() {
+            self.not_before = None;
         }
     }
 
@@ -296,7 +338,7 @@ impl Op {
             }
             Kind::TakeAlarm { due_ms, claim, .. } => {
                 let mut cmd = script(&TAKE_ALARM);
-                cmd.arg(*due_ms).arg(claim).arg(by.client).arg(lease_ms);
+                cmd.arg(*due_ms).arg(claim).arg(by.client).arg(lease_ms).arg(WAIT_LEASE_MS);
                 cmd
             }
             Kind::AlarmDone { claim, .. } => {
@@ -374,7 +416,13 @@ impl Op {
             },
             Kind::Leave { who } => Step::Left(who),
             Kind::Renew { .. } => Step::Done,
-            Kind::TakeAlarm { reply, .. } => done(reply, taken(answer)),
+            Kind::TakeAlarm { due_ms, claim, reply } => {
+                if commit::is(&answer, "wait") {
+                    self.kind = Kind::TakeAlarm { due_ms, claim, reply };
+                    return self.again(now);
+                }
+                done(reply, taken(answer))
+            }
             Kind::AlarmDone { reply, .. } => {
                 done(reply, words(answer).and_then(|words| text(words.into_iter().nth(1))))
             }

@@ -109,6 +109,11 @@ impl Shared {
         Ok(())
     }
 
+    /// Whether what is asked in one turn of an event loop is sent together at its end.
+    pub(super) fn is_corked(&self) -> bool {
+        self.corked.is_some()
+    }
+
     /// Remembers that an object has something to send; false if it has to do so itself.
     pub(super) fn cork(&self, object: &Weak<RedisObject>) -> bool {
         let Some(corked) = &self.corked else {

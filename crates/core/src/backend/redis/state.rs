@@ -89,6 +89,14 @@ impl State {
         self.attempts.remove(&id).map(|running| running.who)
     }
 
+    /// A turn has ended: whoever waits for that may try again.
+    pub(super) fn hurry(&mut self) {
+        self.lane.hurry();
+        for op in &mut self.ops {
+            op.hurry();
+        }
+    }
+
     /// Whether an attempt has asked something that is not answered.
     pub(super) fn asks(&self, who: &str) -> bool {
         self.driven || self.ops.iter().any(|op| op.is_of(who))

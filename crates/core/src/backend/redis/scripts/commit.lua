@@ -20,8 +20,6 @@ local function take(count)
 end
 local read, bounds = take(read_count), take(2 * range_count)
 
--- A server without memory refuses the first command that needs some, and only if nothing was written before.
-if put_count > 0 or alarm == 'set' then redis.call('SETRANGE', KEYS[9], 0, '') end
 if writes then
   local known_answer = redis.call('GET', KEYS[9])
   if known_answer then
@@ -31,10 +29,18 @@ if writes then
   end
 end
 
-local now = now_ms()
-purge(now)
+-- A server without memory refuses the first command that needs some, and only if nothing was written before. To be called
+-- before anything is written that needs none.
+local asked_for_memory = put_count == 0 and alarm ~= 'set'
+local function ask_for_memory()
+  if not asked_for_memory then redis.call('SETRANGE', KEYS[9], 0, '') end
+  asked_for_memory = true
+end
+
+local state = redis.call('HMGET', meta, 'turn', 'turn_until', 'arrivals', 'seq', 'cleared', 'alarmed', 'alarm_name')
+local turn = state[1]
 if writes then
-  local wait = waits_for_turn(pass, client, now, lease)
+  local wait = waits_for_turn(pass, client, lease, turn, state[2], state[3], ask_for_memory)
   if wait then return {'wait', text(wait)} end
 end
 
@@ -43,16 +49,17 @@ if read_count + range_count > 0 or reads_alarm then
   local start = redis.call('ZSCORE', live, who)
   if not start then
     lost = 'its registration'
-  else
+  elseif tonumber(state[4] or 0) > tonumber(start) then
     start = tonumber(start)
+    local cleared = tonumber(state[5] or 0)
     local ranges = {}
     for place = 1, range_count do ranges[place] = {bounds[2 * place - 1], bounds[2 * place]} end
-    lost = newer_key(read, start) or newer_in(ranges, start)
-    if not lost and reads_alarm and alarm_newer(start) then lost = 'the alarm' end
+    lost = newer_key(read, start, cleared) or newer_in(ranges, start, cleared)
+    if not lost and reads_alarm and tonumber(state[6] or 0) > start then lost = 'the alarm' end
   end
 end
 if lost or not writes then
-  if who ~= '' then leave(who) end
+  if who ~= '' then leave(who, turn) end
   tidy()
   if lost then return {'lost', lost} end
   return {'ok', '', ''}
@@ -61,7 +68,10 @@ end
 local puts, deletes, questions = take(2 * put_count), take(delete_count), take(question_count)
 local answers = {}
 for place, name in ipairs(questions) do answers[place] = redis.call('HEXISTS', values, name) end
-if clear then redis.call('UNLINK', values, keys) end
+if clear then
+  ask_for_memory()
+  redis.call('UNLINK', values, keys)
+end
 local members, written = {}, {}
 for place = 1, #puts, 2 do
   members[#members + 1] = '0'
@@ -74,7 +84,7 @@ in_chunks({'HDEL', values}, deletes)
 in_chunks({'ZREM', keys}, deletes)
 local alarm_before = ''
 if alarm ~= '' then
-  alarm_before = redis.call('HGET', meta, 'alarm_name') or ''
+  alarm_before = state[7] or ''
   if alarm == 'set' then
     redis.call('HSET', meta, 'alarm', alarm_time, 'alarm_name', alarm_name)
   else
@@ -82,8 +92,10 @@ if alarm ~= '' then
   end
 end
 -- Not before the data: after its first write a script may use more memory than the server allows.
-if who ~= '' then leave(who) end
-if redis.call('EXISTS', live) == 1 then
+local others
+if who ~= '' then others = leave(who, turn) else others = redis.call('EXISTS', live) == 1 end
+if others then
+  purge(now_ms())
   local sequence = redis.call('HINCRBY', meta, 'seq', 1)
   if clear then redis.call('HSET', meta, 'cleared', sequence) end
   if alarm ~= '' then redis.call('HSET', meta, 'alarmed', sequence) end

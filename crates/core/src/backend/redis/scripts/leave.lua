@@ -1,4 +1,8 @@
 -- Ends attempts that do not commit. ARGV: attempts.
-for _, who in ipairs(ARGV) do leave(who) end
+local turn = redis.call('HGET', meta, 'turn')
+for _, who in ipairs(ARGV) do
+  redis.call('ZREM', turns, who)
+  leave(who, turn)
+end
 tidy()
 return {'ok'}

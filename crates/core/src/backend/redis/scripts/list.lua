@@ -29,7 +29,7 @@ end
 local more = taken < #names or (#names == page and (limit < 0 or limit > page))
 if known == 'lazy' and not more then return {'ok', '', '0', unpack(entries)} end
 
-local start = start_of(who, known, now_ms(), lease)
+local start, fresh = start_of(who, known, lease)
 if not start then return {'stale', 'its registration'} end
 local seen_min, seen_max = min, max
 if more or (limit >= 0 and taken >= limit) then
@@ -37,6 +37,8 @@ if more or (limit >= 0 and taken >= limit) then
   if last and reverse then seen_min = '[' .. last end
   if last and not reverse then seen_max = '[' .. last end
 end
-local what = newer_in({{seen_min, seen_max}}, start)
+local cleared
+if not fresh then cleared = written_since(start) end
+local what = cleared and newer_in({{seen_min, seen_max}}, start, cleared)
 if what then return {'stale', what} end
 return {'ok', text(start), more and '1' or '0', unpack(entries)}

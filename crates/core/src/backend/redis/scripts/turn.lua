@@ -14,7 +14,7 @@ end
 local turn = redis.call('HMGET', meta, 'turn', 'turn_until')
 if turn[1] then
   local left = tonumber(turn[2]) - now
-  if left > 0 and turn[1] == who then return {'ok', text(start_of(who, '0', now, lease))} end
+  if left > 0 and turn[1] == who then return {'ok', text(start_of(who, '0', lease))} end
   if left > 0 then return wait(left) end
   redis.call('HDEL', meta, 'turn', 'turn_until')
 end
@@ -25,6 +25,6 @@ local mine = redis.call('ZSCORE', turns, who)
 if writer[1] and not (mine and tonumber(mine) < tonumber(writer[2])) then return wait(1) end
 redis.call('ZREM', turns, who)
 redis.call('HSET', meta, 'turn', who, 'turn_until', text(now + turn_ms))
-local start = start_of(who, '0', now, lease)
+local start = start_of(who, '0', lease)
 redis.call('ZADD', leases, text(now + lease), who)
 return {'ok', text(start)}
