@@ -7,8 +7,8 @@ import { random } from "../torture/random.mjs";
 import { options, storageOf } from "./helpers/files.mjs";
 import { startProxy } from "./helpers/proxy.mjs";
 import { redisServer } from "./helpers/redis.mjs";
-import { Load } from "./load/load.mjs";
 import { seed } from "./helpers/seed.mjs";
+import { Load } from "./load/load.mjs";
 
 const CUTS = 25;
 const UNREACHED = /^ERR_REDIS_(UNREACHABLE|UNKNOWN_OUTCOME)$/;

@@ -5,6 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import { after, describe, test } from "node:test";
 import { sleep } from "../torture/process.mjs";
+import { seed } from "./helpers/seed.mjs";
 import { ask, withPeers } from "./history/peers.mjs";
 import {
   assertSerializable,
@@ -14,7 +15,6 @@ import {
   runThreads,
   startProcesses,
 } from "./history/runs.mjs";
-import { seed } from "./helpers/seed.mjs";
 
 const directories = [];
 

@@ -5,6 +5,7 @@ import { Miniflare } from "ferroflare";
 import { sleep } from "../torture/process.mjs";
 import { options, storageOf } from "./helpers/files.mjs";
 import { RedisServer } from "./helpers/redis.mjs";
+import { seed } from "./helpers/seed.mjs";
 import { ask, withPeers } from "./history/peers.mjs";
 import {
   assertSerializable,
@@ -14,8 +15,6 @@ import {
   runThreads,
   startProcesses,
 } from "./history/runs.mjs";
-import { seed } from "./helpers/seed.mjs";
-
 
 let server;
 let directory;

@@ -5,11 +5,10 @@ import { Miniflare } from "ferroflare";
 import { runCli } from "./helpers/cli.mjs";
 import { count, options, storageOf } from "./helpers/files.mjs";
 import { RedisCluster, redisCluster, redisSentinels } from "./helpers/redis-cluster.mjs";
+import { seed } from "./helpers/seed.mjs";
 import { ask, withPeers } from "./history/peers.mjs";
 import { assertSerializable, COUNT, counts, startProcesses } from "./history/runs.mjs";
 import { Load } from "./load/load.mjs";
-import { seed } from "./helpers/seed.mjs";
-
 
 function open(t, url, more) {
   const mf = new Miniflare({ ...options, durableObjectsPersist: url, ...more });

@@ -9,8 +9,8 @@ import { ALARM_BASE_MS, checkShared, LANES } from "../torture/lanes.mjs";
 import { miniflare, objects } from "../torture/object.mjs";
 import { random } from "../torture/random.mjs";
 import { torture } from "../torture/rounds.mjs";
-import { ask, withDirectory, withPeers } from "./history/peers.mjs";
 import { seed } from "./helpers/seed.mjs";
+import { ask, withDirectory, withPeers } from "./history/peers.mjs";
 
 const ROUNDS = 12;
 const MAIN = fileURLToPath(new URL("../torture/main.mjs", import.meta.url));
