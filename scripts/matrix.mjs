@@ -1,5 +1,6 @@
 /**
- * `npm run test:matrix`: builds, then runs the JavaScript tests on each supported line of Node.js and on the newest one.
+ * `npm run test:matrix`: builds, then runs the JavaScript tests on each supported line of Node.js and on the newest one, and
+ * the environments of Jest and Vitest in every supported version of both, unless an option narrows it.
  *
  * Options (after `npm run test:matrix --`):
  *   --node 18,22      these lines or versions alone
@@ -10,6 +11,7 @@
 import { parseArgs } from "node:util";
 import { build } from "./build.mjs";
 import { publishedVersions } from "./lib/node-versions.mjs";
+import { runNode } from "./lib/process.mjs";
 import { Failure, runMain } from "./lib/program.mjs";
 import { Steps } from "./lib/steps.mjs";
 import { testFiles, testOn } from "./lib/version-tests.mjs";
@@ -29,7 +31,13 @@ async function main() {
   const files = testFiles({ seed, filter });
   for (const version of chosen)
     await steps.step(`Node.js ${version}`, () => testOn(version, files));
+  if (!wanted && !seed && !filter) await steps.step("Jest and Vitest", testRunners);
   return steps.summarize();
+}
+
+function testRunners() {
+  const name = "scripts/test-runners.mjs";
+  return runNode([name], { name, minutesMax: 60 });
 }
 
 function versionOf(text, published) {
