@@ -68,6 +68,8 @@ export declare class ObjectHandle {
   takeAlarm(dueMs: number): number
   /** The alarm that was taken has been handled; returns 0, or a ticket. */
   alarmDone(): number
+  /** Ticket of the newest write that a read may have seen and that is not durable; 0 if there is none. */
+  unsettled(): number
   /** Waits for a write: 0 when it is durable, or a ticket. */
   durable(ticket: number): number
   /** Ends the atomic batch of the writes of this turn of the event loop. */

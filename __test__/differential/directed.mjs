@@ -26,6 +26,11 @@ export const directed = {
   ],
   "startAfter-reverse": [
     [abc, list({ startAfter: "b", reverse: true })],
+    [
+      put("\u{1f600}", 0),
+      put({ $: "repeat", s: "é", n: 1024 }, 1),
+      list({ startAfter: { $: "repeat", s: "é", n: 1024 }, reverse: true }),
+    ],
     [abc, transaction(list({ startAfter: "a", reverse: true, limit: 3 }))],
   ],
   "list-bounds": [

@@ -15,6 +15,7 @@ import {
   uses,
   usesCall,
 } from "./predicates.mjs";
+import { build } from "./values.mjs";
 
 /** The key under which the reference keeps the alarm among the program's own keys. */
 const ALARM_KEY = "__MINIFLARE_ALARMS__";
@@ -56,7 +57,7 @@ const predicates = {
     const { step, reference } = difference;
     const { startAfter, reverse } = step?.args?.[0] ?? {};
     if (step?.call !== "list" || startAfter === undefined || !reverse) return false;
-    return reference?.keys?.at(-1) === String(startAfter) && isModel(difference);
+    return reference?.keys?.at(-1) === String(build(startAfter)) && isModel(difference);
   },
 
   "list-bounds": async (difference) => {
