@@ -7,7 +7,7 @@ use ferroflare_core::transaction::Footprint;
 use ferroflare_core::write::WriteBatch;
 
 use crate::places::{TestPlace, on_every_place};
-use crate::support::{Caller, Txn, alarm, clear, found, key, prefix, put, remove};
+use crate::support::{Caller, Txn, alarm, clear, found, fresh, key, prefix, put, remove};
 
 on_every_place!(
     a_key_that_was_read_conflicts_with_its_writes_only,
@@ -257,14 +257,18 @@ async fn a_conflict_says_what_was_written(place: &dyn TestPlace) {
         (clear(), listed, "every key"),
         (alarm(Some(1)), alarm_read, "the alarm"),
     ];
+    let untouched = || vec![key("untouched")];
     for (write, footprint, what) in cases {
         let start = object.begin(false, None).wait().await.unwrap();
+        // A place may start an attempt with its first read.
+        fresh(object.read(untouched(), View::Since(start)).wait().await.unwrap());
         caller.write(write).await;
         let outcome = object.commit(start, footprint, put(&["never"], "value")).wait().await;
         assert_eq!(outcome, Ok(Outcome::Lost(Conflict { what: what.into(), own: false })));
     }
     assert_eq!(caller.get("never").await, None);
     let start = object.begin(false, None).wait().await.unwrap();
+    fresh(object.read(untouched(), View::Since(start)).wait().await.unwrap());
     caller.put("a", "new").await;
     let stale = || Snapshot::Stale(Conflict { what: "key \"a\"".into(), own: false });
     let view = View::Since(start);

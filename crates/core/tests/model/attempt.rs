@@ -148,6 +148,11 @@ impl Run {
 }
 
 impl Ended {
+    /// Whether the attempt only validates what it has read.
+    pub(crate) fn writes_nothing(&self) -> bool {
+        self.writes.is_empty()
+    }
+
     /// Whether a read has told that the attempt has lost.
     pub(crate) fn lost(&self) -> bool {
         self.lost

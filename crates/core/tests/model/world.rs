@@ -110,6 +110,10 @@ impl World<'_> {
         match step {
             Step::Write { writes, from } => {
                 let (batch, origin) = (writes.batch(&value), self.origin(from));
+                // Where others have to be asked, nothing is asked for nothing.
+                if batch.is_empty() && !self.backend.answers_at_once() {
+                    return;
+                }
                 let answer = self.object.write(batch.clone(), origin);
                 let answer = answer.and_then(|committed| Ok(Done::Committed(committed)));
                 let admitted = self.may_change(origin);
@@ -200,8 +204,10 @@ impl World<'_> {
         self.slots[slot] = Slot::Committing(run.start());
         let (answer, ended) = run.commit(discard);
         let answer = answer.and_then(|outcome| Ok(Done::Ended(outcome)));
-        // An attempt that knows that it has lost need not ask.
-        let admitted = ended.lost() || self.may_change(Some(id));
+        // An attempt that knows that it has lost need not ask. One that writes nothing takes nothing from a turn:
+        // whether it waits, nobody promises.
+        let may_pass = ended.writes_nothing() && !self.backend.answers_at_once();
+        let admitted = ended.lost() || may_pass || self.may_change(Some(id));
         self.submit(Operation::Commit { slot, id, ended }, answer, admitted).await;
     }
 

@@ -235,12 +235,6 @@ impl Lane {
         self.newest
     }
 
-    /// Whether a write that has not settled sets or removes the alarm.
-    pub(super) fn sets_alarm(&self) -> bool {
-        let mut waiting = self.sealed.iter().chain(&self.gathering);
-        waiting.any(|batch| batch.writes.alarm().is_some())
-    }
-
     /// Up to where the writes have settled.
     pub(super) fn settled(&self) -> Ticket {
         self.settled

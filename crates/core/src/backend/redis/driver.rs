@@ -282,8 +282,8 @@ fn settle_op(
     {
         state.slots.release(&commit.stamp);
     }
-    if let Some(alarm) = op.alarm_if_committed(&answer) {
-        note_alarm(object, state, alarm);
+    if let Some(alarm) = op.alarm_after(&answer) {
+        note_alarm(object, alarm);
     }
     match op.answered(answer, now) {
         Step::Done => {}
@@ -339,7 +339,7 @@ fn settle_batch(
             state.slots.release(&batch.stamp);
             state.lane.settle(batch.ticket());
             if let Some(alarm) = batch.writes.alarm() {
-                note_alarm(object, state, alarm);
+                note_alarm(object, alarm);
             }
             batch.committed(&exists, &object.durability);
         }
@@ -352,12 +352,9 @@ fn settle_batch(
     (false, false)
 }
 
-/// Notes the alarm that a commit has left, unless a later write changes it again.
-fn note_alarm(object: &RedisObject, state: &State, alarm: Option<i64>) {
-    if !state.lane.sets_alarm() {
-        // The index is a hint: what cannot be noted is read again from the server.
-        let _ = object.place.set_alarm(&object.key, alarm);
-    }
+/// Notes the alarm that there is now. The index is a hint: what cannot be noted is read again from the server.
+fn note_alarm(object: &RedisObject, alarm: Option<i64>) {
+    let _ = object.place.set_alarm(&object.key, alarm);
 }
 
 fn fail_batch(object: &RedisObject, state: &mut State, batch: Batch, error: &Error) {

@@ -555,19 +555,14 @@ impl Object for RedisObject {
             let taken = taking.wait().await?;
             let this = this.upgrade().ok_or(Error::Closed)?;
             let ours = matches!(taken, Taken::Ours(_));
-            let pending = match taken {
+            match taken {
                 Taken::Ours(before) => {
                     this.forget_alarm(before);
                     lock(&this.state)?.claims.push_back(name);
-                    None
                 }
-                Taken::Others => None,
-                Taken::NotDue(pending) => {
-                    this.place.refuse_alarm(&this.key, due_ms)?;
-                    pending
-                }
-            };
-            this.place.set_alarm(&this.key, pending)?;
+                Taken::Others => {}
+                Taken::NotDue(_) => this.place.refuse_alarm(&this.key, due_ms)?,
+            }
             Ok(ours)
         })
     }
@@ -642,8 +637,9 @@ impl Object for RedisObject {
             return Answer::Now(Ok(Outcome::Committed(Committed::default())));
         }
         let pass = state.pass(Some(start.id));
-        // Writes that wait for the turn to end come after it; all others come before.
-        let barrier = if pass.is_some() { begun_behind } else { state.lane.newest() };
+        // Writes that wait for the turn to end come after it; all others come before what this one writes.
+        let first = pass.is_some() || writes.is_empty();
+        let barrier = if first { begun_behind } else { state.lane.newest() };
         let removed = writes.entries().iter().filter(|(_, value)| value.is_none());
         let asked = removed.map(|(key, _)| key.clone()).collect();
         let commit = |reply| {

@@ -170,10 +170,15 @@ impl Op {
         !matches!(self.kind, Kind::Turn { .. } | Kind::TakeAlarm { .. })
     }
 
-    /// The alarm that an accepted commit sets or removes.
-    pub(super) fn alarm_if_committed(&self, answer: &Answer) -> Option<AlarmWrite> {
+    /// The alarm that there is with this answer, if it tells.
+    pub(super) fn alarm_after(&self, answer: &Answer) -> Option<AlarmWrite> {
         match &self.kind {
             Kind::Commit(commit) if commit::is(answer, "ok") => commit.writes.alarm(),
+            Kind::TakeAlarm { .. } if commit::is(answer, "wait") => None,
+            Kind::TakeAlarm { .. } => match taken(answer.clone()).ok()? {
+                Taken::Ours(_) | Taken::Others => Some(None),
+                Taken::NotDue(alarm) => Some(alarm),
+            },
             _ => None,
         }
     }
@@ -200,7 +205,7 @@ impl Op {
     /// Whether it changes something, in the order of the calls: who belongs to a turn waits for nobody.
     pub(super) fn is_in_queue(&self) -> bool {
         match &self.kind {
-            Kind::Commit(commit) => commit.pass.is_none(),
+            Kind::Commit(commit) => commit.pass.is_none() && !commit.writes.is_empty(),
             Kind::Turn { .. } | Kind::TakeAlarm { .. } => true,
             _ => false,
         }

@@ -40,7 +40,7 @@ end
 local state = redis.call('HMGET', meta, 'turn', 'turn_until', 'arrivals', 'seq', 'cleared', 'alarmed', 'alarm_name')
 local turn = state[1]
 if writes then
-  local wait = waits_for_turn(pass, client, lease, turn, state[2], state[3], ask_for_memory)
+  local wait = waits_for_turn(pass, client .. '#' .. ARGV[1], lease, turn, state[2], state[3], ask_for_memory)
   if wait then return {'wait', text(wait)} end
 end
 

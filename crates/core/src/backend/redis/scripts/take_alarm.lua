@@ -13,7 +13,7 @@ local function take(name)
   return {'taken', state[6]}
 end
 if state[3] == claim then return {'taken', ''} end
-local wait = waits_for_turn('', client, tonumber(ARGV[5]), state[7], state[8], state[9])
+local wait = waits_for_turn('', claim, tonumber(ARGV[5]), state[7], state[8], state[9])
 if wait then return {'wait', text(wait)} end
 local claimed = state[3] and tonumber(state[4]) > now
 if claimed and state[5] ~= client then return {'claimed'} end
