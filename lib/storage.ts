@@ -163,18 +163,25 @@ export class DurableObjectStorage implements DurableObjectOperator {
     if (code >= WRITE_UNIT) await this.#confirm(code, nothing);
   }
 
-  /**
-   * What a read has found. Nobody is told of what may yet be lost: inside of an object the output gate waits until the writes that
-   * the read may have seen are durable, outside the read does.
-   */
+  /** The answer of a read. One that has to wait closes the input gate of the running object until it is there. */
   #found<T>(answer: Answer<T>, options?: DurableObjectGetOptions): Answer<T> {
+    if (!(answer instanceof Promise)) return this.#shown(answer);
+    const shown = answer.then((found) => this.#shown(found));
+    return runWithInputGateClosed(() => shown, options?.allowConcurrency);
+  }
+
+  /**
+   * Shows what a read has found. Nobody is told of what may yet be lost: inside of an object the output gate waits until the writes
+   * that the read may have seen are durable, outside the read does.
+   */
+  #shown<T>(found: T): Answer<T> {
     const unsettled = this.#object.unsettled();
-    if (unsettled === 0) return gated(answer, options);
+    if (unsettled === 0) return found;
     const durable = this.#durable(unsettled);
-    if (!isInside()) return Promise.all([answer, durable]).then(([found]) => found);
+    if (!isInside()) return durable.then(() => found);
     durable.catch(nothing);
     waitUntilOnOutputGate(durable);
-    return gated(answer, options);
+    return found;
   }
 
   /**
@@ -246,12 +253,6 @@ export class DurableObjectStorage implements DurableObjectOperator {
     const told = time === null ? bridge.deleteAlarm() : bridge.setAlarm(time);
     told.catch((error) => this[kOnBroken]?.(error));
   }
-}
-
-/** An answer that has to wait closes the input gate of the running object until it is there. */
-function gated<T>(result: Answer<T>, options?: DurableObjectGetOptions): Answer<T> {
-  if (!(result instanceof Promise)) return result;
-  return runWithInputGateClosed(() => result, options?.allowConcurrency);
 }
 
 /** How a closure ended. */
