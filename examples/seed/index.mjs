@@ -1,11 +1,15 @@
-// "Manipulating Outside Workers": reads and writes the data of a Durable Object from outside the worker.
+// "Manipulating Outside Workers": reads and writes the data of a Durable Object from outside the worker. The data is kept in
+// memory, or in the directory (or Redis) that is named: `node index.mjs ./data`.
 import { createRequire } from "node:module";
 import path from "node:path";
 import { coreVersion, Miniflare } from "ferroflare";
 
+const place = process.argv[2];
+
 const mf = new Miniflare({
   modules: true,
   durableObjects: { TEST_OBJECT: "TestObject" },
+  durableObjectsPersist: place,
   script: `
   export class TestObject {
     constructor(state) {
@@ -48,6 +52,7 @@ await mf.dispose();
 
 const { cache } = createRequire(import.meta.url);
 const addon = Object.keys(cache).find((file) => file.endsWith(".node"));
+const backend = place === undefined ? "memory" : `data in ${place}`;
 console.log(
-  `Answered by ferroflare's native core ${coreVersion} (${path.basename(addon)}), backend: memory`,
+  `Answered by ferroflare's native core ${coreVersion} (${path.basename(addon)}), backend: ${backend}`,
 );
