@@ -14,7 +14,7 @@ const END_LIMIT: Duration = Duration::from_secs(2);
 
 static RUNTIME: Lazy<Mutex<Option<Runtime>>> = Lazy::new(|| {
     let runtime = Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(1)
         .thread_name("ferroflare")
         .enable_all()
         .build();
