@@ -131,6 +131,10 @@ describe("modules: differences", () => {
     checkDifference("syntax that acorn does not know"));
   test("modules: nesting that is too deep for acorn is such an error too", () =>
     checkDifference("nesting that is too deep for acorn"));
+  test("modules: several imports that are awaited together come in their order", () =>
+    checkDifference("several imports that are awaited together"));
+  test("modules: a name that nested stars make ambiguous is not in the namespace", () =>
+    checkDifference("a name that nested stars make ambiguous"));
   test("modules: wasm that is broken is one error and no unhandled rejection", () =>
     checkDifference("wasm that is broken"));
 });

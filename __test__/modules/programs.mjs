@@ -476,6 +476,29 @@ export const differences = [
     ],
   },
   {
+    name: "several imports that are awaited together",
+    files: {
+      "main.mjs": `
+        const imports = [import("./b.mjs").then(() => log("b")), import("./a.mjs").then(() => log("a"))];
+        await Promise.all(imports);`,
+      "a.mjs": "export const a = 1",
+      "b.mjs": `import "./a.mjs"; export const b = 1`,
+    },
+    lines: ["string b", "string a"],
+  },
+  {
+    name: "a name that nested stars make ambiguous",
+    files: {
+      "main.mjs": `import * as all from "./all.mjs"; log(Object.keys(all).join())`,
+      "all.mjs": `export * from "./both.mjs"; export * from "./again.mjs"`,
+      "both.mjs": `export * from "./x.mjs"; export * from "./y.mjs"`,
+      "again.mjs": `export * from "./x.mjs"`,
+      "x.mjs": "export const a = 1, x = 1",
+      "y.mjs": "export const a = 2, y = 1",
+    },
+    lines: ["string x,y"],
+  },
+  {
     name: "wasm that is broken",
     files: { "main.mjs": `import w from "./w.wasm"; log("never")`, "w.wasm": "no wasm" },
     lines: [],
