@@ -19,8 +19,8 @@ pub(crate) use memory::Memory;
 pub(crate) use overlay::{Overlay, no_threads};
 pub(crate) use redis::{Redis, RedisCluster};
 
-/// A test that takes longer waits for something that never comes.
-pub(crate) const TEST_TIME_MAX: Duration = Duration::from_secs(120);
+/// A test that takes longer waits for something that never comes. A disk may take milliseconds for each sync.
+pub(crate) const TEST_TIME_MAX: Duration = Duration::from_secs(600);
 
 /// What is there once a place has been opened.
 pub(crate) type Opening<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
