@@ -204,9 +204,8 @@ impl World<'_> {
         self.slots[slot] = Slot::Committing(run.start());
         let (answer, ended) = run.commit(discard);
         let answer = answer.and_then(|outcome| Ok(Done::Ended(outcome)));
-        // An attempt that knows that it has lost need not ask. One that writes nothing takes nothing from a turn:
-        // whether it waits, nobody promises.
-        let may_pass = ended.writes_nothing() && !self.backend.answers_at_once();
+        // An attempt that knows that it has lost need not ask. One that writes nothing takes nothing from a turn.
+        let may_pass = ended.writes_nothing() && self.backend.reads_commit_beside_turns();
         let admitted = ended.lost() || may_pass || self.may_change(Some(id));
         self.submit(Operation::Commit { slot, id, ended }, answer, admitted).await;
     }

@@ -53,6 +53,11 @@ pub(crate) trait TestPlace: Sync {
         false
     }
 
+    /// Whether an attempt that writes nothing commits although another one has its turn.
+    fn reads_commit_beside_turns(&self) -> bool {
+        false
+    }
+
     /// Whether closing the place finishes operations that wait for a turn, instead of failing them.
     fn finishes_what_waits(&self) -> bool {
         false

@@ -73,6 +73,10 @@ impl TestPlace for Redis {
         true
     }
 
+    fn reads_commit_beside_turns(&self) -> bool {
+        true
+    }
+
     fn finishes_what_waits(&self) -> bool {
         true
     }
@@ -118,6 +122,10 @@ impl TestPlace for RedisCluster {
     }
 
     fn starts_at_first_read(&self) -> bool {
+        true
+    }
+
+    fn reads_commit_beside_turns(&self) -> bool {
         true
     }
 
