@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use ferroflare_core::alarm::AlarmIndex;
 use ferroflare_core::backend::local::LocalObject;
 use ferroflare_core::backend::{
-    Committed, Object, ObjectKey, Snapshot, Source, Table, Ticket, View,
+    Access, Committed, Object, ObjectKey, Snapshot, Source, Table, Ticket, View,
 };
 use ferroflare_core::durability::Durability;
 use ferroflare_core::key::{Entry, Key, Value};
@@ -26,12 +26,14 @@ struct Disk {
     alarm: Option<i64>,
     exists: bool,
     /// Openings that wait for [`Fixture::finish_opening`].
-    openings: Vec<Arc<LocalObject<FakeTable>>>,
+    openings: Vec<(Access, Arc<LocalObject<FakeTable>>)>,
     failing_openings: u32,
     failing_seals: u32,
     failing_applies: u32,
     /// Tables that were given back.
     released: u32,
+    /// Tables that took no writes and were given away to be opened anew.
+    widened: u32,
 }
 
 type Shared = Arc<Mutex<Disk>>;
@@ -39,6 +41,7 @@ type Shared = Arc<Mutex<Disk>>;
 struct FakeTable {
     disk: Shared,
     durability: Arc<Durability>,
+    access: Access,
     gathering: WriteBatch,
     ticket: Ticket,
 }
@@ -48,10 +51,10 @@ fn broken(action: &'static str) -> Error {
 }
 
 impl FakeTable {
-    fn new(disk: Shared, durability: Arc<Durability>) -> Self {
+    fn new(disk: Shared, access: Access, durability: Arc<Durability>) -> Self {
         disk.lock().unwrap().exists = true;
         let ticket = durability.next_ticket();
-        Self { disk, durability, gathering: WriteBatch::default(), ticket }
+        Self { disk, durability, access, gathering: WriteBatch::default(), ticket }
     }
 
     fn entries(&self) -> BTreeMap<Key, Value> {
@@ -92,6 +95,7 @@ impl Table for FakeTable {
     }
 
     fn apply(&mut self, writes: WriteBatch) -> Result<Ticket> {
+        assert_eq!(self.access, Access::Write, "written to a table that takes no writes");
         if fails(&mut self.disk.lock().unwrap().failing_applies) {
             return Err(broken("apply"));
         }
@@ -101,6 +105,10 @@ impl Table for FakeTable {
 
     fn is_empty(&self) -> Result<bool> {
         Ok(self.entries().is_empty() && self.alarm()?.is_none())
+    }
+
+    fn takes_writes(&self) -> bool {
+        self.access == Access::Write
     }
 
     fn is_dirty(&self) -> bool {
@@ -135,8 +143,15 @@ impl Source<FakeTable> for FakeSource {
         !self.disk.lock().unwrap().exists
     }
 
-    fn open(self: Arc<Self>, object: Arc<LocalObject<FakeTable>>) {
-        self.disk.lock().unwrap().openings.push(object);
+    fn open(self: Arc<Self>, access: Access, object: Arc<LocalObject<FakeTable>>) {
+        self.disk.lock().unwrap().openings.push((access, object));
+    }
+
+    fn widen(self: Arc<Self>, table: FakeTable, object: Arc<LocalObject<FakeTable>>) {
+        assert!(!table.takes_writes(), "a table that takes writes is opened anew");
+        let mut disk = self.disk.lock().unwrap();
+        disk.widened += 1;
+        disk.openings.push((Access::Write, object));
     }
 
     fn released(self: Arc<Self>, table: FakeTable) {
@@ -162,8 +177,19 @@ fn fixture() -> Fixture {
 }
 
 impl Fixture {
-    /// An object that exists and is open.
+    /// An object that exists and is open for everything.
     fn opened() -> Self {
+        let fixture = Self::opened_to_read();
+        let mut removal = WriteBatch::default();
+        removal.delete(key("nothing"));
+        let _later = fixture.object.write(removal, None);
+        fixture.finish_opening();
+        fixture.object.seal();
+        fixture
+    }
+
+    /// An object that exists and is open to be read.
+    fn opened_to_read() -> Self {
         let fixture = fixture();
         fixture.disk.lock().unwrap().exists = true;
         let _later = fixture.read("a");
@@ -175,12 +201,12 @@ impl Fixture {
     fn finish_opening(&self) -> bool {
         let openings = std::mem::take(&mut self.disk.lock().unwrap().openings);
         let any = !openings.is_empty();
-        for object in openings {
+        for (access, object) in openings {
             let fails = fails(&mut self.disk.lock().unwrap().failing_openings);
             object.opened(if fails {
                 Err(broken("open"))
             } else {
-                Ok(FakeTable::new(self.disk.clone(), self.durability.clone()))
+                Ok(FakeTable::new(self.disk.clone(), access, self.durability.clone()))
             });
         }
         any
@@ -314,7 +340,9 @@ async fn a_batch_that_cannot_be_sealed_fails_as_a_whole_and_the_object_starts_an
     assert!(fixture.finish_opening(), "the table is opened anew");
     assert_eq!(value(read).await.as_deref(), Some("1"));
     assert_eq!(value(lost).await, None);
-    let again = now(fixture.put("a", "2"));
+    let again = fixture.put("a", "2");
+    assert!(fixture.finish_opening(), "and once more to be written to");
+    let again = again.wait().await.unwrap();
     assert!(again.ticket > a.ticket, "a ticket is never given out twice");
     fixture.object.seal();
     assert_eq!(fixture.object.durable(again.ticket).wait().await, Ok(()));
@@ -480,7 +508,9 @@ async fn an_object_is_handed_over_between_the_turns_of_transactions_that_queue_f
     alone.wait().await.unwrap();
     let attempt = second.attempt().unwrap();
     assert_eq!(now(attempt.read(vec![key("a")])), Read::Found(vec![Some(key("theirs"))]));
-    assert!(matches!(now(commit(&second, attempt)), Settled::Committed(..)));
+    let outcome = commit(&second, attempt);
+    assert!(fixture.finish_opening(), "its writes need a table that takes them");
+    assert!(matches!(outcome.wait().await, Ok(Settled::Committed(..))));
     assert!(later.wait().await.is_ok());
 }
 
@@ -585,4 +615,75 @@ async fn only_an_empty_object_is_vacated() {
     assert!(fixture.object.vacate().is_none(), "the clearing is not sealed");
     fixture.object.seal();
     assert!(fixture.object.vacate().is_some());
+}
+
+#[tokio::test]
+async fn reading_opens_a_table_to_be_read_and_the_first_write_one_that_takes_writes() {
+    let fixture = Fixture::opened_to_read();
+    assert_eq!(value(fixture.read("a")).await, None);
+    let (put, read, other) = (fixture.put("a", "1"), fixture.read("a"), fixture.put("b", "2"));
+    assert!(is_later(&put) && is_later(&read) && is_later(&other), "in the order of the calls");
+    assert_eq!(fixture.disk.lock().unwrap().widened, 1);
+    assert!(fixture.finish_opening());
+    assert!(put.wait().await.is_ok());
+    assert_eq!(value(read).await.as_deref(), Some("1"));
+    assert!(other.wait().await.is_ok());
+    let _committed = now(fixture.put("c", "3"));
+    assert!(!fixture.finish_opening(), "nothing is opened anew");
+}
+
+#[tokio::test]
+async fn a_transaction_that_has_read_commits_although_its_table_is_opened_anew() {
+    for alone in [false, true] {
+        let fixture = Fixture::opened_to_read();
+        fixture.write_elsewhere("a", "1");
+        let (transaction, attempt) = if alone { fixture.begin_alone() } else { fixture.begin() };
+        assert_eq!(now(attempt.read(vec![key("a")])), Read::Found(vec![Some(key("1"))]));
+        attempt.put(vec![(key("a"), key("2"))]).unwrap();
+        let outcome = commit(&transaction, attempt);
+        assert!(fixture.finish_opening());
+        assert!(matches!(outcome.wait().await, Ok(Settled::Committed(..))), "alone: {alone}");
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_waits_for_a_table_that_takes_writes_still_conflicts_with_attempts() {
+    let fixture = Fixture::opened_to_read();
+    let (transaction, attempt) = fixture.begin();
+    assert_eq!(now(attempt.read(vec![key("a")])), Read::Found(vec![None]));
+    let put = fixture.put("a", "1");
+    attempt.put(vec![(key("b"), key("2"))]).unwrap();
+    let outcome = commit(&transaction, attempt);
+    assert!(fixture.finish_opening());
+    assert!(put.wait().await.is_ok());
+    assert_eq!(outcome.wait().await, Ok(Settled::Lost));
+}
+
+#[tokio::test]
+async fn attempts_lose_when_a_table_cannot_be_opened_anew_because_the_object_was_let_go() {
+    let fixture = Fixture::opened_to_read();
+    let (transaction, attempt) = fixture.begin();
+    assert_eq!(now(attempt.read(vec![key("a")])), Read::Found(vec![None]));
+    fixture.disk.lock().unwrap().failing_openings = 1;
+    let put = fixture.put("b", "1");
+    assert!(fixture.finish_opening());
+    assert_eq!(put.wait().await, Err(broken("open")));
+    fixture.write_elsewhere("a", "theirs");
+    attempt.put(vec![(key("c"), key("mine"))]).unwrap();
+    let outcome = commit(&transaction, attempt);
+    assert!(fixture.finish_opening());
+    assert_eq!(outcome.wait().await, Ok(Settled::Lost));
+}
+
+#[tokio::test]
+async fn an_object_is_handed_over_after_its_table_was_opened_anew_not_meanwhile() {
+    let fixture = Fixture::opened_to_read();
+    let put = fixture.put("a", "1");
+    fixture.object.hand_over();
+    assert_eq!(fixture.released(), 0);
+    assert!(fixture.finish_opening());
+    assert!(put.wait().await.is_ok());
+    fixture.object.hand_over();
+    fixture.object.seal();
+    assert_eq!(fixture.released(), 1);
 }

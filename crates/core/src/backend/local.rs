@@ -9,7 +9,8 @@ use tokio::sync::oneshot;
 
 use super::memory::MemoryTable;
 use super::{
-    Committed, Conflict, Object, ObjectKey, Outcome, Snapshot, Source, Start, Table, Ticket, View,
+    Access, Committed, Conflict, Object, ObjectKey, Outcome, Snapshot, Source, Start, Table,
+    Ticket, View,
 };
 use crate::alarm::AlarmIndex;
 use crate::answer::Answer;
@@ -58,6 +59,9 @@ struct Job<T> {
 struct State<T> {
     table: Option<T>,
     opening: bool,
+    /// Whether what is being opened is a table that was at hand and could not be written to. Nobody else
+    /// has had the object meanwhile, so that attempts go on.
+    widening: bool,
     /// What waits for the table, in order of arrival.
     arrivals: VecDeque<Job<T>>,
     /// Newest commit.
@@ -79,8 +83,10 @@ struct State<T> {
 enum Need {
     /// To end an attempt that writes nothing: only the log counts.
     Nothing,
-    /// To read or remove: an object that does not exist is as good as an empty one.
+    /// To read: an object that does not exist is as good as an empty one.
     Read,
+    /// To remove, which changes nothing where there is no object.
+    Remove,
     /// To store.
     Write,
 }
@@ -89,8 +95,15 @@ impl Need {
     fn of(writes: &WriteBatch) -> Self {
         match writes {
             _ if writes.is_empty() => Self::Nothing,
-            _ if writes.only_removes() => Self::Read,
+            _ if writes.only_removes() => Self::Remove,
             _ => Self::Write,
+        }
+    }
+
+    fn access(self) -> Access {
+        match self {
+            Self::Nothing | Self::Read => Access::Read,
+            Self::Remove | Self::Write => Access::Write,
         }
     }
 }
@@ -122,6 +135,7 @@ impl<T: Table> LocalObject<T> {
             state: Mutex::new(State {
                 table,
                 opening: false,
+                widening: false,
                 arrivals: VecDeque::new(),
                 sequence: 0,
                 newest: 0,
@@ -267,7 +281,7 @@ impl<T: Table> LocalObject<T> {
         if state.has_broken_table() {
             state.take_table();
         }
-        let ready = state.table.is_some() || self.can_do_without(&state, need);
+        let ready = self.is_ready(&state, need);
         if ready && state.admits(origin, intent) {
             let result = state.guarded(work);
             self.run_waiting(&mut state);
@@ -289,10 +303,18 @@ impl<T: Table> LocalObject<T> {
             state.turn.wait(job)
         } else {
             state.arrivals.push_back(job);
-            self.open(&mut state);
+            self.open(&mut state, need);
             state.turn.number()
         };
         Answer::later(Waiting { object: self.this.clone(), receive, undo }.wait(number))
+    }
+
+    /// Whether an operation need not wait for the table.
+    fn is_ready(&self, state: &State<T>, need: Need) -> bool {
+        match &state.table {
+            Some(table) => need.access() == Access::Read || table.takes_writes(),
+            None => self.can_do_without(state, need),
+        }
     }
 
     /// Whether an operation needs no table; none does to read where nothing is stored.
@@ -301,13 +323,14 @@ impl<T: Table> LocalObject<T> {
         !state.opening
             && match need {
                 Need::Nothing => true,
-                Need::Read => absent(),
+                Need::Read | Need::Remove => absent(),
                 Need::Write => false,
             }
     }
 
-    /// Starts opening the table, unless that is under way.
-    fn open(&self, state: &mut State<T>) {
+    /// Starts opening the table for what is needed, unless that is under way. One that is at hand, but
+    /// takes no writes, is opened anew.
+    fn open(&self, state: &mut State<T>, need: Need) {
         let (Some(source), Some(this)) = (&self.source, self.this.upgrade()) else {
             return;
         };
@@ -315,7 +338,13 @@ impl<T: Table> LocalObject<T> {
             return;
         }
         state.opening = true;
-        source.clone().open(this);
+        match state.table.take() {
+            Some(table) => {
+                state.widening = true;
+                source.clone().widen(table, this);
+            }
+            None => source.clone().open(need.access(), this),
+        }
     }
 
     /// Called by the source: the table is there, or cannot be had. Everything that waited goes on.
@@ -324,6 +353,7 @@ impl<T: Table> LocalObject<T> {
             return;
         };
         state.opening = false;
+        let widened = std::mem::take(&mut state.widening);
         match table {
             Ok(_) if state.ended.is_some() && state.arrivals.is_empty() => {}
             Ok(table) => {
@@ -332,13 +362,19 @@ impl<T: Table> LocalObject<T> {
                     let _ = state.alarms.set(&state.key, alarm);
                 }
                 // Attempts that began while there was no object have read that it is empty.
-                if !table.is_empty().is_ok_and(|empty| empty) {
+                if !widened && !table.is_empty().is_ok_and(|empty| empty) {
                     state.lose_attempts();
                 }
                 state.table = Some(table);
                 self.run_waiting(&mut state);
             }
-            Err(error) => state.fail_waiting(&error),
+            Err(error) => {
+                if widened {
+                    // The object was let go, so that others may write.
+                    state.lose_attempts();
+                }
+                state.fail_waiting(&error);
+            }
         }
     }
 
@@ -359,13 +395,14 @@ impl<T: Table> LocalObject<T> {
                     None => return,
                 },
             };
-            if state.table.is_none() && !self.can_do_without(state, job.need) {
+            if !self.is_ready(state, job.need) {
+                let need = job.need;
                 if behind_turn {
                     state.turn.put_back(job);
                 } else {
                     state.arrivals.push_front(job);
                 }
-                self.open(state);
+                self.open(state, need);
                 return;
             }
             if behind_turn || state.admits(job.origin, job.intent) {

@@ -198,6 +198,11 @@ pub trait Table: Send + 'static {
         false
     }
 
+    /// Whether [`Self::apply`] may be called; if not, [`Source::widen`] makes a table that takes writes.
+    fn takes_writes(&self) -> bool {
+        true
+    }
+
     /// Whether a read has failed in a way that opening the table anew may mend.
     fn is_broken(&self) -> bool {
         false
@@ -210,6 +215,15 @@ pub trait Table: Send + 'static {
     }
 }
 
+/// What a table is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// To be read; it need not take writes.
+    Read,
+    /// To be written to as well.
+    Write,
+}
+
 /// Where the tables of one object come from.
 pub trait Source<T>: Send + Sync {
     /// Whether the object certainly does not exist. Cheap: asked at each read of a closed object.
@@ -217,7 +231,11 @@ pub trait Source<T>: Send + Sync {
 
     /// Opens the table in the background, creating it if need be, and hands it to
     /// [`local::LocalObject::opened`].
-    fn open(self: Arc<Self>, object: Arc<local::LocalObject<T>>);
+    fn open(self: Arc<Self>, access: Access, object: Arc<local::LocalObject<T>>);
+
+    /// Makes of a table that takes no writes one that does, in the background, and hands it over likewise.
+    /// Nobody else gets the object in between. Called with the object locked.
+    fn widen(self: Arc<Self>, table: T, object: Arc<local::LocalObject<T>>);
 
     /// Takes back a table that somebody else waits for, and closes it in the background. Called with the
     /// object locked.

@@ -2,4 +2,5 @@
 
 mod losing_disk;
 mod order;
+mod reading;
 mod survival;

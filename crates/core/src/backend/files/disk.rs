@@ -1,6 +1,7 @@
 //! The calls that make things durable. Their order decides what a power loss leaves.
 
 use std::fmt;
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -24,7 +25,7 @@ impl Disk for RealDisk {
     #[cfg(unix)]
     fn sync_entries(&self, directory: &Path) -> io::Result<()> {
         use io::ErrorKind::{InvalidInput, NotFound, PermissionDenied, Unsupported};
-        let synced = std::fs::File::open(directory).and_then(|directory| directory.sync_all());
+        let synced = File::open(directory).and_then(|directory| directory.sync_all());
         match synced {
             // What is in a directory that is gone is no loss: its objects find out by themselves.
             Err(error)

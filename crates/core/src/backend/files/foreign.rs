@@ -4,10 +4,12 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
-use super::database::{corrupt, shown};
+use super::errors::{corrupt, shown};
 use super::list_names;
 use crate::error::{Error, Result};
 
+/// Names the manifest of a database.
+pub const CURRENT: &str = "CURRENT";
 /// Under this name Miniflare 2 files alarms, as empty files.
 const OLD_ALARMS: &str = "__MINIFLARE_ALARMS__";
 /// The ends of names that say nothing about a directory: Miniflare 2 writes such files beside values.
@@ -16,16 +18,16 @@ const OLD_META_SUFFIX: &str = ".meta.json";
 const OLD_DEPTH_MAX: u32 = 16;
 const ID_DIGITS: usize = 64;
 
-/// Refuses an object's directory that holds anything but a database.
-pub fn check_object(root: &Path, path: &Path) -> Result<()> {
-    match fs::read(path.join("CURRENT")) {
-        Ok(current) if current.starts_with(b"MANIFEST-") => return Ok(()),
+/// Refuses an object's directory that holds anything but a database; says whether it holds one.
+pub fn check_object(root: &Path, path: &Path) -> Result<bool> {
+    match fs::read(path.join(CURRENT)) {
+        Ok(current) if current.starts_with(b"MANIFEST-") => return Ok(true),
         Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(Error::io("open", path, &error)),
     }
     match content(path)? {
-        Content::Nothing => Ok(()),
+        Content::Nothing => Ok(false),
         Content::Foreign => Err(Error::OldData { path: shown(path), root: shown(root) }),
         // Without this file RocksDB would start anew and delete the others.
         Content::Database => Err(corrupt(path, "its file CURRENT is missing or garbled")),
@@ -74,7 +76,7 @@ fn content(path: &Path) -> Result<Content> {
         if !is_rocksdb_file(&name) || is_v8_value(&entry.path()) {
             return Ok(Content::Foreign);
         }
-        if name == "CURRENT" || name.ends_with(".sst") || name.ends_with(".log") {
+        if name == CURRENT || name.ends_with(".sst") || name.ends_with(".log") {
             content = Content::Database;
         }
     }
@@ -83,7 +85,7 @@ fn content(path: &Path) -> Result<Content> {
 
 /// Whether RocksDB gives files such a name.
 fn is_rocksdb_file(name: &str) -> bool {
-    matches!(name, "CURRENT" | "IDENTITY" | "LOCK" | "LOG")
+    matches!(name, CURRENT | "IDENTITY" | "LOCK" | "LOG")
         || ["MANIFEST-", "OPTIONS-", "LOG.old."].iter().any(|prefix| name.starts_with(prefix))
         || [".log", ".sst", ".dbtmp"].iter().any(|suffix| {
             name.strip_suffix(suffix)

@@ -1,12 +1,13 @@
 //! At most one process holds an object: a lock on a file beside the databases.
 //!
 //! The system drops the lock when a process ends, however it ends, so that nothing is left to clean up.
-//! The file says who holds it. Another process that needs the object puts a file into `wanted/`; the
+//! The file says who holds it, and afterwards whether everything in the object was made durable: after a
+//! process that was killed, there may be something that is not. Another process that needs the object puts a file into `wanted/`; the
 //! holder looks there often ([`super::keeper`]) and lets go between commits.
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,12 +28,18 @@ static HELD: Lazy<Mutex<HashSet<PathBuf>>> = Lazy::new(Mutex::default);
 /// How long to wait for another process: longer than a turn lasts.
 pub const HANDOVER_LIMIT: Duration = Duration::from_secs(15);
 const RETRY: Duration = Duration::from_millis(3);
+/// In the file of an object that nobody holds: the last holder has made everything durable.
+const SETTLED: &str = "settled";
 
 /// An object that this process holds, until it is dropped.
 #[derive(Debug)]
 pub struct Hold {
-    _file: File,
+    file: File,
     path: PathBuf,
+    /// Whether all that was there at the beginning is durable.
+    began_settled: bool,
+    ends_settled: AtomicBool,
+    doubted: AtomicBool,
     forget: AtomicBool,
 }
 
@@ -74,9 +81,12 @@ impl Hold {
             return Ok(None);
         }
         match try_lock(path) {
-            Ok(Some(file)) => Ok(Some(Self {
-                _file: file,
+            Ok(Some((file, settled))) => Ok(Some(Self {
+                file,
                 path: path.to_owned(),
+                began_settled: settled,
+                ends_settled: AtomicBool::new(false),
+                doubted: AtomicBool::new(false),
                 forget: AtomicBool::new(false),
             })),
             failed => {
@@ -84,6 +94,21 @@ impl Hold {
                 failed.map(|_| None)
             }
         }
+    }
+
+    /// Whether what the last holder has left is known to be durable.
+    pub fn began_settled(&self) -> bool {
+        self.began_settled
+    }
+
+    /// Notes for the next holder that everything in the object is durable, unless that was ever in doubt.
+    pub fn end_settled(&self) {
+        self.ends_settled.store(!self.doubted.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// Something has failed: a sync that succeeds later does not make durable what the failed one has lost.
+    pub fn doubt(&self) {
+        self.doubted.store(true, Ordering::Relaxed);
     }
 
     /// Makes the lock file go with the hold: the object does not exist any more.
@@ -97,6 +122,9 @@ impl Drop for Hold {
         if self.forget.load(Ordering::Relaxed) {
             // Somebody who waits for the removed file finds out and locks a new one.
             let _ = fs::remove_file(&self.path);
+        } else if self.ends_settled.load(Ordering::Relaxed) {
+            // Without the note the next holder syncs once more than it has to.
+            let _ = overwrite(&mut self.file, SETTLED);
         }
         if let Ok(mut held) = lock(&HELD) {
             held.remove(&self.path);
@@ -132,8 +160,9 @@ impl Drop for Wish {
     }
 }
 
-/// Locks the file, unless another process or another hold of this one has locked it.
-fn try_lock(path: &Path) -> Result<Option<File>> {
+/// Locks the file, unless another process or another hold of this one has locked it; says whether the
+/// last holder has made everything durable.
+fn try_lock(path: &Path) -> Result<Option<(File, bool)>> {
     let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
     let mut file = open.map_err(|error| Error::io("open", path, &error))?;
     match file.try_lock() {
@@ -144,11 +173,19 @@ fn try_lock(path: &Path) -> Result<Option<File>> {
     if !is_at(&file, path) {
         return Ok(None);
     }
-    // The name of the holder is a help for people; the lock counts.
-    let _ = file
-        .set_len(0)
-        .and_then(|()| file.write_all(format!("process {}", std::process::id()).as_bytes()));
-    Ok(Some(file))
+    let mut last = String::new();
+    let settled = file.read_to_string(&mut last).is_ok() && last == SETTLED;
+    // The name of the holder is a help for people; the lock counts. But the note has to go: if it cannot
+    // be taken away, what this process leaves would be taken for durable.
+    overwrite(&mut file, &format!("process {}", std::process::id()))
+        .map_err(|error| Error::io("write", path, &error))?;
+    Ok(Some((file, settled)))
+}
+
+fn overwrite(file: &mut File, text: &str) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(text.as_bytes())
 }
 
 fn holder_of(path: &Path) -> String {

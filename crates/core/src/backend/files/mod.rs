@@ -2,7 +2,8 @@
 //!
 //! - [`layout`]: which file is where, and how names become file names
 //! - [`format`]: what is inside a database
-//! - [`database`]: RocksDB, tuned for many small databases
+//! - [`database`]: the open database of one object
+//! - [`rocks`], [`errors`]: RocksDB, tuned for many small databases; what it says, as errors for people
 //! - [`table`]: one object's data: the batch that gathers, and the flusher that makes it durable
 //! - [`hold`]: at most one process has an object
 //! - [`source`]: opening an object when it is needed
@@ -14,11 +15,13 @@
 pub mod database;
 pub mod directories;
 pub mod disk;
+pub mod errors;
 pub mod foreign;
 pub mod format;
 pub mod hold;
 pub mod keeper;
 pub mod layout;
+pub mod rocks;
 pub mod source;
 pub mod spelling;
 pub mod table;
@@ -35,9 +38,9 @@ use std::time::Duration;
 use once_cell::sync::Lazy;
 use tokio::runtime::Handle;
 
-use self::database::shown;
 use self::directories::Directories;
 use self::disk::{Disk, RealDisk};
+use self::errors::shown;
 use self::foreign::check_unmarked_root;
 use self::format::FORMAT_VERSION;
 use self::layout::Layout;

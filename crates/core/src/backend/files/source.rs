@@ -1,6 +1,7 @@
 //! Opening the database of one object when it is needed.
 
 use std::fs;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread;
@@ -13,7 +14,7 @@ use super::hold::Hold;
 use super::spelling::check_spelling;
 use super::table::{FileTable, Flusher, make_sign};
 use crate::backend::local::LocalObject;
-use crate::backend::{ObjectKey, Source, Table};
+use crate::backend::{Access, ObjectKey, Source, Table};
 use crate::durability::Durability;
 use crate::error::{Error, Result};
 
@@ -64,31 +65,46 @@ impl FileSource {
     fn finish(
         &self,
         place: &Arc<FilePlace>,
+        access: Access,
         object: &Arc<LocalObject<FileTable>>,
         hold: Result<Hold>,
     ) {
-        object.opened(hold.and_then(|hold| self.open_now(place, object, hold)));
+        object.opened(hold.and_then(|hold| self.open_now(place, access, object, hold)));
         place.evict(object);
     }
 
     fn open_now(
         &self,
         place: &Arc<FilePlace>,
+        access: Access,
         object: &Arc<LocalObject<FileTable>>,
         hold: Hold,
     ) -> Result<FileTable> {
         let layout = place.layout();
         let path = layout.object(&self.key);
-        check_object(layout.root(), &path)?;
-        layout.remember(&self.key, place.directories())?;
-        place.directories().create(&layout.objects(&self.key.name))?;
-        check_spelling(layout.root(), &self.key)?;
-        let database = Database::open(&path, hold)?;
-        place.directories().note(&path)?;
+        let exists = check_object(layout.root(), &path)?;
+        // What a killed process has left is written anew by RocksDB when it opens a database to write, and only
+        // then certainly durable: nobody is told of it before.
+        let settled = hold.began_settled() || !place.fsync().load(Ordering::Relaxed);
+        let database = if exists && settled && access == Access::Read {
+            Database::open(&path, Access::Read, hold)?
+        } else {
+            self.open_to_write(place, &path, hold)?
+        };
         let flusher = Flusher::new(database, object, self.durability.clone(), place)?;
         let table = FileTable::new(flusher)?;
         self.mend_alarm_sign(place, &table)?;
         Ok(table)
+    }
+
+    fn open_to_write(&self, place: &FilePlace, path: &Path, hold: Hold) -> Result<Database> {
+        let layout = place.layout();
+        layout.remember(&self.key, place.directories())?;
+        place.directories().create(&layout.objects(&self.key.name))?;
+        check_spelling(layout.root(), &self.key)?;
+        let database = Database::open(path, Access::Write, hold)?;
+        place.directories().note(path)?;
+        Ok(database)
     }
 
     /// Removes the sign of an alarm that is not set, because its process ended between the two, and makes
@@ -116,7 +132,7 @@ impl Source<FileTable> for FileSource {
         found.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
     }
 
-    fn open(self: Arc<Self>, object: Arc<LocalObject<FileTable>>) {
+    fn open(self: Arc<Self>, access: Access, object: Arc<LocalObject<FileTable>>) {
         let Some(place) = self.place.upgrade() else {
             thread::spawn(move || object.opened(Err(Error::Closed)));
             return;
@@ -130,12 +146,23 @@ impl Source<FileTable> for FileSource {
                 Ok(None) => {
                     runtime.clone().spawn(async move {
                         let hold = self.wait(&place).await;
-                        runtime.spawn_blocking(move || self.finish(&place, &object, hold));
+                        runtime.spawn_blocking(move || self.finish(&place, access, &object, hold));
                     });
                     return;
                 }
             };
-            self.finish(&place, &object, hold);
+            self.finish(&place, access, &object, hold);
+        });
+    }
+
+    fn widen(self: Arc<Self>, table: FileTable, object: Arc<LocalObject<FileTable>>) {
+        let Some(place) = self.place.upgrade() else {
+            thread::spawn(move || object.opened(Err(Error::Closed)));
+            return;
+        };
+        place.runtime().clone().spawn_blocking(move || {
+            let hold = table.into_hold();
+            self.finish(&place, Access::Write, &object, hold);
         });
     }
 

@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use super::FilePlace;
 use super::database::Database;
 use super::directories::Directories;
+use super::hold::Hold;
 use super::layout::Layout;
 use crate::backend::local::LocalObject;
 use crate::backend::{ObjectKey, Table, Ticket};
@@ -45,14 +46,30 @@ impl FileTable {
     }
 
     /// Makes everything durable and closes the database. Not to be called by its flusher.
-    pub fn close(mut self) -> Result<()> {
-        let flushed = self.seal().and_then(|()| self.flusher.flush_now());
-        let mut last = self.flusher;
-        while let Err(shared) = Arc::try_unwrap(last) {
-            last = shared;
-            thread::sleep(FLUSHED_STEP);
+    pub fn close(self) -> Result<()> {
+        let fsync = self.flusher.fsync.load(Ordering::Relaxed);
+        let only_reads = self.flusher.database.only_reads();
+        let hold = self.into_hold()?;
+        // A database that was only read is as durable as it was.
+        if fsync && (!only_reads || hold.began_settled()) {
+            hold.end_settled();
         }
-        flushed
+        Ok(())
+    }
+
+    /// The same, but the object is kept.
+    pub fn into_hold(mut self) -> Result<Hold> {
+        let result = self.seal().and_then(|()| self.flusher.flush_now());
+        let mut last = self.flusher;
+        let flusher = loop {
+            match Arc::try_unwrap(last) {
+                Ok(flusher) => break flusher,
+                Err(shared) => last = shared,
+            }
+            thread::sleep(FLUSHED_STEP);
+        };
+        let hold = flusher.database.into_hold();
+        result.map(|()| hold)
     }
 
     /// Closes the database and deletes its directory, which holds nothing any more.
@@ -107,6 +124,11 @@ impl Table for FileTable {
     fn is_empty(&self) -> Result<bool> {
         let any = Scan { limit: Some(1), ..Scan::all() };
         Ok(self.alarm.is_none() && self.scan(&any)?.is_empty())
+    }
+
+    /// What gathers has found that the database takes writes.
+    fn takes_writes(&self) -> bool {
+        self.is_dirty() || self.flusher.database.takes_writes()
     }
 
     fn is_dirty(&self) -> bool {
@@ -236,6 +258,8 @@ impl Flusher {
                 Err(_) => return,
             };
             if let Err(error) = self.sync() {
+                // Before anybody else can close the database.
+                self.database.doubt();
                 self.fail(&error);
                 return;
             }
@@ -254,10 +278,15 @@ impl Flusher {
     }
 
     /// Makes what is around the database durable, then what is in it: an alarm that is set has a sign.
+    /// Without fsync the operating system has it all already.
     fn sync(&self) -> Result<()> {
-        if self.fsync.load(Ordering::Relaxed) && lock(&self.state)?.sealed > 0 {
-            self.directories.sync()?;
+        if !self.fsync.load(Ordering::Relaxed) {
+            return self.database.check_place();
         }
+        if self.database.only_reads() {
+            return Ok(());
+        }
+        self.directories.sync()?;
         let disk = self.directories.disk();
         disk.sync_log(self.database.path(), &|| self.database.sync())
     }
