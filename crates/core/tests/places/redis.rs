@@ -34,6 +34,35 @@ fn open_apart(url: &str) -> Arc<dyn Place> {
     Arc::new(RedisUser(RedisPlace::open(url, usage, &mut named).unwrap()))
 }
 
+/// What a server and a cluster have in common.
+macro_rules! as_every_redis {
+    () => {
+        fn answers_at_once(&self) -> bool {
+            false
+        }
+
+        fn log_shares_keys(&self) -> bool {
+            false
+        }
+
+        fn forgets_emptied_objects(&self) -> bool {
+            true
+        }
+
+        fn starts_at_first_read(&self) -> bool {
+            true
+        }
+
+        fn reads_commit_beside_turns(&self) -> bool {
+            true
+        }
+
+        fn finishes_what_waits(&self) -> bool {
+            true
+        }
+    };
+}
+
 /// A database of its own for each test.
 pub(crate) struct Redis;
 
@@ -57,29 +86,7 @@ impl TestPlace for Redis {
         })
     }
 
-    fn answers_at_once(&self) -> bool {
-        false
-    }
-
-    fn log_shares_keys(&self) -> bool {
-        false
-    }
-
-    fn forgets_emptied_objects(&self) -> bool {
-        true
-    }
-
-    fn starts_at_first_read(&self) -> bool {
-        true
-    }
-
-    fn reads_commit_beside_turns(&self) -> bool {
-        true
-    }
-
-    fn finishes_what_waits(&self) -> bool {
-        true
-    }
+    as_every_redis!();
 
     fn cost(&self) -> u32 {
         40
@@ -109,29 +116,7 @@ impl TestPlace for RedisCluster {
         })
     }
 
-    fn answers_at_once(&self) -> bool {
-        false
-    }
-
-    fn log_shares_keys(&self) -> bool {
-        false
-    }
-
-    fn forgets_emptied_objects(&self) -> bool {
-        true
-    }
-
-    fn starts_at_first_read(&self) -> bool {
-        true
-    }
-
-    fn reads_commit_beside_turns(&self) -> bool {
-        true
-    }
-
-    fn finishes_what_waits(&self) -> bool {
-        true
-    }
+    as_every_redis!();
 
     fn cost(&self) -> u32 {
         80

@@ -74,11 +74,6 @@ impl Database {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// Whether it can only be read.
-    pub fn only_reads(&self) -> bool {
-        self.rocks.access() == Access::Read
-    }
-
     /// What is in the object may be lost although it seems to be there.
     pub fn doubt(&self) {
         self.hold.doubt();

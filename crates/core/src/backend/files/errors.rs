@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::foreign::CURRENT;
 use crate::error::{Error, has_remedy};
 
 /// What RocksDB says when it could not open `CURRENT`, and could a moment later. Nobody asked for direct I/O.
@@ -11,7 +12,7 @@ const NO_DIRECT_IO: &str = "Invalid argument: Direct I/O is not supported by the
 pub fn open_error(path: &Path, error: &rocksdb::Error) -> Error {
     let missing = error.kind() == rocksdb::ErrorKind::IOError
         && error.as_ref().contains("No such file or directory")
-        && path.join("CURRENT").exists();
+        && path.join(CURRENT).exists();
     let reason = reason(path, error);
     // RocksDB calls it an invalid argument, too, when the system refuses to open a file.
     let invalid = error.kind() == rocksdb::ErrorKind::InvalidArgument && !has_remedy(&reason);

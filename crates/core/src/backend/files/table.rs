@@ -48,10 +48,10 @@ impl FileTable {
     /// Makes everything durable and closes the database. Not to be called by its flusher.
     pub fn close(self) -> Result<()> {
         let fsync = self.flusher.fsync.load(Ordering::Relaxed);
-        let only_reads = self.flusher.database.only_reads();
+        let takes_writes = self.flusher.database.takes_writes();
         let hold = self.into_hold()?;
         // A database that was only read is as durable as it was.
-        if fsync && (!only_reads || hold.began_settled()) {
+        if fsync && (takes_writes || hold.began_settled()) {
             hold.end_settled();
         }
         Ok(())
@@ -283,7 +283,7 @@ impl Flusher {
         if !self.fsync.load(Ordering::Relaxed) {
             return self.database.check_place();
         }
-        if self.database.only_reads() {
+        if !self.database.takes_writes() {
             return Ok(());
         }
         self.directories.sync()?;

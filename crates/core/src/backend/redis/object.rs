@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use tokio::time::{Duration, Instant};
 
 use super::batch::{Awaited, Effect, Reply};
-use super::commit::{Outcome as Committing, Stamp};
+use super::commit::Outcome as Committing;
 use super::driver::drive;
 use super::failure::Failure;
 use super::link::PATIENCE;
@@ -358,20 +358,9 @@ impl RedisObject {
         writes: WriteBatch,
         pass: Arc<str>,
     ) -> Answer<Committed> {
-        let removed = writes.entries().iter().filter(|(_, value)| value.is_none());
-        let asked = removed.map(|(key, _)| key.clone()).collect();
-        let commit = |reply| {
-            Kind::Commit(Box::new(Commit {
-                who: None,
-                pass: Some(pass),
-                footprint: Footprint::default(),
-                writes,
-                asked,
-                stamp: Stamp::default(),
-                reply,
-            }))
-        };
-        let committing = self.ask(state, 0, commit);
+        let nothing_read = Footprint::default();
+        let committing =
+            self.ask(state, 0, |reply| Commit::ask(None, Some(pass), nothing_read, writes, reply));
         let this = self.this.clone();
         Answer::later(async move {
             let outcome = committing.wait().await?;
@@ -640,19 +629,7 @@ impl Object for RedisObject {
         // Writes that wait for the turn to end come after it; all others come before what this one writes.
         let first = pass.is_some() || writes.is_empty();
         let barrier = if first { begun_behind } else { state.lane.newest() };
-        let removed = writes.entries().iter().filter(|(_, value)| value.is_none());
-        let asked = removed.map(|(key, _)| key.clone()).collect();
-        let commit = |reply| {
-            Kind::Commit(Box::new(Commit {
-                who: Some(who),
-                pass,
-                footprint,
-                writes,
-                asked,
-                stamp: Stamp::default(),
-                reply,
-            }))
-        };
+        let commit = |reply| Commit::ask(Some(who), pass, footprint, writes, reply);
         let committing = self.ask(state, barrier, commit);
         let this = self.this.clone();
         Answer::later(async move {

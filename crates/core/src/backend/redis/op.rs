@@ -115,6 +115,22 @@ pub(super) struct Commit {
     pub(super) reply: Reply<Outcome>,
 }
 
+impl Commit {
+    /// The question that commits; it also asks which of the removed keys existed.
+    pub(super) fn ask(
+        who: Option<Arc<str>>,
+        pass: Option<Arc<str>>,
+        footprint: Footprint,
+        writes: WriteBatch,
+        reply: Reply<Outcome>,
+    ) -> Kind {
+        let removed = writes.entries().iter().filter(|(_, value)| value.is_none());
+        let asked = removed.map(|(key, _)| key.clone()).collect();
+        let stamp = Stamp::default();
+        Kind::Commit(Box::new(Self { who, pass, footprint, writes, asked, stamp, reply }))
+    }
+}
+
 /// A question on its way.
 pub(super) struct Op {
     /// The plain writes that come before it.
