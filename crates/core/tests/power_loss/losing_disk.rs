@@ -1,61 +1,128 @@
-//! A disk that knows which entries of directories a power loss would take.
+//! A disk that knows what a power loss would take.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
+use std::time::SystemTime;
 use std::{fs, io};
 
 use ferroflare_core::Result;
 use ferroflare_core::backend::files::disk::{Disk, RealDisk};
+use ferroflare_core::backend::files::env::observe_syncs;
 
 use crate::seed::Random;
 
-/// The disk of this machine, and for each directory the entries that it had when it was last synced.
-#[derive(Debug, Default)]
-pub(crate) struct LosingDisk {
-    synced: Mutex<HashMap<PathBuf, BTreeSet<OsString>>>,
+/// The same file under every name that it ever has: numbers are given again, but not at the same time.
+type FileId = (u64, SystemTime);
+
+/// What was synced, by us or by RocksDB itself.
+#[derive(Default)]
+struct Synced {
+    /// What was in each file.
+    files: HashMap<FileId, Vec<u8>>,
+    /// What was in each directory.
+    directories: HashMap<PathBuf, BTreeMap<OsString, FileId>>,
 }
 
-impl LosingDisk {
-    /// Copies what is in `from` to `to` as a power loss leaves it: without entries that were not synced, and
-    /// perhaps with those that were removed since. The files of a database are RocksDB's business.
-    pub(crate) fn lose_power(&self, from: &Path, to: &Path, random: &mut Random) {
-        fs::create_dir_all(to).unwrap();
-        if from.join("CURRENT").exists() {
-            for name in names_in(from) {
-                fs::copy(from.join(&name), to.join(&name)).unwrap();
-            }
-            return;
-        }
-        let entries = self.synced.lock().unwrap().get(from).cloned().unwrap_or_default();
-        for name in entries {
-            let (source, target) = (from.join(&name), to.join(&name));
-            if source.is_dir() {
-                self.lose_power(&source, &target, random);
-            } else if source.exists() {
-                fs::copy(source, target).unwrap();
-            } else if from.ends_with("alarms") && random.below(2) == 0 {
-                fs::File::create(target).unwrap();
-            }
+/// Of the whole process, since RocksDB does not know in which test it is.
+static SYNCED: LazyLock<Mutex<Synced>> = LazyLock::new(Mutex::default);
+
+impl Synced {
+    fn note(&mut self, path: &Path) {
+        // The database may have been deleted meanwhile.
+        let Ok(found) = path.metadata() else { return };
+        if found.is_dir() {
+            self.directories.insert(path.to_owned(), entries_of(path));
+        } else if let (Some(id), Ok(content)) = (id_of(path), fs::read(path)) {
+            self.files.insert(id, content);
         }
     }
 }
 
+fn note(path: &Path) {
+    SYNCED.lock().unwrap().note(path);
+}
+
+fn id_of(path: &Path) -> Option<FileId> {
+    let found = path.metadata().ok()?;
+    Some((found.ino(), found.created().unwrap()))
+}
+
+fn entries_of(directory: &Path) -> BTreeMap<OsString, FileId> {
+    let entries = fs::read_dir(directory).into_iter().flatten();
+    let entry = |entry: io::Result<fs::DirEntry>| {
+        let entry = entry.ok()?;
+        Some((entry.file_name(), id_of(&entry.path())?))
+    };
+    entries.filter_map(entry).collect()
+}
+
+/// The disk of this machine, which remembers what was synced.
+#[derive(Debug)]
+pub(crate) struct LosingDisk;
+
+impl LosingDisk {
+    pub(crate) fn new() -> Self {
+        observe_syncs(note);
+        Self
+    }
+}
+
+/// Copies what is in `from` to `to` as a power loss leaves it: entries as they were when their directory
+/// was last synced, or as they are if the system was quicker, and of each file what was synced, and perhaps
+/// something of what was written since. Of the signs of alarms any may be left.
+pub(crate) fn lose_power(from: &Path, to: &Path, random: &mut Random) {
+    fs::create_dir_all(to).unwrap();
+    let synced = SYNCED.lock().unwrap().directories.get(from).cloned().unwrap_or_default();
+    let database = from.join("CURRENT").exists();
+    // Around the databases, what was not synced is lost: it is all ours.
+    let quick = database && random.below(2) == 0;
+    let entries = if quick { entries_of(from) } else { synced };
+    for (name, id) in entries {
+        let (source, target) = (from.join(&name), to.join(&name));
+        if source.is_dir() {
+            lose_power(&source, &target, random);
+            continue;
+        }
+        let present = id_of(&source) == Some(id);
+        if present && !database {
+            fs::copy(source, target).unwrap();
+        } else if present || database {
+            fs::write(target, content_after(&source, id, random)).unwrap();
+        } else if from.ends_with("alarms") && random.below(2) == 0 {
+            fs::write(target, []).unwrap();
+        }
+    }
+}
+
+/// What is in a file of a database after a power loss.
+fn content_after(path: &Path, id: FileId, random: &mut Random) -> Vec<u8> {
+    let synced = SYNCED.lock().unwrap().files.get(&id).cloned().unwrap_or_default();
+    let now = fs::read(path).unwrap_or_default();
+    let more = now.len().saturating_sub(synced.len());
+    if id_of(path) != Some(id) || more == 0 || random.below(2) == 0 {
+        return synced;
+    }
+    let kept = synced.len() + usize::try_from(random.below(more as u64 + 1)).unwrap();
+    now[..kept].to_vec()
+}
+
 impl Disk for LosingDisk {
     fn sync_entries(&self, directory: &Path) -> io::Result<()> {
-        let entries = names_in(directory);
         RealDisk.sync_entries(directory)?;
-        self.synced.lock().unwrap().insert(directory.to_owned(), entries);
+        note(directory);
+        Ok(())
+    }
+
+    fn sync_file(&self, file: &Path) -> io::Result<()> {
+        RealDisk.sync_file(file)?;
+        note(file);
         Ok(())
     }
 
     fn sync_log(&self, path: &Path, sync: &dyn Fn() -> Result<()>) -> Result<()> {
         RealDisk.sync_log(path, sync)
     }
-}
-
-fn names_in(directory: &Path) -> BTreeSet<OsString> {
-    let entries = fs::read_dir(directory).into_iter().flatten();
-    entries.map(|entry| entry.unwrap().file_name()).collect()
 }

@@ -29,6 +29,11 @@ impl Disk for NotedDisk {
         Ok(())
     }
 
+    fn sync_file(&self, file: &Path) -> io::Result<()> {
+        self.0.lock().unwrap().push(file.to_owned());
+        Ok(())
+    }
+
     fn sync_log(&self, path: &Path, sync: &dyn Fn() -> Result<()>) -> Result<()> {
         self.0.lock().unwrap().push(path.join("log"));
         sync()

@@ -7,7 +7,7 @@ use ferroflare_core::backend::{ObjectKey, Place};
 use ferroflare_core::range::ListOptions;
 use ferroflare_core::write::WriteBatch;
 
-use super::losing_disk::LosingDisk;
+use super::losing_disk::{LosingDisk, lose_power};
 use crate::places::{Directory, FSYNC};
 use crate::seed::{Random, seed};
 use crate::support::{Caller, key};
@@ -68,7 +68,7 @@ async fn everything_acknowledged_survives_a_power_loss_and_alarms_are_found_with
     let seed = seed();
     println!("FERROFLARE_SEED={seed}");
     let mut random = Random::new(seed);
-    let disk = Arc::new(LosingDisk::default());
+    let disk = Arc::new(LosingDisk::new());
     let directory = Directory::new();
     let place: Arc<dyn Place> = directory.open_apart_in("a/b/root", FSYNC, disk.clone());
     let mut acknowledged = BTreeMap::<ObjectKey, Content>::new();
@@ -78,7 +78,7 @@ async fn everything_acknowledged_survives_a_power_loss_and_alarms_are_found_with
         Caller::of(&place, &object).write(batch).await;
         if step % STEPS_EACH == 0 {
             let after = Directory::new();
-            disk.lose_power(directory.path(), after.path(), &mut random);
+            lose_power(directory.path(), after.path(), &mut random);
             check(&after.open_apart_in("a/b/root", FSYNC, disk.clone()), &acknowledged).await;
         }
     }

@@ -3,9 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use rocksdb::WriteBatch;
 
+use super::creation::{self, Creation};
+use super::directories::Directories;
+use super::disk::Disk;
 use super::errors::{corrupt, shown};
 use super::format::{
     ALARM_KEY, FORMAT_VERSION, USER_END, VERSION_KEY, alarm_of, stored_key, version_of,
@@ -15,6 +19,7 @@ use super::rocks::Rocks;
 use crate::backend::Access;
 use crate::error::{Error, Result};
 use crate::key::{Entry, Value};
+use crate::lock::lock;
 use crate::range::Scan;
 use crate::write::WriteBatch as Writes;
 
@@ -30,19 +35,29 @@ pub struct Database {
     failed: AtomicBool,
     /// Whether anything was written that is not durable.
     unsynced: AtomicBool,
+    /// Until the files around the log are durable.
+    creation: Mutex<Option<Creation>>,
     hold: Hold,
 }
 
 impl Database {
     /// Opens the database in `path`, whose parent exists; `hold` proves that nobody else has it. One that
-    /// is to be written to is created if need be.
-    pub fn open(path: &Path, access: Access, hold: Hold) -> Result<Self> {
+    /// is to be written to is created if need be, in directories that are synced with it.
+    pub fn open(
+        path: &Path,
+        access: Access,
+        hold: Hold,
+        around: &Arc<Directories>,
+        fsync: bool,
+    ) -> Result<Self> {
+        let (rocks, creation) = creation::open(path, access, around, fsync)?;
         let database = Self {
-            rocks: Rocks::open(path, access)?,
+            rocks,
             path: path.to_owned(),
             identity: fs::metadata(path).ok(),
             failed: AtomicBool::new(false),
             unsynced: AtomicBool::new(false),
+            creation: Mutex::new(creation),
             hold,
         };
         database.check_version()?;
@@ -128,7 +143,16 @@ impl Database {
         Ok(())
     }
 
-    /// Makes everything that was written durable, and checks that it can still be found.
+    /// Makes what a new database needs beside its log durable.
+    pub fn sync_files(&self, disk: &dyn Disk) -> Result<()> {
+        let mut creation = lock(&self.creation)?;
+        let Some(creation) = &mut *creation else { return Ok(()) };
+        // Of files that are gone with their directory, that is what there is to say.
+        self.noted(creation.sync_files(disk).or_else(|error| self.check_place().and(Err(error))))
+    }
+
+    /// Makes everything that was written durable, after [`Self::sync_files`], and checks that it can still be
+    /// found.
     pub fn sync(&self) -> Result<()> {
         if self.unsynced.swap(false, Ordering::AcqRel) {
             let synced = self.noted(self.rocks.sync());
@@ -136,8 +160,16 @@ impl Database {
                 self.unsynced.store(true, Ordering::Release);
             }
             synced?;
+            self.conclude_creation()?;
         }
         self.check_place()
+    }
+
+    fn conclude_creation(&self) -> Result<()> {
+        match lock(&self.creation)?.take() {
+            Some(creation) => creation.conclude(),
+            None => Ok(()),
+        }
     }
 
     /// Fails when the directory is no more where it was: what is written there, nobody will find.

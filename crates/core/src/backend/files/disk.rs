@@ -1,7 +1,7 @@
 //! The calls that make things durable. Their order decides what a power loss leaves.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
 
@@ -11,6 +11,9 @@ use crate::error::Result;
 pub trait Disk: fmt::Debug + Send + Sync {
     /// Makes the entries of a directory durable: what was created in it, renamed or removed.
     fn sync_entries(&self, directory: &Path) -> io::Result<()>;
+
+    /// Makes what is in a file durable.
+    fn sync_file(&self, file: &Path) -> io::Result<()>;
 
     /// Makes the log of the database in `path` durable, which is what `sync` does.
     fn sync_log(&self, path: &Path, sync: &dyn Fn() -> Result<()>) -> Result<()>;
@@ -24,6 +27,8 @@ impl Disk for RealDisk {
     /// A directory that may be written but not read cannot be synced; nor can any in some file systems.
     #[cfg(unix)]
     fn sync_entries(&self, directory: &Path) -> io::Result<()> {
+        use std::fs::File;
+
         use io::ErrorKind::{InvalidInput, NotFound, PermissionDenied, Unsupported};
         let synced = File::open(directory).and_then(|directory| directory.sync_all());
         match synced {
@@ -44,6 +49,11 @@ impl Disk for RealDisk {
     #[cfg(not(unix))]
     fn sync_entries(&self, _directory: &Path) -> io::Result<()> {
         Ok(())
+    }
+
+    fn sync_file(&self, file: &Path) -> io::Result<()> {
+        // Windows syncs no file that is only open to be read.
+        OpenOptions::new().write(true).open(file)?.sync_all()
     }
 
     fn sync_log(&self, _path: &Path, sync: &dyn Fn() -> Result<()>) -> Result<()> {

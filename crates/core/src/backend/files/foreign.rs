@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
+use super::creation::is_unfinished;
 use super::errors::{corrupt, shown};
 use super::list_names;
 use crate::error::{Error, Result};
@@ -25,6 +26,9 @@ pub fn check_object(root: &Path, path: &Path) -> Result<bool> {
         Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(Error::io("open", path, &error)),
+    }
+    if is_unfinished(path) {
+        return Ok(false);
     }
     match content(path)? {
         Content::Nothing => Ok(false),

@@ -3,6 +3,7 @@
 //! - [`layout`]: which file is where, and how names become file names
 //! - [`format`]: what is inside a database
 //! - [`database`]: the open database of one object
+//! - [`creation`], [`env`]: creating one with few syncs
 //! - [`rocks`], [`errors`]: RocksDB, tuned for many small databases; what it says, as errors for people
 //! - [`table`]: one object's data: the batch that gathers, and the flusher that makes it durable
 //! - [`hold`]: at most one process has an object
@@ -12,9 +13,11 @@
 //! - [`whole`]: small files beside the databases
 //! - [`directories`], [`disk`]: what has to be synced so that a power loss takes none of it
 
+pub mod creation;
 pub mod database;
 pub mod directories;
 pub mod disk;
+pub mod env;
 pub mod errors;
 pub mod foreign;
 pub mod format;

@@ -8,6 +8,7 @@ use rocksdb::{
     ReadOptions, WriteBatch, WriteBufferManager, WriteOptions,
 };
 
+use super::env::environment;
 use super::errors::{core_error, open_error};
 use super::format::{USER_END, stored_key, user_key};
 use crate::backend::Access;
@@ -34,6 +35,7 @@ static OPTIONS: Lazy<Options> = Lazy::new(|| {
     blocks.set_bloom_filter(10.0, false);
     // RocksDB that does not know them is slower, but does the same.
     let mut options = Options::default().get_options_from_string(MORE_OPTIONS).unwrap_or_default();
+    options.set_env(environment());
     options.create_if_missing(true);
     // Else RocksDB starts fifteen more threads for each database that it opens.
     options.set_max_file_opening_threads(1);

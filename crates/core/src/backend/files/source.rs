@@ -85,9 +85,10 @@ impl FileSource {
         let exists = check_object(layout.root(), &path)?;
         // What a killed process has left is written anew by RocksDB when it opens a database to write, and only
         // then certainly durable: nobody is told of it before.
-        let settled = hold.began_settled() || !place.fsync().load(Ordering::Relaxed);
+        let fsync = place.fsync().load(Ordering::Relaxed);
+        let settled = hold.began_settled() || !fsync;
         let database = if exists && settled && access == Access::Read {
-            Database::open(&path, Access::Read, hold)?
+            Database::open(&path, Access::Read, hold, place.directories(), fsync)?
         } else {
             self.open_to_write(place, &path, hold)?
         };
@@ -102,9 +103,8 @@ impl FileSource {
         layout.remember(&self.key, place.directories())?;
         place.directories().create(&layout.objects(&self.key.name))?;
         check_spelling(layout.root(), &self.key)?;
-        let database = Database::open(path, Access::Write, hold)?;
-        place.directories().note(path)?;
-        Ok(database)
+        let fsync = place.fsync().load(Ordering::Relaxed);
+        Database::open(path, Access::Write, hold, place.directories(), fsync)
     }
 
     /// Removes the sign of an alarm that is not set, because its process ended between the two, and makes

@@ -288,6 +288,7 @@ impl Flusher {
         }
         self.directories.sync()?;
         let disk = self.directories.disk();
+        self.database.sync_files(disk)?;
         disk.sync_log(self.database.path(), &|| self.database.sync())
     }
 

@@ -6,7 +6,7 @@
 //! - [`commit`]: the call that commits, once
 //! - [`batch`]: plain writes on their way
 //! - [`op`]: everything else that is asked about an object
-//! - [`state`], [`object`]: what a client knows of an object, and the contract over it
+//! - [`state`], [`object`], [`reads`], [`writes`]: what a client knows of an object, and the contract over it
 //! - [`driver`]: sends what waits for an object
 //! - [`shared`], [`keeper`]: what the objects of a place share, and the care for it
 //!
@@ -23,10 +23,12 @@ mod link;
 mod names;
 mod object;
 mod op;
+mod reads;
 mod reply;
 mod script;
 mod shared;
 mod state;
+mod writes;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;

@@ -6,25 +6,21 @@ use std::sync::{Arc, Mutex, Weak};
 use tokio::sync::Notify;
 use tokio::time::{Duration, Instant};
 
-use super::batch::{Awaited, Effect, Reply};
-use super::commit::Outcome as Committing;
+use super::batch::{Awaited, Reply};
 use super::driver::drive;
 use super::failure::Failure;
 use super::link::PATIENCE;
 use super::names::ObjectNames;
-use super::op::{Commit, GetShare, Kind, LookShare, Looked, Op, Page, Seen, Taken};
+use super::op::{Kind, Op, Taken};
 use super::shared::Shared;
-use super::state::{HeldTurn, Running, State};
+use super::state::State;
 use crate::answer::Answer;
 use crate::backend::{Committed, Object, ObjectKey, Outcome, Snapshot, Start, Ticket, View};
 use crate::durability::Durability;
 use crate::error::{Error, Result};
-use crate::key::{Entry, Key, Value, successor};
+use crate::key::{Entry, Key, Value};
 use crate::lock::lock;
-use crate::merge::merge;
 use crate::range::Scan;
-use crate::transaction::transaction::OPTIMISTIC_ATTEMPTS_MAX;
-use crate::transaction::turn::TURN_LEASE;
 use crate::transaction::{Footprint, TransactionId};
 use crate::write::WriteBatch;
 
@@ -40,7 +36,7 @@ pub(super) struct RedisObject {
     pub(super) durability: Durability,
     /// Wakes whoever sends.
     pub(super) wake: Notify,
-    this: Weak<Self>,
+    pub(super) this: Weak<Self>,
 }
 
 impl RedisObject {
@@ -173,7 +169,7 @@ impl RedisObject {
     }
 
     /// Asks a question; the answer comes later.
-    fn ask<T>(
+    pub(super) fn ask<T>(
         &self,
         mut state: std::sync::MutexGuard<'_, State>,
         barrier: Ticket,
@@ -186,7 +182,8 @@ impl RedisObject {
         awaited
     }
 
-    fn open(&self) -> Result<std::sync::MutexGuard<'_, State>> {
+    /// The state, unless the object takes no more operations.
+    pub(super) fn open(&self) -> Result<std::sync::MutexGuard<'_, State>> {
         let state = lock(&self.state)?;
         match &state.ended {
             Some(error) => Err(error.clone()),
@@ -195,180 +192,8 @@ impl RedisObject {
     }
 
     /// Tells the server that an attempt has ended.
-    fn leave(&self, state: &mut State, who: Arc<str>) {
+    pub(super) fn leave(&self, state: &mut State, who: Arc<str>) {
         state.ops.push_back(Op::new(Kind::Leave { who }, 0, self.deadline()));
-    }
-
-    fn read_latest(
-        &self,
-        keys: Vec<Key>,
-        origin: Option<TransactionId>,
-    ) -> Answer<Snapshot<Vec<Option<Value>>>> {
-        let mut state = match self.open() {
-            Ok(state) => state,
-            Err(error) => return Answer::Now(Err(error)),
-        };
-        let mut found = vec![None; keys.len()];
-        let mut missing = Vec::new();
-        for (place, key) in keys.into_iter().enumerate() {
-            match state.lane.gathering().map_or(Effect::None, |batch| batch.value(&key)) {
-                Effect::Stored(value) => found[place] = Some(value),
-                Effect::Removed => {}
-                Effect::None => missing.push((place, key)),
-            }
-        }
-        if missing.is_empty() {
-            return Answer::Now(Ok(Snapshot::Fresh(found)));
-        }
-        let barrier = barrier(&mut state, origin);
-        let (places, keys): (Vec<_>, Vec<_>) = missing.into_iter().unzip();
-        let count = keys.len();
-        let read = self.ask(state, barrier, |reply| Kind::Get {
-            keys,
-            shares: vec![GetShare { count, reply }],
-        });
-        Answer::later(async move {
-            for (place, value) in places.into_iter().zip(read.wait().await?) {
-                found[place] = value;
-            }
-            Ok(Snapshot::Fresh(found))
-        })
-    }
-
-    /// What an attempt sees of some keys and the alarm.
-    fn look(&self, start: Start, keys: Vec<Key>, alarm: bool) -> Answer<Snapshot<Looked>> {
-        let state = match self.open() {
-            Ok(state) => state,
-            Err(error) => return Answer::Now(Err(error)),
-        };
-        let Some(running) = state.attempts.get(&start.id) else {
-            return Answer::Now(Err(Error::UnknownTransaction { id: start.id }));
-        };
-        let (who, barrier, count) = (running.who.clone(), running.barrier, keys.len());
-        let looked = self.ask(state, barrier, |reply| Kind::Look {
-            who,
-            keys,
-            alarm,
-            shares: vec![LookShare { count, reply }],
-        });
-        let this = self.this.clone();
-        Answer::later(async move { snapshot(&this, start, looked.wait().await?) })
-    }
-
-    /// Lists page by page. `who` is an attempt, which the first page has registered if there is another one.
-    async fn pages(
-        self: Arc<Self>,
-        who: Arc<str>,
-        mut scan: Scan,
-        first: Awaited<Seen<Page>>,
-    ) -> Result<Seen<Vec<Entry>>> {
-        let mut entries = Vec::new();
-        let mut page = first.wait().await?;
-        loop {
-            let Page { entries: found, more } = match page {
-                Ok(page) => page,
-                Err(what) => return Ok(Err(what)),
-            };
-            if let Some(limit) = &mut scan.limit {
-                *limit = limit.saturating_sub(found.len());
-            }
-            if let Some((last, _)) = found.last() {
-                if scan.reverse {
-                    scan.range.end = Some(last.clone());
-                } else {
-                    scan.range.start = Key::from(successor(last));
-                }
-            }
-            entries.extend(found);
-            if !more {
-                return Ok(Ok(entries));
-            }
-            let (who, scan) = (who.clone(), scan.clone());
-            let state = lock(&self.state)?;
-            // The last page counts only if nothing was written since the first one either.
-            let next = self.ask(state, 0, |reply| Kind::List { who, lazy: false, scan, reply });
-            self.kick();
-            page = next.wait().await?;
-        }
-    }
-
-    /// Lists the newest state, as it is at one moment. A list of several pages that is overtaken by writes is
-    /// made anew, and in the end with a turn.
-    fn list_latest(
-        &self,
-        scan: Scan,
-        origin: Option<TransactionId>,
-    ) -> Answer<Snapshot<Vec<Entry>>> {
-        let mut state = match self.open() {
-            Ok(state) => state,
-            Err(error) => return Answer::Now(Err(error)),
-        };
-        let gathering = state.lane.gathering();
-        let newer = gathering.map(|batch| batch.writes.entries_in(&scan.range)).unwrap_or_default();
-        if gathering.is_some_and(|batch| batch.writes.clears()) {
-            return Answer::Now(Ok(Snapshot::Fresh(merge(Vec::new(), newer, &scan))));
-        }
-        let wide = scan.widened(newer.len());
-        let barrier = barrier(&mut state, origin);
-        let who: Arc<str> = self.place.new_name().into();
-        let question = |who: &Arc<str>, lazy: bool| {
-            let (who, scan) = (who.clone(), wide.clone());
-            move |reply| Kind::List { who, lazy, scan, reply }
-        };
-        let mut first = self.ask(state, barrier, question(&who, true));
-        let Some(this) = self.this.upgrade() else {
-            return Answer::Now(Err(Error::Closed));
-        };
-        Answer::later(async move {
-            let mut who = who;
-            for attempt in 1.. {
-                let listed = this.clone().pages(who.clone(), wide.clone(), first).await;
-                if let Ok(mut state) = lock(&this.state)
-                    && (state.registered.contains(&who) || !matches!(listed, Ok(Ok(_))))
-                {
-                    this.leave(&mut state, who.clone());
-                    drop(state);
-                    this.kick();
-                }
-                if let Ok(entries) = listed? {
-                    return Ok(Snapshot::Fresh(merge(entries, newer, &scan)));
-                }
-                who = this.place.new_name().into();
-                if attempt >= OPTIMISTIC_ATTEMPTS_MAX {
-                    let turn = this
-                        .ask(lock(&this.state)?, 0, |reply| Kind::Turn { who: who.clone(), reply });
-                    this.kick();
-                    turn.wait().await?;
-                }
-                let state = lock(&this.state)?;
-                let (again, wide) = (who.clone(), wide.clone());
-                let question =
-                    move |reply| Kind::List { who: again, lazy: true, scan: wide, reply };
-                first = this.ask(state, 0, question);
-                this.kick();
-            }
-            Err(Error::Internal("a list was never made".into()))
-        })
-    }
-
-    /// A write out of the closure of an attempt that has its turn: no other write comes between.
-    fn write_in_turn(
-        &self,
-        state: std::sync::MutexGuard<'_, State>,
-        writes: WriteBatch,
-        pass: Arc<str>,
-    ) -> Answer<Committed> {
-        let nothing_read = Footprint::default();
-        let committing =
-            self.ask(state, 0, |reply| Commit::ask(None, Some(pass), nothing_read, writes, reply));
-        let this = self.this.clone();
-        Answer::later(async move {
-            let outcome = committing.wait().await?;
-            match finished(&this, outcome, None)? {
-                Outcome::Committed(committed) => Ok(committed),
-                Outcome::Lost(_) => Err(Error::Internal("a plain write has lost".into())),
-            }
-        })
     }
 }
 
@@ -382,48 +207,6 @@ pub(super) fn unanswered(error: &Error, in_doubt: bool) -> Error {
         },
         other => other.clone(),
     }
-}
-
-/// The plain writes that a read out of the closure of `origin` sees.
-fn barrier(state: &mut State, origin: Option<TransactionId>) -> Ticket {
-    // Writes that wait for the turn to end come after it.
-    if state.pass(origin).is_some() { 0 } else { state.lane.barrier() }
-}
-
-fn snapshot<T>(this: &Weak<RedisObject>, start: Start, seen: Seen<T>) -> Result<Snapshot<T>> {
-    match seen {
-        Ok(found) => Ok(Snapshot::Fresh(found)),
-        Err(what) => {
-            let this = this.upgrade().ok_or(Error::Closed)?;
-            let state = lock(&this.state)?;
-            Ok(Snapshot::Stale(state.conflict(start.id, what, Instant::now())))
-        }
-    }
-}
-
-/// What follows from the end of a commit, of the attempt `id` if there is one.
-fn finished(
-    this: &Weak<RedisObject>,
-    outcome: Committing,
-    id: Option<TransactionId>,
-) -> Result<Outcome> {
-    let this = this.upgrade().ok_or(Error::Closed)?;
-    let mut state = lock(&this.state)?;
-    let outcome = match outcome {
-        Committing::Committed { alarm_before, exists } => {
-            this.forget_alarm(alarm_before);
-            let removed = exists.iter().fold(0, |count, exists| count + u32::from(*exists));
-            Outcome::Committed(Committed { removed, ticket: 0 })
-        }
-        Committing::Lost(what) => {
-            Outcome::Lost(state.conflict(id.unwrap_or_default(), what, Instant::now()))
-        }
-        Committing::Wait => return Err(Error::Internal("a commit still waits".into())),
-    };
-    if let Some(id) = id {
-        state.forget(id);
-    }
-    Ok(outcome)
 }
 
 impl Object for RedisObject {
@@ -440,94 +223,27 @@ impl Object for RedisObject {
     }
 
     fn list(&self, scan: Scan, view: View) -> Answer<Snapshot<Vec<Entry>>> {
-        if scan.is_empty() {
-            return Answer::Now(Ok(Snapshot::Fresh(Vec::new())));
+        match view {
+            _ if scan.is_empty() => Answer::Now(Ok(Snapshot::Fresh(Vec::new()))),
+            View::Latest(origin) => self.list_latest(scan, origin),
+            View::Since(start) => self.list_since(scan, start),
         }
-        let start = match view {
-            View::Latest(origin) => return self.list_latest(scan, origin),
-            View::Since(start) => start,
-        };
-        let (state, this) = match (self.open(), self.this.upgrade()) {
-            (Ok(state), Some(this)) => (state, this),
-            (Err(error), _) => return Answer::Now(Err(error)),
-            (_, None) => return Answer::Now(Err(Error::Closed)),
-        };
-        let Some(running) = state.attempts.get(&start.id) else {
-            return Answer::Now(Err(Error::UnknownTransaction { id: start.id }));
-        };
-        let (who, barrier) = (running.who.clone(), running.barrier);
-        let question =
-            |who: Arc<str>, scan: Scan| move |reply| Kind::List { who, lazy: false, scan, reply };
-        let first = self.ask(state, barrier, question(who.clone(), scan.clone()));
-        let weak = self.this.clone();
-        Answer::later(async move {
-            let listed = this.pages(who, scan, first).await?;
-            snapshot(&weak, start, listed)
-        })
     }
 
     fn alarm(&self, view: View) -> Answer<Snapshot<Option<i64>>> {
-        let origin = match view {
-            View::Latest(origin) => origin,
-            View::Since(start) => {
-                return self.look(start, Vec::new(), true).and_then(|snapshot| {
-                    Ok(match snapshot {
-                        Snapshot::Fresh(looked) => Snapshot::Fresh(looked.alarm),
-                        Snapshot::Stale(conflict) => Snapshot::Stale(conflict),
-                    })
-                });
-            }
-        };
-        let mut state = match self.open() {
-            Ok(state) => state,
-            Err(error) => return Answer::Now(Err(error)),
-        };
-        if let Some(alarm) = state.lane.gathering().and_then(|batch| batch.writes.alarm()) {
-            return Answer::Now(Ok(Snapshot::Fresh(alarm)));
+        match view {
+            View::Latest(origin) => self.alarm_latest(origin),
+            View::Since(start) => self.look(start, Vec::new(), true).and_then(|snapshot| {
+                Ok(match snapshot {
+                    Snapshot::Fresh(looked) => Snapshot::Fresh(looked.alarm),
+                    Snapshot::Stale(conflict) => Snapshot::Stale(conflict),
+                })
+            }),
         }
-        let barrier = barrier(&mut state, origin);
-        let read = self.ask(state, barrier, |reply| Kind::Alarm { reply });
-        Answer::later(async move { read.wait().await.map(Snapshot::Fresh) })
     }
 
     fn write(&self, writes: WriteBatch, origin: Option<TransactionId>) -> Answer<Committed> {
-        if writes.is_empty() {
-            return Answer::Now(Ok(Committed::default()));
-        }
-        let mut state = match self.open() {
-            Ok(state) => state,
-            Err(error) => return Answer::Now(Err(error)),
-        };
-        if let Some(pass) = state.pass(origin) {
-            return self.write_in_turn(state, writes, pass);
-        }
-        let deadline = self.deadline();
-        let alarm = writes.alarm();
-        let written = state.lane.write(writes, deadline);
-        if self.place.is_corked() {
-            // Its timer may be set before the server has answered.
-            if let Some(Err(error)) = alarm.map(|alarm| self.place.set_alarm(&self.key, alarm)) {
-                return Answer::Now(Err(error));
-            }
-            return match written {
-                Ok(committed) => Answer::Now(Ok(committed)),
-                Err(awaited) => Answer::later(awaited.wait()),
-            };
-        }
-        // No turn of an event loop ends that would seal the batch.
-        let ticket = state.lane.last();
-        state.lane.seal();
-        drop(state);
-        self.kick();
-        let durable = self.durability.wait(ticket);
-        Answer::later(async move {
-            let removed = match written {
-                Ok(committed) => committed.removed,
-                Err(awaited) => awaited.wait().await?.removed,
-            };
-            durable.wait().await?;
-            Ok(Committed { removed, ticket: 0 })
-        })
+        self.write_beside(writes, origin)
     }
 
     fn take_alarm(&self, due_ms: i64) -> Answer<bool> {
@@ -575,89 +291,16 @@ impl Object for RedisObject {
         })
     }
 
-    /// The state that the attempt sees is that of its first read.
     fn begin(&self, turn: bool, origin: Option<TransactionId>) -> Answer<Start> {
-        let mut state = match self.open() {
-            Ok(state) => state,
-            Err(error) => return Answer::Now(Err(error)),
-        };
-        let id = self.place.next_id();
-        let who: Arc<str> = self.place.name_of(id).into();
-        let shares = state.pass(origin).and(state.turn.as_ref()).map(|turn| turn.id);
-        let barrier = if shares.is_some() { 0 } else { state.lane.newest() };
-        let start = Start { id, sequence: 0 };
-        state.attempts.insert(id, Running { who: who.clone(), barrier, shares });
-        if !turn || shares.is_some() {
-            return Answer::Now(Ok(start));
-        }
-        let asked = who.clone();
-        let granted = self.ask(state, barrier, |reply| Kind::Turn { who: asked, reply });
-        let unclaimed = Unclaimed { object: self.this.clone(), id, claimed: false };
-        Answer::later(async move {
-            let mut unclaimed = unclaimed;
-            granted.wait().await?;
-            let this = unclaimed.object.upgrade().ok_or(Error::Closed)?;
-            let until = Instant::now() + TURN_LEASE;
-            let mut state = lock(&this.state)?;
-            if let Some(error) = state.ended.clone() {
-                this.leave(&mut state, who);
-                drop(state);
-                this.kick();
-                return Err(error);
-            }
-            state.turn = Some(HeldTurn { id, who, until });
-            unclaimed.claimed = true;
-            Ok(start)
-        })
+        self.begin_attempt(turn, origin)
     }
 
     fn commit(&self, start: Start, footprint: Footprint, writes: WriteBatch) -> Answer<Outcome> {
-        let mut state = match self.open() {
-            Ok(state) => state,
-            Err(error) => return Answer::Now(Err(error)),
-        };
-        let Some(running) = state.attempts.get(&start.id) else {
-            return Answer::Now(Err(Error::UnknownTransaction { id: start.id }));
-        };
-        let (who, begun_behind) = (running.who.clone(), running.barrier);
-        let held = state.turn.as_ref().is_some_and(|turn| turn.id == start.id);
-        if footprint.is_empty() && writes.is_empty() && !held && !state.registered.contains(&who) {
-            state.attempts.remove(&start.id);
-            return Answer::Now(Ok(Outcome::Committed(Committed::default())));
-        }
-        let pass = state.pass(Some(start.id));
-        // Writes that wait for the turn to end come after it; all others come before what this one writes.
-        let first = pass.is_some() || writes.is_empty();
-        let barrier = if first { begun_behind } else { state.lane.newest() };
-        let commit = |reply| Commit::ask(Some(who), pass, footprint, writes, reply);
-        let committing = self.ask(state, barrier, commit);
-        let this = self.this.clone();
-        Answer::later(async move {
-            let outcome = committing.wait().await;
-            match outcome {
-                Ok(outcome) => finished(&this, outcome, Some(start.id)),
-                Err(error) => {
-                    if let Some(this) = this.upgrade() {
-                        this.end(start);
-                    }
-                    Err(error)
-                }
-            }
-        })
+        self.commit_attempt(start, footprint, writes)
     }
 
     fn end(&self, start: Start) {
-        let Ok(mut state) = lock(&self.state) else {
-            return;
-        };
-        let held = state.turn.as_ref().is_some_and(|turn| turn.id == start.id);
-        if let Some(who) = state.forget(start.id)
-            && (held || state.registered.contains(&who) || state.asks(&who))
-        {
-            self.leave(&mut state, who);
-            drop(state);
-            self.kick();
-        }
+        self.end_attempt(start);
     }
 
     fn unsettled(&self) -> Ticket {
@@ -672,23 +315,6 @@ impl Object for RedisObject {
         let sealed = lock(&self.state).is_ok_and(|mut state| state.lane.seal());
         if sealed {
             self.kick();
-        }
-    }
-}
-
-/// Gives a turn back that nobody waits for any more.
-struct Unclaimed {
-    object: Weak<RedisObject>,
-    id: TransactionId,
-    claimed: bool,
-}
-
-impl Drop for Unclaimed {
-    fn drop(&mut self) {
-        if !self.claimed
-            && let Some(object) = self.object.upgrade()
-        {
-            object.end(Start { id: self.id, sequence: 0 });
         }
     }
 }
