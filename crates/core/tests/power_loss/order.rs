@@ -4,11 +4,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use ferroflare_core::Result;
 use ferroflare_core::backend::Place;
 use ferroflare_core::backend::files::disk::Disk;
 use ferroflare_core::write::WriteBatch;
+use ferroflare_core::{Answer, Result};
 
 use crate::places::{Directory, FSYNC};
 use crate::support::{Caller, alarm, later, poll, put};
@@ -62,10 +63,21 @@ async fn calls_of(
     calls: &Receiver<Call>,
     steps: &Sender<()>,
 ) -> Vec<Call> {
-    let committed = caller.0.write(batch, None).wait().await.unwrap();
-    let mut durable = later(caller.0.durable(committed.ticket));
-    caller.0.seal();
     let mut made = Vec::new();
+    let committed = match caller.0.write(batch, None) {
+        Answer::Now(written) => written,
+        // What opens the object makes calls too.
+        Answer::Later(mut writing) => loop {
+            if let Ok(call) = calls.recv_timeout(Duration::from_millis(1)) {
+                made.push(call);
+                steps.send(()).unwrap();
+            } else if let Some(written) = poll(&mut writing) {
+                break written;
+            }
+        },
+    };
+    let mut durable = later(caller.0.durable(committed.unwrap().ticket));
+    caller.0.seal();
     while !matches!(made.last(), Some(Call::Log(_))) {
         made.push(calls.recv().unwrap());
         assert!(poll(&mut durable).is_none(), "acknowledged before {made:?} has ended");

@@ -29,12 +29,13 @@ const UNFINISHED: &str = "UNFINISHED";
 #[derive(Debug)]
 pub struct Creation {
     path: PathBuf,
-    /// What already makes it durable.
-    syncing: Option<JoinHandle<Result<()>>>,
+    /// Whether its files are durable but the log.
+    synced: bool,
 }
 
 /// Opens the database in `path`, whose parent exists; one that is to be written to is created if need be. If
-/// writes wait for the disk, a new one is synced as soon as can be, together with what is `around`.
+/// writes wait for the disk, a new one is synced here, together with what is `around`: where that fails, nothing
+/// has been written to it.
 pub fn open(
     path: &Path,
     access: Access,
@@ -60,14 +61,19 @@ pub fn open(
     begin(path)?;
     // Not before it is there: others sync what is noted at any time.
     around.note(path)?;
-    let mut creation = Creation { path: path.to_owned(), syncing: None };
+    let mut syncing = None;
     let start = || {
         if fsync {
-            creation.syncing = sync_soon(path, around);
+            syncing = sync_soon(path, around);
         }
     };
     let rocks = deferring(|| Rocks::open(path, Access::Write), start)?;
-    Ok((rocks, Some(creation)))
+    let synced = match syncing.map(JoinHandle::join) {
+        Some(Ok(synced)) => synced.map(|()| true)?,
+        // A thread that has panicked has not told that everything is durable.
+        Some(Err(_)) | None => false,
+    };
+    Ok((rocks, Some(Creation { path: path.to_owned(), synced })))
 }
 
 /// Without a thread for it, everything is synced later.
@@ -125,13 +131,18 @@ fn sync_files(path: &Path, disk: &dyn Disk) -> Result<()> {
 }
 
 impl Creation {
+    /// Whether the files are durable but the log, and what is around them.
+    pub fn is_synced(&self) -> bool {
+        self.synced
+    }
+
     /// Makes the files durable but the log.
     pub fn sync_files(&mut self, disk: &dyn Disk) -> Result<()> {
-        match self.syncing.take().map(JoinHandle::join) {
-            Some(Ok(synced)) => synced,
-            // A thread that has panicked has not told that everything is durable.
-            Some(Err(_)) | None => sync_files(&self.path, disk),
+        if !self.synced {
+            sync_files(&self.path, disk)?;
+            self.synced = true;
         }
+        Ok(())
     }
 
     /// Ends the creation, when everything is durable.

@@ -37,6 +37,8 @@ pub struct Database {
     unsynced: AtomicBool,
     /// Until the files around the log are durable.
     creation: Mutex<Option<Creation>>,
+    /// Whether what is around the database was durable when it was opened.
+    began_synced: bool,
     hold: Hold,
 }
 
@@ -57,6 +59,7 @@ impl Database {
             identity: fs::metadata(path).ok(),
             failed: AtomicBool::new(false),
             unsynced: AtomicBool::new(false),
+            began_synced: creation.as_ref().is_some_and(Creation::is_synced),
             creation: Mutex::new(creation),
             hold,
         };
@@ -82,6 +85,11 @@ impl Database {
     /// Whether it can be written to.
     pub fn takes_writes(&self) -> bool {
         self.rocks.access() == Access::Write
+    }
+
+    /// Whether what is around the database was durable when it was opened.
+    pub fn began_synced(&self) -> bool {
+        self.began_synced
     }
 
     /// Whether an operation has failed, so that opening the database anew may help.

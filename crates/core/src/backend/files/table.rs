@@ -173,6 +173,9 @@ pub struct Flusher {
     object: Weak<LocalObject<FileTable>>,
     layout: Layout,
     directories: Arc<Directories>,
+    /// Whether anything around the database may not be durable. What others create is not waited for: where that
+    /// fails, it is theirs.
+    unsynced_around: AtomicBool,
     key: ObjectKey,
     runtime: Handle,
     /// Whether to wait for the disk, or only for the operating system.
@@ -200,6 +203,7 @@ impl Flusher {
     ) -> Result<Arc<Self>> {
         let state = Flushes { alarm: database.alarm()?, ..Flushes::default() };
         Ok(Arc::new(Self {
+            unsynced_around: AtomicBool::new(!database.began_synced()),
             database,
             durability,
             state: Mutex::new(state),
@@ -221,6 +225,7 @@ impl Flusher {
         let old = std::mem::replace(&mut lock(&self.state)?.alarm, alarm);
         if let Some(at) = alarm {
             make_sign(&self.alarm_sign(at), &self.directories)?;
+            self.unsynced_around.store(true, Ordering::Release);
         }
         self.database.write(writes)?;
         if let Some(at) = old.filter(|_| old != alarm) {
@@ -286,7 +291,13 @@ impl Flusher {
         if !self.database.takes_writes() {
             return Ok(());
         }
-        self.directories.sync()?;
+        if self.unsynced_around.swap(false, Ordering::AcqRel) {
+            let synced = self.directories.sync();
+            if synced.is_err() {
+                self.unsynced_around.store(true, Ordering::Release);
+            }
+            synced?;
+        }
         let disk = self.directories.disk();
         self.database.sync_files(disk)?;
         disk.sync_log(self.database.path(), &|| self.database.sync())
