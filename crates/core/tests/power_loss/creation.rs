@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ferroflare_core::backend::files::FileOptions;
-use ferroflare_core::backend::{Place, View};
+use ferroflare_core::backend::{ObjectKey, Place, View};
 
 use crate::places::{Directory, FSYNC};
 use crate::support::{Caller, fresh, key, put, text};
@@ -90,6 +90,20 @@ async fn an_unfinished_database_begins_anew_where_a_finished_one_is_corrupt() {
             assert!(corrupt || opens, "{kept} of {length} bytes of {}: {found:?}", file.display());
         }
     }
+}
+
+#[tokio::test]
+async fn an_unfinished_database_is_not_taken_for_data_of_miniflare_2() {
+    let directory = Directory::new();
+    let key = ObjectKey { name: "OBJECT".into(), id: "0f".repeat(32).into() };
+    let place: Arc<dyn Place> = directory.open_apart(PROCESS);
+    Caller::of(&place, &key).write(put(&["a"], "text")).await;
+    place.close().wait().await.unwrap();
+    assert!(directory.path().join("OBJECT").join(&*key.id).join(MARK).exists());
+    // So another process may find it that looked for the mark of the root a moment too early.
+    fs::remove_dir_all(directory.path().join(".ferroflare")).unwrap();
+    let place: Arc<dyn Place> = directory.open_apart(PROCESS);
+    assert_eq!(Caller::of(&place, &key).get("a").await.as_deref(), Some("text"));
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ use crate::backend::Access;
 use crate::error::{Error, Result};
 
 /// Says that nothing in the database has been acknowledged as durable.
-const UNFINISHED: &str = "UNFINISHED";
+pub const UNFINISHED: &str = "UNFINISHED";
 
 /// A new database, not durable yet.
 #[derive(Debug)]

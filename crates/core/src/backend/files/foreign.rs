@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
-use super::creation::is_unfinished;
+use super::creation::{UNFINISHED, is_unfinished};
 use super::errors::{corrupt, shown};
 use super::list_names;
 use crate::error::{Error, Result};
@@ -77,7 +77,7 @@ fn content(path: &Path) -> Result<Content> {
         let entry = entry.map_err(|error| Error::io("list", path, &error))?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if !is_rocksdb_file(&name) || is_v8_value(&entry.path()) {
+        if !is_database_file(&name) || is_v8_value(&entry.path()) {
             return Ok(Content::Foreign);
         }
         if name == CURRENT || name.ends_with(".sst") || name.ends_with(".log") {
@@ -87,9 +87,9 @@ fn content(path: &Path) -> Result<Content> {
     Ok(content)
 }
 
-/// Whether RocksDB gives files such a name.
-fn is_rocksdb_file(name: &str) -> bool {
-    matches!(name, CURRENT | "IDENTITY" | "LOCK" | "LOG")
+/// Whether RocksDB gives files such a name, or we do beside them.
+fn is_database_file(name: &str) -> bool {
+    matches!(name, CURRENT | "IDENTITY" | "LOCK" | "LOG" | UNFINISHED)
         || ["MANIFEST-", "OPTIONS-", "LOG.old."].iter().any(|prefix| name.starts_with(prefix))
         || [".log", ".sst", ".dbtmp"].iter().any(|suffix| {
             name.strip_suffix(suffix)
