@@ -1,7 +1,6 @@
 //! Opening the database of one object when it is needed.
 
 use std::fs;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread;
@@ -87,24 +86,23 @@ impl FileSource {
         // then certainly durable: nobody is told of it before.
         let fsync = place.fsync().load(Ordering::Relaxed);
         let settled = hold.began_settled() || !fsync;
-        let database = if exists && settled && access == Access::Read {
-            Database::open(&path, Access::Read, hold, place.directories(), fsync)?
-        } else {
-            self.open_to_write(place, &path, hold)?
-        };
+        let access = if exists && settled { access } else { Access::Write };
+        if access == Access::Write {
+            self.prepare_to_write(place)?;
+        }
+        let database = Database::open(&path, access, hold, place.directories(), fsync)?;
         let flusher = Flusher::new(database, object, self.durability.clone(), place)?;
         let table = FileTable::new(flusher)?;
         self.mend_alarm_sign(place, &table)?;
         Ok(table)
     }
 
-    fn open_to_write(&self, place: &FilePlace, path: &Path, hold: Hold) -> Result<Database> {
+    /// Makes what a database lies in, and what tells its name.
+    fn prepare_to_write(&self, place: &FilePlace) -> Result<()> {
         let layout = place.layout();
         layout.remember(&self.key, place.directories())?;
         place.directories().create(&layout.objects(&self.key.name))?;
-        check_spelling(layout.root(), &self.key)?;
-        let fsync = place.fsync().load(Ordering::Relaxed);
-        Database::open(path, Access::Write, hold, place.directories(), fsync)
+        check_spelling(layout.root(), &self.key)
     }
 
     /// Removes the sign of an alarm that is not set, because its process ended between the two, and makes
