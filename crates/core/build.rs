@@ -3,15 +3,15 @@
 use std::env;
 use std::path::PathBuf;
 
-const SOURCE: &str = "src/backend/files/env.cc";
+const SOURCES: &str = "src/backend/files/env";
 
 fn main() -> Result<(), env::VarError> {
-    println!("cargo:rerun-if-changed={SOURCE}");
+    println!("cargo:rerun-if-changed={SOURCES}");
     // Where the sources of librocksdb-sys are, as it tells those who depend on it.
     let headers =
         PathBuf::from(env::var("DEP_ROCKSDB_CARGO_MANIFEST_DIR")?).join("rocksdb/include");
     let mut build = cc::Build::new();
-    build.cpp(true).file(SOURCE).include(headers).define("NDEBUG", "1");
+    build.cpp(true).file(format!("{SOURCES}/env.cc")).include(headers).define("NDEBUG", "1");
     // GCC 12 warns of its own std::string.
     build.warnings(false);
     // As librocksdb-sys compiles RocksDB.

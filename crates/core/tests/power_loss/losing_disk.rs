@@ -9,9 +9,10 @@ use std::time::SystemTime;
 use std::{fs, io};
 
 use ferroflare_core::Result;
-use ferroflare_core::backend::files::disk::{Disk, RealDisk};
+use ferroflare_core::backend::files::disk::{Disk, RealDisk, Unsynced};
 use ferroflare_core::backend::files::env::observe_syncs;
 
+use super::synced_by;
 use crate::seed::Random;
 
 /// The same file under every name that it ever has: numbers are given again, but not at the same time.
@@ -110,19 +111,24 @@ fn content_after(path: &Path, id: FileId, random: &mut Random) -> Vec<u8> {
 }
 
 impl Disk for LosingDisk {
-    fn sync_entries(&self, directory: &Path) -> io::Result<()> {
-        RealDisk.sync_entries(directory)?;
-        note(directory);
-        Ok(())
+    fn entries(&self, directory: &Path) -> io::Result<Box<dyn Unsynced>> {
+        RealDisk.entries(directory).map(|open| noted(open, directory))
     }
 
-    fn sync_file(&self, file: &Path) -> io::Result<()> {
-        RealDisk.sync_file(file)?;
-        note(file);
-        Ok(())
+    fn contents(&self, file: &Path) -> io::Result<Box<dyn Unsynced>> {
+        RealDisk.contents(file).map(|open| noted(open, file))
     }
 
     fn sync_log(&self, path: &Path, sync: &dyn Fn() -> Result<()>) -> Result<()> {
         RealDisk.sync_log(path, sync)
     }
+}
+
+fn noted(open: Box<dyn Unsynced>, path: &Path) -> Box<dyn Unsynced> {
+    let path = path.to_owned();
+    synced_by(move || {
+        open.sync()?;
+        note(&path);
+        Ok(())
+    })
 }

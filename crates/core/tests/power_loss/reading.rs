@@ -8,34 +8,41 @@ use std::{fs, io};
 use ferroflare_core::Result;
 use ferroflare_core::backend::Place;
 use ferroflare_core::backend::files::FileOptions;
-use ferroflare_core::backend::files::disk::Disk;
+use ferroflare_core::backend::files::disk::{Disk, Unsynced};
 
+use super::synced_by;
 use crate::places::{Directory, FSYNC};
 use crate::support::{Caller, put};
 
 /// Where syncs are asked for; nothing is synced.
-#[derive(Debug, Default)]
-struct NotedDisk(Mutex<Vec<PathBuf>>);
+#[derive(Clone, Debug, Default)]
+struct NotedDisk(Arc<Mutex<Vec<PathBuf>>>);
 
 impl NotedDisk {
     fn noted(&self) -> Vec<PathBuf> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
+
+    fn note(&self, path: PathBuf) {
+        self.0.lock().unwrap().push(path);
+    }
 }
 
 impl Disk for NotedDisk {
-    fn sync_entries(&self, directory: &Path) -> io::Result<()> {
-        self.0.lock().unwrap().push(directory.to_owned());
-        Ok(())
+    fn entries(&self, directory: &Path) -> io::Result<Box<dyn Unsynced>> {
+        let (disk, path) = (self.clone(), directory.to_owned());
+        Ok(synced_by(move || {
+            disk.note(path.clone());
+            Ok(())
+        }))
     }
 
-    fn sync_file(&self, file: &Path) -> io::Result<()> {
-        self.0.lock().unwrap().push(file.to_owned());
-        Ok(())
+    fn contents(&self, file: &Path) -> io::Result<Box<dyn Unsynced>> {
+        self.entries(file)
     }
 
     fn sync_log(&self, path: &Path, sync: &dyn Fn() -> Result<()>) -> Result<()> {
-        self.0.lock().unwrap().push(path.join("log"));
+        self.note(path.join("log"));
         sync()
     }
 }

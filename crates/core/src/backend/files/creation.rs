@@ -5,7 +5,8 @@
 //! that cannot be opened begins anew if that file is there. Without fsync the file stays until the database is
 //! opened the next time to be written to, for which RocksDB writes all of it anew.
 //!
-//! RocksDB is half done when the files are written. They are synced meanwhile, by another thread.
+//! RocksDB is half done when the files are written. Another thread syncs them while RocksDB goes on, and while the
+//! first write comes and its log is synced.
 
 use std::fs::{self, File};
 use std::io;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use super::directories::Directories;
-use super::disk::Disk;
+use super::disk::Unsynced;
 use super::env::deferring;
 use super::foreign::CURRENT;
 use super::rocks::Rocks;
@@ -29,13 +30,13 @@ pub const UNFINISHED: &str = "UNFINISHED";
 #[derive(Debug)]
 pub struct Creation {
     path: PathBuf,
-    /// Whether its files are durable but the log.
-    synced: bool,
+    around: Arc<Directories>,
+    /// What syncs the files but the log, and what is around them.
+    syncing: Option<JoinHandle<Result<()>>>,
 }
 
 /// Opens the database in `path`, whose parent exists; one that is to be written to is created if need be. If
-/// writes wait for the disk, a new one is synced here, together with what is `around`: where that fails, nothing
-/// has been written to it.
+/// writes wait for the disk, a new one begins to be synced here, together with what is `around`.
 pub fn open(
     path: &Path,
     access: Access,
@@ -62,28 +63,19 @@ pub fn open(
     // Not before it is there: others sync what is noted at any time.
     around.note(path)?;
     let mut syncing = None;
-    let start = || {
-        if fsync {
-            syncing = sync_soon(path, around);
-        }
-    };
+    let start = fsync.then_some(|| syncing = Some(sync_soon(path, around)));
     let rocks = deferring(|| Rocks::open(path, Access::Write), start)?;
-    let synced = match syncing.map(JoinHandle::join) {
-        Some(Ok(synced)) => synced.map(|()| true)?,
-        // A thread that has panicked has not told that everything is durable.
-        Some(Err(_)) | None => false,
-    };
-    Ok((rocks, Some(Creation { path: path.to_owned(), synced })))
+    let syncing = syncing.transpose()?.flatten();
+    Ok((rocks, Some(Creation { path: path.to_owned(), around: around.clone(), syncing })))
 }
 
-/// Without a thread for it, everything is synced later.
-fn sync_soon(path: &Path, around: &Arc<Directories>) -> Option<JoinHandle<Result<()>>> {
-    let (path, around) = (path.to_owned(), around.clone());
-    let sync = move || {
-        sync_files(&path, around.disk())?;
-        around.sync()
-    };
-    thread::Builder::new().name("ferroflare".into()).spawn(sync).ok()
+/// Syncs what can be opened now: where it cannot, nothing has been written to the database. Without a thread for it,
+/// everything is synced later.
+fn sync_soon(path: &Path, around: &Arc<Directories>) -> Result<Option<JoinHandle<Result<()>>>> {
+    let files = files(path, around)?;
+    let around = around.clone();
+    let sync = move || sync_all(&files, &around);
+    Ok(thread::Builder::new().name("ferroflare".into()).spawn(sync).ok())
 }
 
 /// Whether a database is being created in `path`, or was by a process that is gone.
@@ -119,34 +111,38 @@ fn conclude(path: &Path) -> Result<()> {
     }
 }
 
-/// Makes the manifest durable, and the file that names it. The directory is synced with the log, by RocksDB.
-fn sync_files(path: &Path, disk: &dyn Disk) -> Result<()> {
+/// The manifest and the file that names it, to be synced. The directory is synced with the log, by RocksDB.
+fn files(path: &Path, around: &Directories) -> Result<Vec<(PathBuf, Box<dyn Unsynced>)>> {
     let current = path.join(CURRENT);
     let manifest =
         fs::read_to_string(&current).map_err(|error| Error::io("read", &current, &error))?;
-    for file in [path.join(manifest.trim_end()), current] {
-        disk.sync_file(&file).map_err(|error| Error::io("sync", &file, &error))?;
+    let open = |file: PathBuf| match around.disk().contents(&file) {
+        Ok(contents) => Ok((file, contents)),
+        Err(error) => Err(Error::io("open", &file, &error)),
+    };
+    [path.join(manifest.trim_end()), current].map(open).into_iter().collect()
+}
+
+fn sync_all(files: &[(PathBuf, Box<dyn Unsynced>)], around: &Directories) -> Result<()> {
+    for (file, contents) in files {
+        contents.sync().map_err(|error| Error::io("sync", file, &error))?;
     }
-    Ok(())
+    around.sync()
 }
 
 impl Creation {
-    /// Whether the files are durable but the log, and what is around them.
-    pub fn is_synced(&self) -> bool {
-        self.synced
+    /// Whether the files are being synced, and what is around them.
+    pub fn is_syncing(&self) -> bool {
+        self.syncing.is_some()
     }
 
-    /// Makes the files durable but the log.
-    pub fn sync_files(&mut self, disk: &dyn Disk) -> Result<()> {
-        if !self.synced {
-            sync_files(&self.path, disk)?;
-            self.synced = true;
+    /// Ends the creation, when the log is durable: makes everything else durable.
+    pub fn conclude(&mut self) -> Result<()> {
+        match self.syncing.take().map(JoinHandle::join) {
+            Some(Ok(synced)) => synced?,
+            // A thread that has panicked has not told that everything is durable.
+            Some(Err(_)) | None => sync_all(&files(&self.path, &self.around)?, &self.around)?,
         }
-        Ok(())
-    }
-
-    /// Ends the creation, when everything is durable.
-    pub fn conclude(&self) -> Result<()> {
         conclude(&self.path)
     }
 }

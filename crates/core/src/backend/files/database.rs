@@ -35,10 +35,10 @@ pub struct Database {
     failed: AtomicBool,
     /// Whether anything was written that is not durable.
     unsynced: AtomicBool,
-    /// Until the files around the log are durable.
+    /// Until everything beside the log is durable.
     creation: Mutex<Option<Creation>>,
-    /// Whether what is around the database was durable when it was opened.
-    began_synced: bool,
+    /// Whether the creation makes durable what was around the database when it was opened.
+    syncs_around: bool,
     hold: Hold,
 }
 
@@ -59,7 +59,7 @@ impl Database {
             identity: fs::metadata(path).ok(),
             failed: AtomicBool::new(false),
             unsynced: AtomicBool::new(false),
-            began_synced: creation.as_ref().is_some_and(Creation::is_synced),
+            syncs_around: creation.as_ref().is_some_and(Creation::is_syncing),
             creation: Mutex::new(creation),
             hold,
         };
@@ -87,9 +87,9 @@ impl Database {
         self.rocks.access() == Access::Write
     }
 
-    /// Whether what is around the database was durable when it was opened.
-    pub fn began_synced(&self) -> bool {
-        self.began_synced
+    /// Whether [`Self::sync`] makes durable what was around the database when it was opened.
+    pub fn syncs_around(&self) -> bool {
+        self.syncs_around
     }
 
     /// Whether an operation has failed, so that opening the database anew may help.
@@ -151,33 +151,27 @@ impl Database {
         Ok(())
     }
 
-    /// Makes what a new database needs beside its log durable.
-    pub fn sync_files(&self, disk: &dyn Disk) -> Result<()> {
-        let mut creation = lock(&self.creation)?;
-        let Some(creation) = &mut *creation else { return Ok(()) };
-        // Of files that are gone with their directory, that is what there is to say.
-        self.noted(creation.sync_files(disk).or_else(|error| self.check_place().and(Err(error))))
-    }
-
-    /// Makes everything that was written durable, after [`Self::sync_files`], and checks that it can still be
-    /// found.
-    pub fn sync(&self) -> Result<()> {
+    /// Makes everything that was written durable, and checks that it can still be found.
+    pub fn sync(&self, disk: &dyn Disk) -> Result<()> {
         if self.unsynced.swap(false, Ordering::AcqRel) {
-            let synced = self.noted(self.rocks.sync());
+            let synced = self.noted(self.sync_written(disk));
             if synced.is_err() {
                 self.unsynced.store(true, Ordering::Release);
             }
             synced?;
-            self.conclude_creation()?;
         }
         self.check_place()
     }
 
-    fn conclude_creation(&self) -> Result<()> {
-        match lock(&self.creation)?.take() {
-            Some(creation) => creation.conclude(),
-            None => Ok(()),
+    fn sync_written(&self, disk: &dyn Disk) -> Result<()> {
+        disk.sync_log(&self.path, &|| self.rocks.sync())?;
+        let mut creation = lock(&self.creation)?;
+        if let Some(begun) = &mut *creation {
+            // Of files that are gone with their directory, that is what there is to say.
+            begun.conclude().or_else(|error| self.check_place().and(Err(error)))?;
         }
+        *creation = None;
+        Ok(())
     }
 
     /// Fails when the directory is no more where it was: what is written there, nobody will find.

@@ -3,11 +3,11 @@
 //! RocksDB syncs the files of a database and its directory. What lies around it is ours: the directory
 //! itself, those above it, and the files beside the databases.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use super::disk::Disk;
+use super::disk::{Disk, Unsynced};
 use super::whole::create_dir;
 use crate::error::{Error, Result};
 use crate::lock::lock;
@@ -23,7 +23,7 @@ pub struct Directories {
 
 #[derive(Debug, Default)]
 struct State {
-    unsynced: BTreeSet<PathBuf>,
+    unsynced: BTreeMap<PathBuf, Box<dyn Unsynced>>,
     /// Directories whose own entries have been noted once.
     noted: HashSet<PathBuf>,
 }
@@ -44,18 +44,23 @@ impl Directories {
     pub fn create(&self, path: &Path) -> Result<()> {
         let missing: Vec<_> = path.ancestors().take_while(|path| !path.exists()).collect();
         create_dir(path)?;
-        let mut state = lock(&self.state)?;
-        let first = state.noted.insert(path.to_owned()).then_some(path);
-        let parents = missing.into_iter().chain(first).filter_map(Path::parent);
-        state.unsynced.extend(parents.map(Path::to_owned));
+        let is_first = !lock(&self.state)?.noted.contains(path);
+        for entry in missing.into_iter().chain(is_first.then_some(path)) {
+            self.note(entry)?;
+        }
+        lock(&self.state)?.noted.insert(path.to_owned());
         Ok(())
     }
 
     /// Notes that the entry of `path` in its directory is not durable.
     pub fn note(&self, path: &Path) -> Result<()> {
-        if let Some(parent) = path.parent() {
-            lock(&self.state)?.unsynced.insert(parent.to_owned());
-        }
+        let Some(parent) = path.parent() else {
+            return Ok(());
+        };
+        // One that is noted already may have been deleted and created anew.
+        let entries =
+            self.disk.entries(parent).map_err(|error| Error::io("open", parent, &error))?;
+        lock(&self.state)?.unsynced.insert(parent.to_owned(), entries);
         Ok(())
     }
 
@@ -63,11 +68,14 @@ impl Directories {
     pub fn sync(&self) -> Result<()> {
         let _syncing = lock(&self.syncing)?;
         let mut unsynced = std::mem::take(&mut lock(&self.state)?.unsynced);
-        while let Some(directory) = unsynced.pop_first() {
-            if let Err(error) = self.disk.sync_entries(&directory) {
+        while let Some((directory, entries)) = unsynced.pop_first() {
+            if let Err(error) = entries.sync() {
                 let failed = Error::io("sync", &directory, &error);
-                unsynced.insert(directory);
-                lock(&self.state)?.unsynced.append(&mut unsynced);
+                unsynced.insert(directory, entries);
+                // What was noted meanwhile is the newer.
+                for (directory, entries) in unsynced {
+                    lock(&self.state)?.unsynced.entry(directory).or_insert(entries);
+                }
                 return Err(failed);
             }
         }

@@ -2,9 +2,10 @@
 //!
 //! RocksDB makes each file durable as soon as it has written it, a dozen syncs for a new database. Nobody
 //! has been told of anything in there yet: one pass over the files before the first acknowledgement does the
-//! same ([`super::creation`]). RocksDB's options, which nobody reads, are not written to the disk at all.
+//! same ([`super::creation`]). RocksDB's options, which nobody reads, are not written to the disk at all, nor is a
+//! new database's first manifest, which the second one replaces at once.
 //!
-//! RocksDB takes its file system from an environment, in C++ (`env.cc`).
+//! RocksDB takes its file system from an environment, in C++ (`env/`).
 
 use std::ffi::{OsStr, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,11 +22,12 @@ unsafe extern "C" {
     fn ferroflare_env_observe(told: extern "C" fn(*const c_char, usize));
 }
 
-/// While there is one on a thread, nothing is synced there. As in `env.cc`.
+/// While there is one on a thread, a database is created there and nothing is synced. As in `env.cc`.
 #[repr(C)]
 struct Deferral {
     complete: extern "C" fn(*mut c_void),
     context: *mut c_void,
+    syncs_soon: bool,
 }
 
 /// The environment in which [`deferring`] works.
@@ -39,9 +41,10 @@ pub fn environment() -> &'static Env {
     &ENV
 }
 
-/// Does what `work` does, but RocksDB syncs nothing in it on this thread. `complete` is called in it as soon as
-/// the files of a database that is created are written, while RocksDB is still busy.
-pub fn deferring<R, C: FnOnce()>(work: impl FnOnce() -> R, complete: C) -> R {
+/// Does what `work` does, which is to create a database, but RocksDB syncs nothing in it on this thread. `sync` is
+/// called in it as soon as the files of the database are written, while RocksDB is still busy; none says that they
+/// will not be synced soon.
+pub fn deferring<R, C: FnOnce()>(work: impl FnOnce() -> R, mut sync: Option<C>) -> R {
     struct Restore(*const Deferral);
     impl Drop for Restore {
         fn drop(&mut self) {
@@ -49,8 +52,8 @@ pub fn deferring<R, C: FnOnce()>(work: impl FnOnce() -> R, complete: C) -> R {
             unsafe { ferroflare_env_defer(self.0) };
         }
     }
-    let mut complete = Some(complete);
-    let deferral = Deferral { complete: tell::<C>, context: (&raw mut complete).cast() };
+    let syncs_soon = sync.is_some();
+    let deferral = Deferral { complete: tell::<C>, context: (&raw mut sync).cast(), syncs_soon };
     // SAFETY: it is taken back before it is gone, by `Restore`.
     let _restore = Restore(unsafe { ferroflare_env_defer(&raw const deferral) });
     work()
@@ -58,10 +61,10 @@ pub fn deferring<R, C: FnOnce()>(work: impl FnOnce() -> R, complete: C) -> R {
 
 extern "C" fn tell<C: FnOnce()>(context: *mut c_void) {
     // SAFETY: the context is that of `deferring`, which still runs, on this thread.
-    let complete = unsafe { &mut *context.cast::<Option<C>>() };
-    if let Some(complete) = complete.take() {
+    let sync = unsafe { &mut *context.cast::<Option<C>>() };
+    if let Some(sync) = sync.take() {
         // A panic must not unwind into C++. What it leaves undone is done later, since nobody was told.
-        let _ = catch_unwind(AssertUnwindSafe(complete));
+        let _ = catch_unwind(AssertUnwindSafe(sync));
     }
 }
 

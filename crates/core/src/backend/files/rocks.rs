@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use once_cell::sync::Lazy;
 use rocksdb::{
-    BlockBasedOptions, Cache, DB, DBCompressionType, DBRecoveryMode, InfoLogger, LogLevel, Options,
-    ReadOptions, WriteBatch, WriteBufferManager, WriteOptions,
+    BlockBasedOptions, Cache, DB, DBCompressionType, DBRecoveryMode, Options, ReadOptions,
+    WriteBatch, WriteBufferManager, WriteOptions,
 };
 
 use super::env::environment;
@@ -47,7 +47,6 @@ static OPTIONS: Lazy<Options> = Lazy::new(|| {
     ));
     options.set_write_buffer_size(WRITE_BUFFER_BYTES);
     options.set_compression_type(DBCompressionType::Lz4);
-    options.set_info_logger(InfoLogger::new_callback_logger(LogLevel::Fatal, |_, _| {}));
     options.set_stats_dump_period_sec(0);
     options.set_stats_persist_period_sec(0);
     options.set_max_open_files(32);

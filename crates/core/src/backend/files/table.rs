@@ -203,7 +203,7 @@ impl Flusher {
     ) -> Result<Arc<Self>> {
         let state = Flushes { alarm: database.alarm()?, ..Flushes::default() };
         Ok(Arc::new(Self {
-            unsynced_around: AtomicBool::new(!database.began_synced()),
+            unsynced_around: AtomicBool::new(!database.syncs_around()),
             database,
             durability,
             state: Mutex::new(state),
@@ -282,7 +282,8 @@ impl Flusher {
         }
     }
 
-    /// Makes what is around the database durable, then what is in it: an alarm that is set has a sign.
+    /// Makes what is around the database durable, then what is in it: an alarm that is set has a sign. Of a new
+    /// database, both at once.
     /// Without fsync the operating system has it all already.
     fn sync(&self) -> Result<()> {
         if !self.fsync.load(Ordering::Relaxed) {
@@ -298,9 +299,7 @@ impl Flusher {
             }
             synced?;
         }
-        let disk = self.directories.disk();
-        self.database.sync_files(disk)?;
-        disk.sync_log(self.database.path(), &|| self.database.sync())
+        self.database.sync(self.directories.disk())
     }
 
     fn flush_now(&self) -> Result<()> {
