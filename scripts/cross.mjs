@@ -6,7 +6,8 @@
  * C library's version that is asked for, so that an addon needs nothing but the C library.
  *
  * Needed beside what `npm run build` needs: `cargo install cargo-zigbuild`, `pip install ziglang`, and the standard library
- * of each target: `rustup target add TRIPLE`.
+ * of each target: `rustup target add TRIPLE`. Where that library cannot be had, `--build-std` builds it from its sources
+ * (`rustup component add rust-src`, or the package `rust-src` of a Linux distribution), with unstable features of Cargo's.
  */
 import { copyFileSync, existsSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -20,6 +21,9 @@ import { secondsSince } from "./lib/report.mjs";
 /** The oldest glibc that the addons run on: that of CentOS 7, and what Rust itself asks for. */
 const glibcMin = "2.17";
 
+/** Where a toolchain has the sources of its standard library. */
+const standardLibrary = "lib/rustlib/src/rust/library/Cargo.lock";
+
 const targets = {
   "linux-x64-gnu": { triple: "x86_64-unknown-linux-gnu", glibc: glibcMin },
   "linux-arm64-gnu": { triple: "aarch64-unknown-linux-gnu", glibc: glibcMin },
@@ -29,7 +33,10 @@ const targets = {
 
 async function main() {
   const { values, positionals } = parseArgs({
-    options: { out: { type: "string", default: "addons" } },
+    options: {
+      out: { type: "string", default: "addons" },
+      "build-std": { type: "boolean", default: false },
+    },
     allowPositionals: true,
   });
   const wanted = positionals.length > 0 ? positionals : Object.keys(targets);
@@ -39,13 +46,14 @@ async function main() {
       `${unknown} is not built this way: choose of ${Object.keys(targets).join(", ")}.`,
     );
   }
-  checkTools(wanted);
+  const buildStd = values["build-std"];
+  checkTools(wanted, buildStd);
   const out = resolve(root, values.out);
   mkdirSync(out, { recursive: true });
-  for (const name of wanted) await buildFor(name, out);
+  for (const name of wanted) await buildFor(name, out, buildStd);
 }
 
-function checkTools(wanted) {
+function checkTools(wanted, buildStd) {
   if (outputOf("cargo-zigbuild", ["--version"]) === null) {
     throw new Failure("cargo-zigbuild is missing: `cargo install --locked cargo-zigbuild`.");
   }
@@ -55,23 +63,38 @@ function checkTools(wanted) {
   ) {
     throw new Failure("zig is missing: `pip install ziglang`.");
   }
+  if (buildStd) {
+    const sources = join(outputOf("rustc", ["--print", "sysroot"]) ?? "", standardLibrary);
+    if (!existsSync(sources)) {
+      throw new Failure(
+        `The sources of Rust's standard library are missing in ${sources}: \`rustup component add rust-src\`.`,
+      );
+    }
+    return;
+  }
   for (const { triple } of wanted.map((name) => targets[name])) {
     const folder = outputOf("rustc", ["--print", "target-libdir", "--target", triple]);
     if (!folder || !existsSync(folder)) {
       throw new Failure(
-        `Rust's standard library for ${triple} is missing: \`rustup target add ${triple}\`.`,
+        `Rust's standard library for ${triple} is missing: \`rustup target add ${triple}\`, or say --build-std.`,
       );
     }
   }
 }
 
-async function buildFor(name, out) {
+async function buildFor(name, out, buildStd) {
   const { triple, glibc } = targets[name];
   const start = Date.now();
   // A folder of its own: zig's objects and the system compiler's do not go together.
   const env = { CARGO_TARGET_DIR: join(targetDirectory, "cross"), ...flagsFor(triple) };
   const versioned = glibc ? `${triple}.${glibc}` : triple;
-  await run("cargo", ["zigbuild", "--release", "--package", "ferroflare", "--target", versioned], {
+  const build = ["zigbuild", "--release", "--package", "ferroflare", "--target", versioned];
+  if (buildStd) {
+    build.push("-Zbuild-std=std,panic_unwind");
+    // Else only a nightly Cargo has unstable features.
+    env.RUSTC_BOOTSTRAP = "1";
+  }
+  await run("cargo", build, {
     name: `cargo zigbuild ${versioned}`,
     minutesMax: 120,
     env,

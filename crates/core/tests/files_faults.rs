@@ -350,6 +350,23 @@ async fn a_batch_that_cannot_be_sealed_fails_as_a_whole_and_the_object_starts_an
 }
 
 #[tokio::test]
+async fn a_turn_that_ends_before_the_table_is_there_is_a_batch_that_is_sealed_when_it_comes() {
+    let fixture = fixture();
+    let (a, b) = (fixture.put("a", "1"), fixture.put("b", "1"));
+    fixture.object.seal();
+    let c = fixture.put("c", "1");
+    assert!(fixture.finish_opening());
+    let (a, b, c) = (a.wait().await.unwrap(), b.wait().await.unwrap(), c.wait().await.unwrap());
+    assert_eq!(a.ticket, b.ticket);
+    assert_eq!(now(fixture.object.durable(a.ticket)), ());
+    assert!(c.ticket > a.ticket, "the writes of two turns are two batches");
+    let waiting = fixture.object.durable(c.ticket);
+    assert!(is_later(&waiting), "nobody has said that the later turn has ended");
+    fixture.object.seal();
+    assert_eq!(waiting.wait().await, Ok(()));
+}
+
+#[tokio::test]
 async fn an_attempt_that_runs_when_its_table_fails_loses_and_is_not_blamed_for_it() {
     let fixture = Fixture::opened();
     for alone in [false, true] {

@@ -540,6 +540,19 @@ impl<T: Table> State<T> {
         sealed
     }
 
+    /// Lets what waits for the table be a batch of its own, to be sealed as soon as the table has it.
+    fn seal_arrivals(&mut self) {
+        if !self.arrivals.is_empty() {
+            let run: Run<T> = Box::new(|state| {
+                if let Ok(state) = state {
+                    let _ = state.seal();
+                }
+            });
+            let (intent, need) = (Intent::Continue, Need::Nothing);
+            self.arrivals.push_back(Job { origin: None, intent, need, run });
+        }
+    }
+
     fn look<R>(
         &self,
         view: View,
@@ -710,6 +723,7 @@ impl<T: Table> Object for LocalObject<T> {
         if let Ok(mut state) = lock(&self.state) {
             // Everybody who waits for the batch is told of a failure.
             let _ = state.seal();
+            state.seal_arrivals();
             self.run_waiting(&mut state);
         }
     }
