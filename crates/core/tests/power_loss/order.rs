@@ -3,8 +3,9 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use ferroflare_core::backend::Place;
@@ -24,19 +25,19 @@ enum Call {
     Log(PathBuf),
 }
 
-/// A disk whose calls are told to the test, and go on one at a time when it says so.
+/// A call that waits until the test lets it go on.
+type Held = (Call, Sender<()>);
+
+/// A disk whose calls are told to the test, and go on when it says so.
 #[derive(Clone, Debug)]
-struct SteppedDisk {
-    calls: Sender<Call>,
-    steps: Arc<Mutex<Receiver<()>>>,
-}
+struct SteppedDisk(Sender<Held>);
 
 impl SteppedDisk {
     fn step(&self, call: Call) {
+        let (step, allowed) = channel();
         // Nobody listens any more when the test has ended: the place is being closed.
-        let told = self.calls.send(call);
-        if told.is_ok() {
-            let _ = self.steps.lock().unwrap().recv();
+        if self.0.send((call, step)).is_ok() {
+            let _ = allowed.recv();
         }
     }
 
@@ -64,61 +65,60 @@ impl Disk for SteppedDisk {
     }
 }
 
-/// How long to wait for a call before looking whether the write has ended.
-const STEP: Duration = Duration::from_millis(1);
+/// How long to wait for a call, or for an acknowledgement that must not come.
+const STEP: Duration = Duration::from_millis(5);
 
-/// Writes, and gives the calls that were made until the write was acknowledged.
-fn calls_of(
-    caller: &Caller,
-    batch: WriteBatch,
-    calls: &Receiver<Call>,
-    steps: &Sender<()>,
-) -> Vec<Call> {
-    let mut made = Vec::new();
+/// Writes, and gives the calls that were made until the write was acknowledged, in the order in which they ended.
+fn calls_of(caller: &Caller, batch: WriteBatch, calls: &Receiver<Held>) -> Vec<Call> {
+    // What opens the object begins to make calls, but waits for none.
     let committed = match caller.0.write(batch, None) {
         Answer::Now(written) => written,
-        // What opens the object makes calls too.
         Answer::Later(mut writing) => loop {
-            if let Ok(call) = calls.recv_timeout(STEP) {
-                made.push(call);
-                steps.send(()).unwrap();
-            } else if let Some(written) = poll(&mut writing) {
+            if let Some(written) = poll(&mut writing) {
                 break written;
             }
+            thread::sleep(STEP);
         },
     };
     let mut durable = later(caller.0.durable(committed.unwrap().ticket));
     caller.0.seal();
+    let (mut held, mut made) = (Vec::new(), Vec::new());
     loop {
-        if let Ok(call) = calls.recv_timeout(STEP) {
-            made.push(call);
-            assert!(poll(&mut durable).is_none(), "acknowledged before {made:?} has ended");
-            steps.send(()).unwrap();
-        } else if let Some(durable) = poll(&mut durable) {
-            durable.unwrap();
-            break;
+        while let Ok(call) = calls.recv_timeout(STEP) {
+            held.push(call);
         }
+        let acknowledged = poll(&mut durable);
+        if held.is_empty() {
+            if let Some(durable) = acknowledged {
+                durable.unwrap();
+                return made;
+            }
+            continue;
+        }
+        assert!(acknowledged.is_none(), "acknowledged after {made:?}, before {held:?}");
+        // What is made at the same time as others must not be taken for the last one.
+        let log = held.iter().position(|(call, _)| matches!(call, Call::Log(_)));
+        let (call, step) = held.remove(log.unwrap_or(0));
+        made.push(call);
+        step.send(()).unwrap();
     }
-    assert!(calls.try_recv().is_err(), "something is synced after the acknowledgement");
-    made
 }
 
 #[tokio::test]
 async fn directories_are_synced_before_the_log_and_everything_before_the_acknowledgement() {
     let (told, calls) = channel();
-    let (steps, allowed) = channel();
-    let disk = SteppedDisk { calls: told, steps: Arc::new(Mutex::new(allowed)) };
+    let disk = SteppedDisk(told);
     let directory = Directory::new();
     let place: Arc<dyn Place> = directory.open_apart_in("a/root", FSYNC, Arc::new(disk));
     let above = directory.path();
     let caller = Caller::new(&place);
     // Dropped before the place is closed, which makes calls too.
-    let (calls, steps) = (calls, steps);
+    let calls = calls;
     let entries = |path: &str| Call::Entries(above.join(path));
     let database = above.join("a/root/OBJECT/one");
     let log = || Call::Log(database.clone());
 
-    let mut first = calls_of(&caller, put(&["a"], "value"), &calls, &steps);
+    let mut first = calls_of(&caller, put(&["a"], "value"), &calls);
     let around = ["", "a", "a/root", "a/root/.ferroflare", "a/root/OBJECT"].map(entries);
     // The files of a new database are synced by themselves, while it is being opened and written to.
     let current = std::fs::read_to_string(database.join("CURRENT")).unwrap();
@@ -128,13 +128,13 @@ async fn directories_are_synced_before_the_log_and_everything_before_the_acknowl
     expected.sort();
     assert_eq!(first, expected);
 
-    let second = calls_of(&caller, put(&["b"], "value"), &calls, &steps);
+    let second = calls_of(&caller, put(&["b"], "value"), &calls);
     assert_eq!(second, [log()], "what is durable is not synced again");
 
-    let third = calls_of(&caller, alarm(Some(1)), &calls, &steps);
+    let third = calls_of(&caller, alarm(Some(1)), &calls);
     let sign = ["a/root/.ferroflare", "a/root/.ferroflare/alarms"];
     assert_eq!(third, sign.into_iter().map(entries).chain([log()]).collect::<Vec<_>>());
 
-    let fourth = calls_of(&caller, alarm(Some(2)), &calls, &steps);
+    let fourth = calls_of(&caller, alarm(Some(2)), &calls);
     assert_eq!(fourth, [entries("a/root/.ferroflare/alarms"), log()]);
 }
