@@ -159,3 +159,12 @@ impl Creation {
         conclude(&self.path)
     }
 }
+
+/// Nothing in the database is open when it is closed.
+impl Drop for Creation {
+    fn drop(&mut self) {
+        if let Some(syncing) = self.syncing.take() {
+            let _ = syncing.join();
+        }
+    }
+}

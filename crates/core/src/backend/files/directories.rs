@@ -64,6 +64,13 @@ impl Directories {
         Ok(())
     }
 
+    /// Closes what is open here.
+    pub fn forget(&self) {
+        if let Ok(mut state) = lock(&self.state) {
+            state.unsynced.clear();
+        }
+    }
+
     /// Makes every entry durable that was noted before the call.
     pub fn sync(&self) -> Result<()> {
         let _syncing = lock(&self.syncing)?;

@@ -288,6 +288,8 @@ impl FilePlace {
                 let _ = table.close();
             }
         }
+        // Whatever is not synced now never waited for the disk.
+        self.directories.forget();
     }
 }
 
