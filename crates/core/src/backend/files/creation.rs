@@ -27,7 +27,7 @@ use crate::error::{Error, Result};
 pub const UNFINISHED: &str = "UNFINISHED";
 
 /// RocksDB's own lock, in the directory of each database.
-const LOCK: &str = "LOCK";
+pub const LOCK: &str = "LOCK";
 
 /// A new database, not durable yet.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub fn open(
                 if access == Access::Write {
                     around.note(path)?;
                     if unfinished {
-                        conclude(path)?;
+                        remove_mark(path)?;
                     }
                 }
                 return Ok((rocks, None));
@@ -114,7 +114,7 @@ fn make_mark(path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn conclude(path: &Path) -> Result<()> {
+fn remove_mark(path: &Path) -> Result<()> {
     let mark = path.join(UNFINISHED);
     match fs::remove_file(&mark) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -156,7 +156,7 @@ impl Creation {
             // A thread that has panicked has not told that everything is durable.
             Some(Err(_)) | None => sync_all(&files(&self.path, &self.around)?, &self.around)?,
         }
-        conclude(&self.path)
+        remove_mark(&self.path)
     }
 }
 

@@ -37,8 +37,6 @@ pub struct Database {
     unsynced: AtomicBool,
     /// Until everything beside the log is durable.
     creation: Mutex<Option<Creation>>,
-    /// Whether the creation makes durable what was around the database when it was opened.
-    syncs_around: bool,
     hold: Hold,
 }
 
@@ -59,7 +57,6 @@ impl Database {
             identity: fs::metadata(path).ok(),
             failed: AtomicBool::new(false),
             unsynced: AtomicBool::new(false),
-            syncs_around: creation.as_ref().is_some_and(Creation::is_syncing),
             creation: Mutex::new(creation),
             hold,
         };
@@ -87,9 +84,9 @@ impl Database {
         self.rocks.access() == Access::Write
     }
 
-    /// Whether [`Self::sync`] makes durable what was around the database when it was opened.
-    pub fn syncs_around(&self) -> bool {
-        self.syncs_around
+    /// Whether the next [`Self::sync`] makes durable what was around the database when it was opened.
+    pub fn syncs_around(&self) -> Result<bool> {
+        Ok(lock(&self.creation)?.as_ref().is_some_and(Creation::is_syncing))
     }
 
     /// Whether an operation has failed, so that opening the database anew may help.

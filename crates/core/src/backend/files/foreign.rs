@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
-use super::creation::{UNFINISHED, is_unfinished};
+use super::creation::{LOCK, UNFINISHED, is_unfinished};
 use super::errors::{corrupt, shown};
 use super::list_names;
 use crate::error::{Error, Result};
@@ -89,7 +89,7 @@ fn content(path: &Path) -> Result<Content> {
 
 /// Whether RocksDB gives files such a name, or we do beside them.
 fn is_database_file(name: &str) -> bool {
-    matches!(name, CURRENT | "IDENTITY" | "LOCK" | "LOG" | UNFINISHED)
+    matches!(name, CURRENT | "IDENTITY" | LOCK | "LOG" | UNFINISHED)
         || ["MANIFEST-", "OPTIONS-", "LOG.old."].iter().any(|prefix| name.starts_with(prefix))
         || [".log", ".sst", ".dbtmp"].iter().any(|suffix| {
             name.strip_suffix(suffix)

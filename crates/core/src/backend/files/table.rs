@@ -203,7 +203,7 @@ impl Flusher {
     ) -> Result<Arc<Self>> {
         let state = Flushes { alarm: database.alarm()?, ..Flushes::default() };
         Ok(Arc::new(Self {
-            unsynced_around: AtomicBool::new(!database.syncs_around()),
+            unsynced_around: AtomicBool::new(!database.syncs_around()?),
             database,
             durability,
             state: Mutex::new(state),
