@@ -3,7 +3,7 @@ import type { StorageFactory } from "@miniflare/shared";
 import { warnOf } from "./error";
 import { addressOfKey } from "./id";
 import { whenLevelsChange } from "./levels";
-import { isTicket, limits, type ObjectHandle, type Store } from "./native";
+import { durabilityTicket, isTicket, limits, type ObjectHandle, PLAIN, type Store } from "./native";
 import { alarmTime, type DurableObjectAlarmBridge } from "./storage-options";
 import { storeFor } from "./store";
 import { kWake } from "./symbols";
@@ -22,10 +22,6 @@ const LOOK_MS = 1_000;
 const RETRY_MS = 1_000;
 /** Later than any alarm. */
 const END_OF_TIME_MS = Number.MAX_SAFE_INTEGER;
-/** Alarms are set from here outside any transaction. */
-const PLAIN = 0;
-/** What a write returns is its durability ticket times this, plus what it removed: see src/codes.rs. */
-const WRITE_UNIT = 256;
 
 // Taken when the module is loaded, so that a test's fake timers do not hold it back.
 const { setImmediate, setInterval, clearInterval } = globalThis;
@@ -57,7 +53,7 @@ function unpadded(key: string): string {
 async function confirmed(handle: ObjectHandle, written: number): Promise<void> {
   const answer = settle(written);
   handle.seal();
-  const ticket = Math.floor((await answer) / WRITE_UNIT);
+  const ticket = durabilityTicket(await answer);
   handle.seal();
   await settle(handle.durable(ticket));
 }

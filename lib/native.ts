@@ -31,8 +31,23 @@ export const ABSENT = -1;
 export const OVERFLOW = -2;
 export const LOST = -3;
 const TICKET_FIRST = 16;
+/** What a visible write returns is how many keys it removed, plus its durability ticket times this. */
+const WRITE_UNIT = 256;
+
+/** Instead of a transaction's attempt: an operation outside of any. */
+export const PLAIN = 0;
 
 /** Whether an operation's number is the ticket of an answer that comes later. */
 export function isTicket(code: number): boolean {
   return code <= -TICKET_FIRST;
+}
+
+/** What to ask about the durability of a visible write; 0 if there is nothing to wait for. */
+export function durabilityTicket(code: number): number {
+  return Math.floor(code / WRITE_UNIT);
+}
+
+/** How many keys a visible write removed. */
+export function removedKeys(code: number): number {
+  return code % WRITE_UNIT;
 }

@@ -2,7 +2,7 @@
 import { OutputGate, runWithInputGateClosed, waitUntilOnOutputGate } from "@miniflare/shared";
 import type { Answer } from "./answers";
 import { isInside } from "./gates";
-import { isTicket, LOST, type ObjectHandle } from "./native";
+import { durabilityTicket, isTicket, LOST, type ObjectHandle, removedKeys } from "./native";
 import { checkDefined, get, list, put, remove } from "./operations";
 import {
   alarmOrNull,
@@ -22,9 +22,6 @@ import { DurableObjectTransaction, kAlarmWritten, kFinish, kRolledBack } from ".
 import { plainAt, runAlone } from "./turn";
 
 const OWNER = "DurableObjectStorage";
-
-/** A native write answers `removed + ticket * WRITE_UNIT`. */
-const WRITE_UNIT = 256;
 
 export class DurableObjectStorage implements DurableObjectOperator {
   readonly #object: ObjectHandle;
@@ -160,7 +157,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
   /** Follows up a commit: the alarm's timer, and durability. */
   async #committed(code: number, alarm: number | null | undefined): Promise<void> {
     if (alarm !== undefined) this.#alarmChanged(alarm);
-    if (code >= WRITE_UNIT) await this.#confirm(code, nothing);
+    if (durabilityTicket(code) > 0) await this.#confirm(code, nothing);
   }
 
   /** The answer of a read. One that has to wait closes the input gate of the running object until it is there. */
@@ -193,13 +190,13 @@ export class DurableObjectStorage implements DurableObjectOperator {
     result: (removed: number) => T,
     options?: DurableObjectPutOptions,
   ): Promise<T> {
-    if (code >= 0 && code < WRITE_UNIT) return Promise.resolve(result(code));
     if (isTicket(code)) return this.#writtenLater(code, result, options);
+    if (durabilityTicket(code) === 0) return Promise.resolve(result(removedKeys(code)));
     const durable = this.#confirm(code, result);
     if (!isInside()) return durable;
     durable.catch(nothing);
     waitUntilOnOutputGate(durable, options?.allowUnconfirmed);
-    return Promise.resolve(result(code % WRITE_UNIT));
+    return Promise.resolve(result(removedKeys(code)));
   }
 
   /** The promise of a write that has to wait before it is even visible. */
@@ -211,7 +208,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
     process.nextTick(() => this.#object.seal());
     const durable = this.#track(
       settle(ticket).then((code) =>
-        code < WRITE_UNIT ? result(code) : this.#confirm(code, result),
+        durabilityTicket(code) === 0 ? result(removedKeys(code)) : this.#confirm(code, result),
       ),
     );
     return waitUntilOnOutputGate(
@@ -222,9 +219,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
 
   /** Resolves with the result of a visible write when it is durable. */
   #confirm<T>(code: number, result: (removed: number) => T): Promise<T> {
-    return this.#track(
-      this.#durable(Math.floor(code / WRITE_UNIT)).then(() => result(code % WRITE_UNIT)),
-    );
+    return this.#track(this.#durable(durabilityTicket(code)).then(() => result(removedKeys(code))));
   }
 
   /** Waits for a batch; all writes of one turn of the event loop are one batch. */

@@ -1,6 +1,14 @@
 /** Reads and writes whole objects as the bytes they are stored in, for the commands that look after a directory. */
 import { AttemptLostError, answer, decodeTexts } from "./answers";
-import { checkKey, LOST, limits, type ObjectHandle, type Store } from "./native";
+import {
+  checkKey,
+  durabilityTicket,
+  LOST,
+  limits,
+  type ObjectHandle,
+  PLAIN,
+  type Store,
+} from "./native";
 import { packSized, packString, scratch } from "./packing";
 import { objectIds, openStore } from "./store";
 import { settle } from "./tickets";
@@ -15,10 +23,6 @@ export interface StoredObject {
   alarm: number | undefined;
 }
 
-/** Operations outside of any transaction. */
-const PLAIN = 0;
-/** A write answers `removed + ticket * WRITE_UNIT`: see src/codes.rs. */
-const WRITE_UNIT = 256;
 const NO_LIMIT = -1;
 /** Bytes before each packed string of bytes: its length. */
 const LENGTH_BYTES = 4;
@@ -175,7 +179,7 @@ function* packedEntries(bytes: Buffer): Generator<StoredEntry> {
 /** Waits until writes are durable; an answer has to be waited for as soon as it is asked for. */
 async function durable(object: ObjectHandle, written: Promise<number>[]): Promise<void> {
   object.seal();
-  const tickets = (await Promise.all(written)).map((code) => Math.floor(code / WRITE_UNIT));
+  const tickets = (await Promise.all(written)).map(durabilityTicket);
   object.seal();
   await settle(object.durable(Math.max(0, ...tickets)));
 }
