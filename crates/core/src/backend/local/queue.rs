@@ -1,0 +1,209 @@
+//! Operations that wait: for the table, or for the end of a turn.
+
+use std::sync::Weak;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::oneshot;
+
+use super::LocalObject;
+use super::state::State;
+use crate::answer::Answer;
+use crate::backend::{Access, Table};
+use crate::error::{Error, Result};
+use crate::lock::lock;
+use crate::transaction::TransactionId;
+use crate::transaction::turn::{Intent, TURN_LEASE};
+use crate::write::WriteBatch;
+
+/// Counts uses of objects, to order them by last use.
+static USES: AtomicU64 = AtomicU64::new(1);
+
+/// What a waiting operation does with the state, or with the reason why it cannot.
+pub(super) type Run<T> = Box<dyn FnOnce(Result<&mut State<T>>) + Send>;
+
+/// An operation that waits: for the table, or for the end of a turn.
+pub(super) struct Job<T> {
+    pub(super) origin: Option<TransactionId>,
+    pub(super) intent: Intent,
+    pub(super) need: Need,
+    pub(super) run: Run<T>,
+}
+
+/// What an operation needs of the table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    /// To end an attempt that writes nothing: only the log counts.
+    Nothing,
+    /// To read: an object that does not exist is as good as an empty one.
+    Read,
+    /// To remove, which changes nothing where there is no object.
+    Remove,
+    /// To store.
+    Write,
+}
+
+impl Need {
+    pub(super) fn of(writes: &WriteBatch) -> Self {
+        match writes {
+            _ if writes.is_empty() => Self::Nothing,
+            _ if writes.only_removes() => Self::Remove,
+            _ => Self::Write,
+        }
+    }
+
+    pub(super) fn access(self) -> Access {
+        match self {
+            Self::Nothing | Self::Read => Access::Read,
+            Self::Remove | Self::Write => Access::Write,
+        }
+    }
+}
+
+impl<T: Table> LocalObject<T> {
+    /// Runs `work` now, or when the table is there and the turn of another attempt has ended. What it did
+    /// stays done when nobody waits for the answer any more.
+    pub(super) fn perform<R: Send + 'static>(
+        &self,
+        origin: Option<TransactionId>,
+        intent: Intent,
+        need: Need,
+        work: impl FnOnce(&mut State<T>) -> Result<R> + Send + 'static,
+    ) -> Answer<R> {
+        self.perform_or_undo(origin, intent, need, work, |_, _| ())
+    }
+
+    /// As [`Self::perform`], but `undo` gets the result of waiting work that nobody has picked up.
+    pub(super) fn perform_or_undo<R: Send + 'static>(
+        &self,
+        origin: Option<TransactionId>,
+        intent: Intent,
+        need: Need,
+        work: impl FnOnce(&mut State<T>) -> Result<R> + Send + 'static,
+        undo: fn(&mut State<T>, R),
+    ) -> Answer<R> {
+        let mut state = match lock(&self.state) {
+            Ok(state) => state,
+            Err(error) => return Answer::Now(Err(error)),
+        };
+        if let Some(error) = &state.ended {
+            return Answer::Now(Err(error.clone()));
+        }
+        self.used.store(USES.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        if state.has_broken_table() {
+            state.take_table();
+        }
+        let ready = self.is_ready(&state, need);
+        if ready && state.admits(origin, intent) {
+            let result = state.guarded(work);
+            self.run_waiting(&mut state);
+            return Answer::Now(result);
+        }
+        let (send, receive) = oneshot::channel();
+        let run = Box::new(move |state: Result<&mut State<T>>| match state {
+            Ok(state) => {
+                let result = state.guarded(work);
+                if let Err(Ok(unwanted)) = send.send(result) {
+                    undo(state, unwanted);
+                }
+            }
+            // Nobody is left to be told if the receiver is gone.
+            Err(error) => drop(send.send(Err(error))),
+        });
+        let job = Job { origin, intent, need, run };
+        let number = if ready {
+            state.turn.wait(job)
+        } else {
+            state.arrivals.push_back(job);
+            self.open(&mut state, need);
+            state.turn.number()
+        };
+        Answer::later(Waiting { object: self.this.clone(), receive, undo }.wait(number))
+    }
+
+    /// Runs what waits, as far as the table and the turn allow.
+    pub(super) fn run_waiting(&self, state: &mut State<T>) {
+        loop {
+            if state.wanted && state.table.is_some() && state.turn.held_number().is_none() {
+                if state.is_busy() {
+                    return;
+                }
+                self.give_back(state);
+            }
+            // What waits for the end of a turn has come before what waits for the table.
+            let (job, behind_turn) = match state.turn.next_job() {
+                Some(job) => (job, true),
+                None => match state.arrivals.pop_front() {
+                    Some(job) => (job, false),
+                    None => return,
+                },
+            };
+            if !self.is_ready(state, job.need) {
+                let need = job.need;
+                if behind_turn {
+                    state.turn.put_back(job);
+                } else {
+                    state.arrivals.push_front(job);
+                }
+                self.open(state, need);
+                return;
+            }
+            if behind_turn || state.admits(job.origin, job.intent) {
+                (job.run)(Ok(state));
+            } else {
+                state.turn.wait(job);
+            }
+        }
+    }
+
+    /// Ends turn `number` if it is still on; gives the number of the turn that is on now.
+    fn expire_turn(&self, number: u64) -> Option<u64> {
+        let mut state = lock(&self.state).ok()?;
+        state.turn.expire(number);
+        self.run_waiting(&mut state);
+        state.turn.held_number()
+    }
+}
+
+/// The result of a waiting job on its way to whoever asked.
+struct Waiting<T: Table, R> {
+    object: Weak<LocalObject<T>>,
+    receive: oneshot::Receiver<Result<R>>,
+    undo: fn(&mut State<T>, R),
+}
+
+impl<T: Table, R> Waiting<T, R> {
+    /// Waits for the result, and ends each turn that outlasts its lease meanwhile.
+    async fn wait(mut self, mut number: u64) -> Result<R> {
+        loop {
+            match tokio::time::timeout(TURN_LEASE, &mut self.receive).await {
+                Ok(result) => return result.unwrap_or_else(|_| Err(self.why_ended())),
+                Err(_) => {
+                    if let Some(current) =
+                        self.object.upgrade().and_then(|object| object.expire_turn(number))
+                    {
+                        number = current;
+                    }
+                }
+            }
+        }
+    }
+
+    fn why_ended(&self) -> Error {
+        let ended =
+            self.object.upgrade().and_then(|object| lock(&object.state).ok()?.ended.clone());
+        ended.unwrap_or(Error::Closed)
+    }
+}
+
+impl<T: Table, R> Drop for Waiting<T, R> {
+    fn drop(&mut self) {
+        self.receive.close();
+        if let Ok(Ok(unwanted)) = self.receive.try_recv()
+            && let Some(object) = self.object.upgrade()
+            && let Ok(mut state) = lock(&object.state)
+        {
+            (self.undo)(&mut state, unwanted);
+            object.run_waiting(&mut state);
+        }
+    }
+}
