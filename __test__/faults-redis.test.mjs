@@ -6,7 +6,7 @@ import { Miniflare } from "ferroflare";
 import { random } from "../torture/random.mjs";
 import { options, storageOf } from "./helpers/files.mjs";
 import { startProxy } from "./helpers/proxy.mjs";
-import { redisServer } from "./helpers/redis.mjs";
+import { redisServer, redisVersion } from "./helpers/redis.mjs";
 import { seed } from "./helpers/seed.mjs";
 import { Load } from "./load/load.mjs";
 
@@ -76,7 +76,9 @@ const SURVIVED = {
 };
 
 for (const [what, fault] of Object.entries(SURVIVED)) {
-  test(`nothing fails, is lost or done twice: ${what}`, async (t) => {
+  const skip =
+    what.includes("WRITE") && redisVersion() < 7 && "Redis 6.0 cannot pause writes alone";
+  test(`nothing fails, is lost or done twice: ${what}`, { skip }, async (t) => {
     const server = await redisServer(t, { aof: true });
     const urls = [server.url(), server.url()];
     const load = await during(t, server, urls, (running) => fault(server, running));

@@ -118,7 +118,7 @@ export class RedisServer {
       ...(password !== undefined && user === undefined ? ["--requirepass", password] : []),
       ...(user === undefined
         ? []
-        : ["--user", user, "on", `>${password}`, "~*", "&*", "+@all", "--user", "default", "off"]),
+        : ["--user", user, "on", `>${password}`, "~*", "+@all", "--user", "default", "off"]),
       ...args,
     ];
   }

@@ -244,7 +244,7 @@ fn tcp() -> TcpSettings {
 
 /// Whether the server is a node of a cluster. One that does not say is none.
 async fn is_cluster(connection: &mut MultiplexedConnection) -> RedisResult<bool> {
-    let answer = connection.req_packed_command(&redis::cmd("HELLO")).await?;
+    let answer = connection.req_packed_command(redis::cmd("HELLO").arg("2")).await?;
     let Value::Array(properties) = answer else {
         return Ok(false);
     };
