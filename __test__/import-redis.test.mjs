@@ -101,7 +101,7 @@ async function assertHasAll(t, place) {
   const mf = open(t, place);
   for (const [binding, name, all, alarm] of content) {
     const storage = await storageOf(mf, binding, name);
-    const sorted = all.toSorted(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    const sorted = [...all].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
     assert.deepEqual([...(await storage.list())], sorted, `${binding} ${name}`);
     assert.equal(await storage.getAlarm(), alarm, `${binding} ${name}`);
   }
