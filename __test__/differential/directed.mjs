@@ -16,6 +16,7 @@ const bytes = { $: "bytes", type: "Uint8Array", bytes: [97] };
 const notANumber = { $: "number", n: "NaN" };
 const invalidDate = { $: "odd", of: "invalid date" };
 const uncloneable = { $: "function" };
+const weakMap = { $: "odd", of: "weak map" };
 const alarmKey = "__MINIFLARE_ALARMS__";
 
 export const directed = {
@@ -94,6 +95,7 @@ export const directed = {
     [transaction(put("a", 1), { ...put("b", uncloneable), caught: true }, put("c", 3))],
     [transaction({ ...remove({ $: "keys", n: 129 }), caught: true }, put("c", 3))],
     [transaction(put("a", 1), { ...put("b", uncloneable), caught: true }), list()],
+    [transaction(burst(put("a", uncloneable, { allowUnconfirmed: true }), put("b", weakMap)))],
   ],
   "refused-write-counts": [
     [transaction(remove({ $: "keys", n: 128 }), burst(put("more", 1), put("n1", 1)))],
