@@ -15,8 +15,11 @@ export declare class Completions {
   constructor(wake: () => void)
   /** The answers that have come since the last call. */
   drain(): Array<Completion>
-  /** Sends what was asked in this turn of the event loop. */
-  flush(): void
+  /**
+   * Sends what was asked in this turn of the event loop, and waits for the answers in the background. Says whether
+   * some are there already.
+   */
+  flush(): boolean
   /** The bytes that did not fit into the scratch buffer of the call before. */
   takeBytes(): Uint8Array
 }

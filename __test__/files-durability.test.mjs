@@ -198,6 +198,15 @@ describe("what is seen when", () => {
     assert.equal(found, 1);
   });
 
+  test("writes go on while a test fakes process.nextTick()", async (t) => {
+    const { storage } = await open(t);
+    t.mock.method(process, "nextTick", () => {});
+    await storage.put("a", 1);
+    await storage.transaction((txn) => txn.put("b", 2));
+    await storage.sync();
+    assert.equal((await storage.list()).size, 2);
+  });
+
   test("sync() with nothing written resolves", async (t) => {
     const { storage } = await open(t);
     assert.equal(await storage.sync(), undefined);

@@ -23,6 +23,9 @@ import { plainAt, runAlone } from "./turn";
 
 const OWNER = "DurableObjectStorage";
 
+// Taken when the module is loaded, so that a test's fake timers do not hold it back.
+const { nextTick } = process;
+
 export class DurableObjectStorage implements DurableObjectOperator {
   readonly #object: ObjectHandle;
   readonly #alarms: DurableObjectAlarmBridge | undefined;
@@ -205,7 +208,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
     result: (removed: number) => T,
     options?: DurableObjectPutOptions,
   ): Promise<T> {
-    process.nextTick(() => this.#object.seal());
+    nextTick(() => this.#object.seal());
     const durable = this.#track(
       settle(ticket).then((code) =>
         durabilityTicket(code) === 0 ? result(removedKeys(code)) : this.#confirm(code, result),
@@ -225,7 +228,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
   /** Waits for a batch; all writes of one turn of the event loop are one batch. */
   #durable(ticket: number): Promise<void> {
     if (this.#batch?.ticket === ticket) return this.#batch.durable;
-    process.nextTick(() => this.#object.seal());
+    nextTick(() => this.#object.seal());
     const durable = settle(this.#object.durable(ticket)).then(nothing, (error) => {
       this[kOnBroken]?.(error);
       throw error;

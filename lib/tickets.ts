@@ -12,30 +12,35 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
+// Taken when the module is loaded, so that a test's fake timers do not hold it back.
+const { nextTick } = process;
+
 const waiting = new Map<number, Waiting>();
 
 /** The one channel through which this realm of this thread gets its later answers. */
-export const completions: Completions = new Completions(() => {
+export const completions: Completions = new Completions(deliver);
+
+function deliver(): void {
   for (const { ticket, value, bytes, error } of completions.drain()) {
     const entry = waiting.get(ticket);
     waiting.delete(ticket);
     if (error) entry?.reject(error);
     else entry?.resolve({ value, bytes });
   }
-});
+}
 
 let flushing = false;
 
 function flush(): void {
   flushing = false;
-  completions.flush();
+  if (completions.flush()) deliver();
 }
 
-/** The reply behind a ticket. What is asked in one turn of the event loop may be sent at its end, together. */
+/** The reply behind a ticket. What is asked in one turn of the event loop is sent and waited for at its end, together. */
 export function replyOf(ticket: number): Promise<Reply> {
   if (!flushing) {
     flushing = true;
-    process.nextTick(flush);
+    nextTick(flush);
   }
   return new Promise((resolve, reject) => waiting.set(-ticket, { resolve, reject }));
 }

@@ -1,7 +1,12 @@
 //! Later answers on their way back to JavaScript: one wake-up of the event loop delivers all that are ready.
+//!
+//! What waits for an answer starts to wait at the end of the turn that has asked, when what was asked is sent: before,
+//! nobody could be told, and each start would wake a thread in the background.
 
 use std::cell::{Cell, RefCell};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
 
 use ferroflare_core::backend::Place;
 use ferroflare_core::{Answer, Error};
@@ -13,6 +18,12 @@ use napi_derive::napi;
 use crate::codes::{ABSENT, OVERFLOW, TICKET_FIRST};
 use crate::error::{self, thrown};
 use crate::runtime;
+
+/// An answer with its ticket.
+type Ready = (u64, Result<Reply, Error>);
+
+/// Waits for an answer.
+type Awaiting = Pin<Box<dyn Future<Output = Ready> + Send>>;
 
 type Wake = ThreadsafeFunction<(), (), (), Status, false, true>;
 
@@ -35,13 +46,21 @@ pub struct Completions {
     outstanding: Cell<u32>,
     next_ticket: Cell<u64>,
     overflow: RefCell<Option<Reply>>,
+    /// What waits for answers that were asked for in this turn of the event loop.
+    begun: RefCell<Vec<Awaiting>>,
     /// Places that send at the end of a turn of the event loop.
     flushed: RefCell<Vec<Weak<dyn Place>>>,
 }
 
 #[derive(Default)]
 struct Shared {
-    ready: Mutex<Vec<(u64, Result<Reply, Error>)>>,
+    ready: Mutex<Vec<Ready>>,
+}
+
+impl Shared {
+    fn ready(&self) -> MutexGuard<'_, Vec<Ready>> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// One later answer that is there.
@@ -79,6 +98,7 @@ impl Completions {
             outstanding: Cell::new(0),
             next_ticket: Cell::new(TICKET_FIRST),
             overflow: RefCell::new(None),
+            begun: RefCell::default(),
             flushed: RefCell::default(),
         })
     }
@@ -86,8 +106,7 @@ impl Completions {
     /// The answers that have come since the last call.
     #[napi(catch_unwind)]
     pub fn drain(&self, env: Env) -> napi::Result<Vec<Completion>> {
-        let ready =
-            std::mem::take(&mut *self.shared.ready.lock().unwrap_or_else(PoisonError::into_inner));
+        let ready = std::mem::take(&mut *self.shared.ready());
         let settled = u32::try_from(ready.len()).unwrap_or(u32::MAX);
         let outstanding = self.outstanding.get().saturating_sub(settled);
         if outstanding == 0 && self.outstanding.get() > 0 {
@@ -97,9 +116,10 @@ impl Completions {
         Ok(ready.into_iter().map(|(ticket, result)| completion(ticket, result)).collect())
     }
 
-    /// Sends what was asked in this turn of the event loop.
+    /// Sends what was asked in this turn of the event loop, and waits for the answers in the background. Says whether
+    /// some are there already.
     #[napi(catch_unwind)]
-    pub fn flush(&self) {
+    pub fn flush(&self) -> bool {
         self.flushed.borrow_mut().retain(|place| {
             let place = place.upgrade();
             if let Some(place) = &place {
@@ -107,6 +127,22 @@ impl Completions {
             }
             place.is_some()
         });
+        let Some(runtime) = runtime::handle() else {
+            return false;
+        };
+        let _entered = runtime.enter();
+        let mut are_ready = false;
+        for mut awaiting in self.begun.take() {
+            // A write has often been made durable since it was asked about, so that nobody need be woken.
+            let mut nobody = Context::from_waker(Waker::noop());
+            if let Poll::Ready(ready) = awaiting.as_mut().poll(&mut nobody) {
+                self.shared.ready().push(ready);
+                are_ready = true;
+            } else {
+                runtime.spawn(deliver(awaiting, self.shared.clone(), self.wake.clone()));
+            }
+        }
+        are_ready
     }
 
     /// The bytes that did not fit into the scratch buffer of the call before.
@@ -138,27 +174,18 @@ impl Completions {
             Answer::Now(Ok(value)) => Ok(self.fit(scratch, convert(value))),
             Answer::Now(Err(error)) => Err(thrown(env, &error)),
             Answer::Later(pending) => {
+                if runtime::handle().is_none() {
+                    let error = Error::Internal("the system gives no threads".into());
+                    return Err(thrown(env, &error));
+                }
                 let ticket = self.next_ticket.get();
                 self.next_ticket.set(ticket + 1);
                 if self.outstanding.get() == 0 {
                     self.keep_alive(env, true)?;
                 }
                 self.outstanding.set(self.outstanding.get() + 1);
-                let shared = self.shared.clone();
-                let wake = self.wake.clone();
-                let spawned = runtime::spawn(async move {
-                    let result = pending.await.map(convert);
-                    shared
-                        .ready
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push((ticket, result));
-                    wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
-                });
-                if !spawned {
-                    let error = Error::Internal("the system gives no threads".into());
-                    return Err(thrown(env, &error));
-                }
+                let awaiting = async move { (ticket, pending.await.map(convert)) };
+                self.begun.borrow_mut().push(Box::pin(awaiting));
                 #[expect(
                     clippy::cast_precision_loss,
                     reason = "a process issues fewer than 2^53 tickets"
@@ -196,6 +223,12 @@ impl Completions {
         self.overflow.replace(Some(reply));
         OVERFLOW
     }
+}
+
+async fn deliver(awaiting: Awaiting, shared: Arc<Shared>, wake: Arc<Wake>) {
+    let ready = awaiting.await;
+    shared.ready().push(ready);
+    wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
 }
 
 fn completion(ticket: u64, result: Result<Reply, Error>) -> Completion {

@@ -247,8 +247,10 @@ impl Flusher {
             this.durability.settle(ticket);
             return Ok(());
         }
-        if !state.running {
-            state.running = true;
+        let running = std::mem::replace(&mut state.running, true);
+        // The thread that is woken wants the lock at once.
+        drop(state);
+        if !running {
             let this = this.clone();
             this.runtime.clone().spawn_blocking(move || this.run());
         }

@@ -58,10 +58,12 @@ impl RedisObject {
         let Ok(mut state) = lock(&self.state) else {
             return;
         };
-        if state.driven {
+        let driven = std::mem::replace(&mut state.driven, true);
+        // Whoever is woken wants the lock at once.
+        drop(state);
+        if driven {
             self.wake.notify_one();
         } else if let Some(this) = self.this.upgrade() {
-            state.driven = true;
             self.place.runtime.spawn(drive(this));
         }
     }
