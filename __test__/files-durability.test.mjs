@@ -198,6 +198,21 @@ describe("what is seen when", () => {
     assert.equal(found, 1);
   });
 
+  test("a loop of writes that never wait for the disk lets timers run", async (t) => {
+    const root = await temporaryDirectory(t);
+    const mf = new Miniflare(settings(root, "process"));
+    t.after(() => mf.dispose());
+    const { storage } = await storageOf(mf);
+    await storage.put("a", "opens the database");
+    let over = false;
+    setTimeout(() => {
+      over = true;
+    }, 1);
+    let writes = 0;
+    while (!over) await storage.put("a", writes++);
+    assert.equal(await storage.get("a"), writes - 1);
+  });
+
   test("writes go on while a test fakes process.nextTick()", async (t) => {
     const { storage } = await open(t);
     t.mock.method(process, "nextTick", () => {});
