@@ -35,12 +35,19 @@ function deliver(): void {
 
 let flushing = false;
 let inARow = 0;
+let yielding = false;
+
+function goOn(): void {
+  yielding = false;
+  deliver();
+}
 
 function flush(): void {
   flushing = false;
-  if (!completions.flush()) return;
+  if (!completions.flush() || yielding) return;
   inARow = (inARow + 1) % IN_A_ROW_MAX;
-  if (inARow === 0) setImmediate(deliver);
+  yielding = inARow === 0;
+  if (yielding) setImmediate(goOn);
   else deliver();
 }
 

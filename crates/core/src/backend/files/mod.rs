@@ -323,6 +323,10 @@ impl Place for FileUser {
         let Some(place) = self.leave() else {
             return Answer::Now(Ok(()));
         };
+        // At once: on another thread it could come between two writes of one turn, and tear what belongs together.
+        for (_, object) in place.entries() {
+            object.retire();
+        }
         let closing = place.runtime.clone().spawn_blocking(move || place.close_objects());
         Answer::later(async move {
             closing.await.map_err(|error| Error::Internal(format!("closing failed: {error}")))
