@@ -12,6 +12,7 @@ use crate::support::{Caller, key, object_key, put};
 on_every_place!(
     every_operation_of_a_closed_place_fails,
     every_operation_of_an_object_of_a_closed_place_fails,
+    operations_fail_from_the_very_call_that_closes,
     operations_that_wait_end_when_the_place_closes,
     an_attempt_of_a_closed_place_fails_and_ends_without_a_trace,
     closing_twice_is_closing_once,
@@ -47,6 +48,16 @@ async fn every_operation_of_an_object_of_a_closed_place_fails(place: &dyn TestPl
     let commit = object.commit(start, <_>::default(), put(&["a"], "value"));
     assert_eq!(commit.wait().await, Err(Error::Closed));
     object.end(start);
+}
+
+/// Not when it is closed: that could come between two writes of one turn of an event loop.
+async fn operations_fail_from_the_very_call_that_closes(place: &dyn TestPlace) {
+    let place = place.open().await;
+    let object = place.object(&object_key("one")).unwrap();
+    assert!(object.write(put(&["a"], "value"), None).wait().await.is_ok());
+    let closing = place.close();
+    assert_eq!(object.write(put(&["b"], "value"), None).wait().await, Err(Error::Closed));
+    closing.wait().await.unwrap();
 }
 
 fn assert_ended<T: Debug>(result: &Result<T>, place: &dyn TestPlace) {
