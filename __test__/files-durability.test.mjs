@@ -203,17 +203,24 @@ describe("what is seen when", () => {
     const mf = new Miniflare(settings(root, "process"));
     t.after(() => mf.dispose());
     const { storage } = await storageOf(mf);
-    await storage.put("a", "opens the database");
+    const { storage: other } = await storageOf(mf, "other");
+    for (const opened of [storage, other]) await opened.put("a", 0);
     let over = false;
     setTimeout(() => {
       over = true;
     }, 1);
-    const write = async (key) => {
-      let writes = 0;
-      while (!over) await storage.put(key, writes++);
-      assert.equal(await storage.get(key), writes - 1);
+    let operations = 0;
+    const repeat = async (operation) => {
+      while (!over) await operation(operations++);
     };
-    await Promise.all(["a", "b", "c"].map(write));
+    const increment = async (txn) => txn.put("b", ((await txn.get("b")) ?? 0) + 1);
+    await Promise.all([
+      repeat((number) => storage.put("a", number)),
+      repeat(() => storage.transaction(increment)),
+      repeat((number) => other.setAlarm(4e12 + number)),
+      repeat((number) => other.put("a", number)),
+    ]);
+    assert.ok((await storage.get("b")) < operations);
   });
 
   test("writes go on while a test fakes process.nextTick()", async (t) => {
