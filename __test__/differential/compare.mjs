@@ -1,18 +1,8 @@
 /** Compares two sides on one program and sorts out the differences that are rows of COMPAT.md. */
 import { divergences } from "./divergences.mjs";
+import { stepAt } from "./predicates.mjs";
 
 export const textOf = (record) => record && `${record.how}: ${record.text}`;
-
-/** The step of a program at a path such as "3" or "3.1". */
-function stepAt(program, path) {
-  let steps = program.steps;
-  let step;
-  for (const index of path.split(".")) {
-    step = steps?.[Number(index)];
-    steps = step?.burst ?? step?.transaction;
-  }
-  return step;
-}
 
 /** Runs the program on both sides; returns the operations answered differently, each with the row that explains it. */
 export async function compare(program, reference, subject) {

@@ -12,6 +12,7 @@ import {
   isModel,
   isOvertaking,
   isTypeError,
+  stepAt,
   uses,
   usesCall,
 } from "./predicates.mjs";
@@ -49,27 +50,18 @@ const isRefusedAlarm = async (difference) =>
  * A transaction whose closure throws the error of a write that skips the output gate: in the reference that of a later
  * write, for which the gate waits, takes its place.
  */
-const isGateFailure = ({ step, path, reference, ours, theirs }) => {
+const isGateFailure = ({ program, path, reference, ours, theirs }) => {
   if (reference?.call !== "transaction" || !failed(ours)) return false;
   const inner = theirs.filter((record) => record.path.startsWith(`${path}.`) && failed(record));
   const own = inner.findIndex((record) => endsAlike(record, ours));
   return (
     own >= 0 &&
-    skipsGate(stepOf(step, path, inner[own])) &&
+    skipsGate(stepAt(program, inner[own].path)) &&
     inner.slice(own + 1).some((record) => endsAlike(record, reference))
   );
 };
 
 const skipsGate = ({ args }) => args.some((given) => given?.allowUnconfirmed);
-
-/** The operation of a record inside of the transaction at `path`. */
-function stepOf(transaction, path, record) {
-  const places = record.path.slice(path.length + 1).split(".");
-  return places.reduce(
-    (steps, place) => steps.transaction?.[place] ?? steps.burst[place],
-    transaction,
-  );
-}
 
 const predicates = {
   "error-codes": ({ reference, ours }) =>

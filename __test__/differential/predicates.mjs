@@ -26,6 +26,17 @@ export const isKey = (spec) =>
   typeof spec === "string" || spec?.$ === "repeat" || spec?.$ === "undefined";
 export const isEntries = (spec) => ["object", "entries"].includes(spec?.$) || isPlainObject(spec);
 
+/** The step of a program at a path such as "3" or "3.1". */
+export function stepAt(program, path) {
+  let steps = program.steps;
+  let step;
+  for (const index of path.split(".")) {
+    step = steps?.[Number(index)];
+    steps = step?.burst ?? step?.transaction;
+  }
+  return step;
+}
+
 /** Every step of the program that began before the one at `path` had ended. */
 function* stepsUntil(program, path) {
   const last = Number.parseInt(path, 10);
