@@ -149,9 +149,17 @@ impl FileUser {
             return None;
         }
         // Nobody else may find the place while it is decided whether it is closed.
-        let _places = lock(&PLACES);
+        let places = lock(&PLACES);
         let last = self.place.users.fetch_sub(1, Ordering::AcqRel) == 1;
-        last.then(|| self.place.clone())
+        drop(places);
+        if !last {
+            return None;
+        }
+        // At once: on another thread it could come between two writes of one turn, and tear what belongs together.
+        for (_, object) in self.place.entries() {
+            object.retire();
+        }
+        Some(self.place.clone())
     }
 }
 
@@ -273,14 +281,10 @@ impl FilePlace {
         objects.iter().map(entry).collect()
     }
 
-    /// Ends the use of every object. What was asked of an object before is still done, also if it is only
+    /// Ends the use of every object, all of which are retired. What was asked of an object before is still done, also if it is only
     /// now being opened.
     fn close_objects(&self) {
-        let entries = self.entries();
-        for (_, object) in &entries {
-            object.retire();
-        }
-        for (_, object) in entries {
+        for (_, object) in self.entries() {
             while object.is_opening() {
                 thread::sleep(OPENING_STEP);
             }
@@ -323,10 +327,6 @@ impl Place for FileUser {
         let Some(place) = self.leave() else {
             return Answer::Now(Ok(()));
         };
-        // At once: on another thread it could come between two writes of one turn, and tear what belongs together.
-        for (_, object) in place.entries() {
-            object.retire();
-        }
         let closing = place.runtime.clone().spawn_blocking(move || place.close_objects());
         Answer::later(async move {
             closing.await.map_err(|error| Error::Internal(format!("closing failed: {error}")))
