@@ -1,4 +1,4 @@
-/** Runs `__test__/**/*.test.mjs` with Node.js's own runner: a process for each file, two at a time. */
+/** Runs every test file with Node.js's own runner: a process for each file, two at a time. */
 
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
