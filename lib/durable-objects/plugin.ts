@@ -9,12 +9,14 @@ import {
   resolveStoragePersist,
   usageModelExternalSubrequestLimit,
 } from "@miniflare/shared";
+import type { Answer } from "../native/answers";
 import { leaveStores, objectIds, type StoreOptions, storeFor, useStores } from "../native/stores";
 import { settle } from "../native/tickets";
 import { warnOf } from "../shared/error";
 import {
   kAlarm,
   kAlarmExists,
+  kEnd,
   kEvict,
   kForgetObjects,
   kHandle,
@@ -25,10 +27,15 @@ import {
   kReloadFailed,
   kReset,
   kRunAlarm,
+  kWorkersModule,
 } from "../shared/symbols";
+import { MODERN_VALUE_BYTES_MAX, ModernStorage } from "../storage/modern-storage";
 import { DurableObjectStorage } from "../storage/storage";
+import { note } from "../workers/early-bindings";
+import type { WorkersModule } from "../workers/module";
 import { AlarmStore, alarmBridge } from "./alarms";
-import { findClass, notBound } from "./classes";
+import { isModern } from "./base";
+import { type BoundClass, findClass, notBound } from "./classes";
 import {
   addressOf,
   addressOfCacheKey,
@@ -38,7 +45,10 @@ import {
   type IdLike,
   keyOf,
 } from "./id";
+import { ModernState } from "./modern-state";
+import { nameInside, withName } from "./names";
 import { DurableObjectNamespace } from "./namespace";
+import { failedToConstruct } from "./object-rpc";
 import {
   alarmsOption,
   type BoundObject,
@@ -56,7 +66,8 @@ import {
   valueBytesMax,
 } from "./options";
 import { Reloads } from "./reload";
-import { type DurableObject, type DurableObjectConstructor, DurableObjectState } from "./state";
+import { type DurableObject, DurableObjectState, type StateOwner } from "./state";
+import { Worker, workerOf } from "./worker";
 
 const STORAGE_PREFIX = "durable-objects:storage:";
 /** Where data is kept when no path is given, under the root path of the worker; mounts use their parent's. */
@@ -89,14 +100,17 @@ export class DurableObjectsPlugin
 
   readonly #objects: BoundObject[];
   readonly #persist: boolean | string | undefined;
-  readonly #valueBytesMax: number;
+  readonly #valueBytesGiven: number;
   readonly #storeOptions: StoreOptions;
   /** The storages and states of the running objects, shared with the mounts; Miniflare clears it at each reload. */
   readonly #running: Map<string, unknown>;
   readonly #reloads: Reloads<DurableObjectsPlugin>;
   readonly #alarms: AlarmStore;
+  /** Objects of the script that a reload is about to replace. */
+  #retired: ModernState[] = [];
   #factory: StorageFactory | undefined;
-  #constructors = new Map<string, DurableObjectConstructor>();
+  readonly #worker: Worker;
+  #classes = new Map<string, BoundClass>();
   #bindings: Context = {};
 
   constructor(ctx: PluginContext, options?: DurableObjectsOptions) {
@@ -109,8 +123,9 @@ export class DurableObjectsPlugin
     this.#persist =
       persist === true ? this.#defaultPersist() : resolveStoragePersist(ctx.rootPath, persist);
     this.#storeOptions = storeOptions(this.durableObjectsDurability, this.durableObjectsMaxOpen);
-    this.#valueBytesMax = valueBytesMax(this.durableObjectsMaxValueSize);
+    this.#valueBytesGiven = valueBytesMax(this.durableObjectsMaxValueSize);
     this.#reloads = new Reloads<DurableObjectsPlugin>(this, ctx.sharedCache);
+    this.#worker = new Worker(ctx, (name) => this.#namespace(this.#factory!, name, false));
     this.#alarms = new AlarmStore(
       this.#objects.map(({ name }) => name),
       (what, error) => this.#report(what, error),
@@ -122,14 +137,22 @@ export class DurableObjectsPlugin
     return path.resolve(rootPath, DEFAULT_PERSIST);
   }
 
+  /** The most bytes of a value: without an option production's for a modern class, else Miniflare 2's. */
+  #valueBytesMax(modern: boolean): number {
+    const isGiven = (this.durableObjectsMaxValueSize ?? undefined) !== undefined;
+    return modern && !isGiven ? MODERN_VALUE_BYTES_MAX : this.#valueBytesGiven;
+  }
+
   getStorage(storage: StorageFactory, id: IdLike): DurableObjectStorage {
     const address = addressOf(id);
     const cacheKey = STORAGE_PREFIX + cacheKeyOf(address);
     const running = this.#running.get(cacheKey);
     if (running !== undefined) return running as DurableObjectStorage;
     const store = storeFor(storage, this.#persist, this.#storeOptions);
-    const handle = store.object(address.name, address.id, this.#valueBytesMax);
-    const objectStorage = new DurableObjectStorage(handle, alarmBridge(store, address.name));
+    const modern = isModern(this.#classes.get(address.name)?.Class);
+    const handle = store.object(address.name, address.id, this.#valueBytesMax(modern));
+    const Storage = modern ? ModernStorage : DurableObjectStorage;
+    const objectStorage = new Storage(handle, alarmBridge(store, address.name));
     this.#running.set(cacheKey, objectStorage);
     return objectStorage;
   }
@@ -138,7 +161,16 @@ export class DurableObjectsPlugin
   async getObject(storage: StorageFactory, id: IdLike): Promise<DurableObjectState> {
     assert(this.#reloads.begun, "beforeReload() must be called before getObject()");
     const plugin = await this.#reloads.serving();
-    return plugin.#object(storage, id);
+    const named = plugin.#named(storage, id);
+    return plugin.#object(storage, named instanceof Promise ? await named : named);
+  }
+
+  /** The id of an object of a modern class that is not running, with the name that it was once used by. */
+  #named(storage: StorageFactory, id: IdLike): Answer<IdLike> {
+    const address = addressOf(id);
+    const isRunning = this.#running.has(STATE_PREFIX + cacheKeyOf(address));
+    if (isRunning || !isModern(this.#classes.get(address.name)?.Class)) return id;
+    return withName(storeFor(storage, this.#persist, this.#storeOptions), id);
   }
 
   async getInstance(storage: StorageFactory, id: IdLike): Promise<DurableObject> {
@@ -147,7 +179,12 @@ export class DurableObjectsPlugin
   }
 
   getNamespace(storage: StorageFactory, objectName: string): DurableObjectNamespace {
-    return new DurableObjectNamespace(objectName, (id) => this.getObject(storage, id), this.ctx);
+    return this.#namespace(storage, objectName, true);
+  }
+
+  #namespace(storage: StorageFactory, name: string, outside: boolean): DurableObjectNamespace {
+    const side = this.#worker.namespaceSide(name, outside);
+    return new DurableObjectNamespace(name, (id) => this.getObject(storage, id), this.ctx, side);
   }
 
   /** Returns the ids of the objects of a binding that are running; they have no names. */
@@ -181,9 +218,15 @@ export class DurableObjectsPlugin
   }
 
   [kForgetObjects](): void {
+    for (const state of this.#modernStates()) state[kEnd]();
     for (const key of this.#running.keys()) {
       if (key.startsWith(STATE_PREFIX)) this.#running.delete(key);
     }
+  }
+
+  /** The running objects of modern classes. */
+  #modernStates(): ModernState[] {
+    return [...this.#running.values()].filter((state) => state instanceof ModernState);
   }
 
   async [kRunAlarm](storage: StorageFactory, id: IdLike): Promise<boolean> {
@@ -197,11 +240,17 @@ export class DurableObjectsPlugin
     return true;
   }
 
+  /** The module `cloudflare:workers` of this worker. */
+  get [kWorkersModule](): WorkersModule {
+    return this.#worker.module;
+  }
+
   override async setup(storageFactory: StorageFactory): Promise<SetupResult> {
     const bindings: Context = {};
     for (const { name } of this.#objects) {
-      bindings[name] = this.getNamespace(storageFactory, name);
+      bindings[name] = this.#namespace(storageFactory, name, false);
     }
+    note(this.ctx.compat, "DurableObjectsPlugin", bindings);
     if (this.#factory === undefined) useStores(storageFactory);
     this.#factory = storageFactory;
     const store = storeFor(storageFactory, this.#persist, this.#storeOptions);
@@ -210,17 +259,20 @@ export class DurableObjectsPlugin
     if (this.durableObjectsAlarms !== false) {
       await this.#alarms.setupStore(storageFactory, this.#persist);
     }
-    return { bindings, requiresModuleExports: this.#objects.length > 0 };
+    const additionalModules = this.#worker.additionalModules();
+    return { bindings, requiresModuleExports: this.#objects.length > 0, additionalModules };
   }
 
   override async beforeReload(): Promise<void> {
     this.#alarms.pause();
+    this.#worker.unload();
+    this.#retired = this.#modernStates();
     this.#reloads.begin();
   }
 
   override reload(bindings: Context, moduleExports: Context, mounts: Map<string, Mount>): void {
     try {
-      this.#constructors = new Map(
+      this.#classes = new Map(
         this.#objects.map((object) => [object.name, findClass(object, moduleExports, mounts)]),
       );
       assert(this.#reloads.begun, "beforeReload() must be called before reload()");
@@ -229,6 +281,8 @@ export class DurableObjectsPlugin
       throw error;
     }
     this.#bindings = bindings;
+    this.#worker.load(bindings, moduleExports, this.#classes);
+    for (const state of this.#retired.splice(0)) state[kEnd]();
     this.#reloads.serve();
     this.#alarms.resume((key) => this.#fireAlarm(key));
   }
@@ -263,20 +317,21 @@ export class DurableObjectsPlugin
     const running = this.#running.get(cacheKey);
     if (running !== undefined) return running as DurableObjectState;
 
-    const Class = this.#constructors.get(address.name);
-    if (Class === undefined) throw notBound(address.name);
+    const bound = this.#classes.get(address.name);
+    if (bound === undefined) throw notBound(address.name);
     const objectStorage = this.getStorage(storage, id);
-    const unnamedId = new DurableObjectId(address.name, address.id);
-    const state = new DurableObjectState(unnamedId, objectStorage, {
+    const owner: StateOwner = {
       drop: () => this.#running.get(cacheKey) === state && this.#running.delete(cacheKey),
       report: (reason) => constructed && this.#report(`Durable Object ${key}`, reason),
-    });
+    };
+    const { state, env } = this.#newState(id, bound, objectStorage, owner);
     let constructed = false;
     objectStorage[kOnBroken] = (error: unknown) => state[kReset](error);
     try {
-      state[kInstance] = new Class(state, this.#bindings);
+      state[kInstance] = new bound.Class(state, env);
     } catch (error) {
       state[kReset](error);
+      if (state instanceof ModernState) failedToConstruct(error);
       throw error;
     }
     constructed = true;
@@ -285,10 +340,24 @@ export class DurableObjectsPlugin
     return state;
   }
 
+  /** The state of an object that is about to be constructed, and its bindings: of a modern class, its own worker's. */
+  #newState(id: IdLike, bound: BoundClass, storage: DurableObjectStorage, owner: StateOwner) {
+    const { name, id: hexId } = addressOf(id);
+    if (!isModern(bound.Class)) {
+      const unnamedId = new DurableObjectId(name, hexId);
+      return { state: new DurableObjectState(unnamedId, storage, owner), env: this.#bindings };
+    }
+    const worker = workerOf(bound.exports) ?? this.#worker;
+    const ownId = new DurableObjectId(name, hexId, nameInside(id));
+    return { state: new ModernState(ownId, storage, owner, worker.context), env: worker.bindings };
+  }
+
   async #evict(cacheKey: string): Promise<void> {
     const state = this.#running.get(cacheKey) as DurableObjectState | undefined;
     await state?.[kIdle]();
-    if (this.#running.get(cacheKey) === state) this.#running.delete(cacheKey);
+    if (this.#running.get(cacheKey) !== state) return;
+    if (state instanceof ModernState) state[kEnd]();
+    this.#running.delete(cacheKey);
   }
 
   async #fireAlarm(key: string): Promise<void> {

@@ -4,7 +4,15 @@ import type { Awaitable, Context } from "@miniflare/shared";
 import { InputGate, OutputGate } from "@miniflare/shared";
 import { withDeadline } from "../shared/deadline";
 import { DurableObjectError } from "../shared/error";
-import { _kRunWithGates, kAlarm, kFetch, kIdle, kInstance, kReset } from "../shared/symbols";
+import {
+  _kRunWithGates,
+  kAlarm,
+  kBroken,
+  kFetch,
+  kIdle,
+  kInstance,
+  kReset,
+} from "../shared/symbols";
 import { runInside } from "../storage/gates";
 import type { DurableObjectStorage } from "../storage/storage";
 import type { DurableObjectId } from "./id";
@@ -102,6 +110,10 @@ export class DurableObjectState {
       }),
     );
     return this.#untilReset(result);
+  }
+
+  get [kBroken](): { readonly reason: unknown } | undefined {
+    return this.#broken;
   }
 
   [kReset](reason: unknown): void {

@@ -12,7 +12,9 @@ import { Response as BaseResponse } from "undici";
 import { DurableObjectError } from "../shared/error";
 import { kFetch } from "../shared/symbols";
 import type { DurableObjectId } from "./id";
-import type { DurableObjectState } from "./state";
+import type { DurableObjectFactory, ObjectRemote } from "./object-rpc";
+
+export type { DurableObjectFactory };
 
 /** What Miniflare's packages use of each other but leave out of their types. */
 interface CoreInternals {
@@ -23,23 +25,23 @@ interface CoreInternals {
 const { Request, Response, withImmutableHeaders, withInputGating } = core;
 const { _buildUnknownProtocolWarning, _urlFromRequestInput } = core as unknown as CoreInternals;
 
-/** Finds the state of an object, constructing the object if it is not running. */
-export type DurableObjectFactory = (id: DurableObjectId) => Promise<DurableObjectState>;
-
 /** What relative URLs are resolved against; nothing is ever sent there. */
 const BASE_URL = "https://fake-host";
 
 export class DurableObjectStub {
   readonly #factory: DurableObjectFactory;
   readonly #ctx: PluginContext | undefined;
+  readonly #remote: ObjectRemote | undefined;
 
   constructor(
     factory: DurableObjectFactory,
     readonly id: DurableObjectId,
     ctx?: PluginContext,
+    remote?: ObjectRemote,
   ) {
     this.#factory = factory;
     this.#ctx = ctx;
+    this.#remote = remote;
   }
 
   get name(): string | undefined {
@@ -47,7 +49,8 @@ export class DurableObjectStub {
   }
 
   async fetch(input: RequestInfo, init?: RequestInit): Promise<core.Response> {
-    const state = await this.#factory(this.id);
+    const remote = this.#remote;
+    const state = await (remote ? remote.reach() : this.#factory(this.id));
     const request = this.#request(input, init);
     const caller = getRequestContext();
     caller?.incrementInternalSubrequests();
@@ -57,7 +60,8 @@ export class DurableObjectStub {
       durableObject: true,
       externalSubrequestLimit: usageModelExternalSubrequestLimit(this.#ctx?.usageModel),
     });
-    const response: unknown = await context.runWith(() => state[kFetch](request));
+    const running = context.runWith(() => state[kFetch](request));
+    const response: unknown = await (remote ? remote.explained(running, state) : running);
     caller?.advanceCurrentTime();
     if (response instanceof Response || response instanceof BaseResponse) {
       return withImmutableHeaders(response as core.Response);

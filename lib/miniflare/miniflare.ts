@@ -14,6 +14,7 @@ import sourceMapSupport from "source-map-support";
 import type { DurableObjectId, DurableObjectNamespace } from "../durable-objects/namespace";
 import { closeStores } from "../native/stores";
 import type { DurableObjectStorage } from "../storage/storage";
+import { tellingBindings } from "../workers/early-bindings";
 import { listen } from "./listen";
 import type { MiniflareOptions } from "./options";
 import type { Plugins } from "./plugins";
@@ -32,7 +33,7 @@ export class Miniflare extends MiniflareCore<Plugins> {
     const log = options?.log ?? new NoOpLog();
     const storageFactory = new VariedStorageFactory();
     super(
-      PLUGINS,
+      tellingBindings(PLUGINS),
       {
         log,
         storageFactory,

@@ -16,6 +16,13 @@ export const kIdle = Symbol("kIdle");
 /** On a state: `(closure) => Promise`; runs the closure as if it were a request to the object. */
 export const _kRunWithGates = Symbol("kRunWithGates");
 
+/** On a state: whether it has been reset, and why. */
+export const kBroken = Symbol("kBroken");
+/** On a state of a modern class: `() => void`; the object is not used any more, and what it has passed to others ends. */
+export const kEnd = Symbol("kEnd");
+/** On a state of a modern class: where its functions run when others call them. */
+export const kHost = Symbol("kHost");
+
 /** On a storage: whether the object's class has an alarm handler, as far as is known; true before the first construction. */
 export const kAlarmExists = Symbol("kAlarmExists");
 /** On a storage: `(error) => void` or undefined; the storage calls it when a write that was reported as done cannot be made durable. */
@@ -33,5 +40,7 @@ export const kListIds = Symbol("kListIds");
 export const kEvict = Symbol("kEvict");
 /** On a plugin: `() => void`; lets go of every running object at once; what still runs in them goes on without being heard. */
 export const kForgetObjects = Symbol("kForgetObjects");
+/** On a plugin: the module `cloudflare:workers` of its worker. */
+export const kWorkersModule = Symbol("kWorkersModule");
 /** On a plugin: `(id) => Promise<boolean>`; runs an object's alarm now if it is set. */
 export const kRunAlarm = Symbol("kRunAlarm");

@@ -9,6 +9,7 @@ use std::thread;
 use ferroflare_core::backend::files::disk::{Disk, RealDisk};
 use ferroflare_core::backend::files::{FileOptions, FileUser};
 use ferroflare_core::backend::{Object, ObjectKey, Place};
+use ferroflare_core::key::Value;
 use ferroflare_core::{Answer, Result};
 use once_cell::sync::Lazy;
 use tokio::runtime::Runtime;
@@ -134,6 +135,14 @@ impl Place for Opened {
 
     fn object_names(&self) -> Answer<Vec<Arc<str>>> {
         self.user.object_names()
+    }
+
+    fn note_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
+        self.user.note_name(key, name)
+    }
+
+    fn noted_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
+        self.user.noted_name(key)
     }
 
     fn close(&self) -> Answer<()> {

@@ -18,10 +18,12 @@ use std::sync::{Arc, Mutex};
 use self::below::{Below, Spawn};
 use self::table::OverlayTable;
 use super::local::LocalObject;
+use super::noted::NotedNames;
 use super::{Object, ObjectKey, Place};
 use crate::alarm::AlarmIndex;
 use crate::answer::Answer;
 use crate::error::{Error, Result};
+use crate::key::Value;
 use crate::lock::lock;
 
 type Overlaid = Arc<LocalObject<OverlayTable>>;
@@ -35,6 +37,7 @@ pub struct OverlayPlace {
     /// Alarms that were set above; those below are looked up there.
     alarms: Arc<AlarmIndex>,
     levels: Arc<Levels>,
+    names: NotedNames,
 }
 
 /// The levels that have been pushed and not popped, each with the objects that were written in it.
@@ -65,6 +68,7 @@ impl OverlayPlace {
             objects: Mutex::new(Some(HashMap::new())),
             alarms: Arc::default(),
             levels: Arc::default(),
+            names: NotedNames::default(),
         }
     }
 
@@ -170,6 +174,17 @@ impl Place for OverlayPlace {
             names.extend(below);
             Ok(names.into_iter().collect())
         })
+    }
+
+    fn note_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
+        Answer::Now(self.names.note(key, name))
+    }
+
+    fn noted_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
+        match self.names.get(key) {
+            Ok(None) => self.below.noted_name(key),
+            above => Answer::Now(above),
+        }
     }
 
     fn flush(&self) {

@@ -8,6 +8,7 @@
 //! - [`op`]: everything else that is asked about an object
 //! - [`state`], [`object`], [`reads`], [`writes`]: what a client knows of an object, and the contract over it
 //! - [`driver`]: sends what waits for an object
+//! - [`called`]: names of objects
 //! - [`shared`], [`keeper`]: what the objects of a place share, and the care for it
 //!
 //! The server decides: every commit is one script that validates and writes. So nothing here is a cache, and
@@ -15,6 +16,7 @@
 
 mod address;
 mod batch;
+mod called;
 mod commit;
 mod driver;
 mod failure;
@@ -52,6 +54,7 @@ use super::{Object, ObjectKey, Place};
 use crate::answer::Answer as Later;
 use crate::clock::Randomness;
 use crate::error::{Error, Result};
+use crate::key::Value;
 use crate::lock::lock;
 
 /// How often to look whether everything has been sent.
@@ -186,6 +189,17 @@ impl Place for RedisUser {
             names.sort_unstable();
             Ok(names)
         })
+    }
+
+    fn note_name(&self, key: &ObjectKey, name: Option<&str>) -> Later<()> {
+        let (shared, key) = (self.0.shared.clone(), key.clone());
+        let name = name.map(str::to_owned);
+        Later::later(async move { called::note(&shared, &key, name).await })
+    }
+
+    fn noted_name(&self, key: &ObjectKey) -> Later<Option<Value>> {
+        let (shared, key) = (self.0.shared.clone(), key.clone());
+        Later::later(async move { called::noted(&shared, &key).await })
     }
 
     fn flush(&self) {

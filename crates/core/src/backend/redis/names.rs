@@ -13,6 +13,7 @@
 //! | `NAME:{id}:leases` | sorted set | when to forget whom |
 //! | `NAME:{id}:turns`, `NAME:{id}:blocked` | sorted sets | who waits for a turn, or for its end |
 //! | `NAME:{id}:done:CLIENT.SLOT` | string | answer of a client's newest commit, for ten minutes |
+//! | `NAME:{id}:name` | string | the name that the id was made of |
 //! | `NAME:objects` | sorted set | ids that may hold data, by when they were last written |
 //! | `NAME:alarms` | sorted set | alarms that may be pending, by time |
 //! | `ferroflare:names` | set | names of bindings |
@@ -60,6 +61,11 @@ impl ObjectNames {
     /// The hash with the alarm.
     pub(super) fn meta(&self) -> &str {
         &self.keys[0]
+    }
+
+    /// The name that the id was made of.
+    pub(super) fn called(&self) -> String {
+        format!("{}name", self.prefix)
     }
 
     /// Where the answer to a commit is remembered.

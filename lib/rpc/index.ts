@@ -1,0 +1,18 @@
+/** RPC: calls of what lives elsewhere in this process, by copies of values and stubs of what cannot be copied. */
+export { dataCloneError } from "./error-kinds";
+export { type ErrorMarks, errorForCaller } from "./errors";
+export { EventHost, givenHost, type Host, runAsHost, waitUntilDurable } from "./host";
+export {
+  property,
+  RpcPromise,
+  RpcProperty,
+  RpcStub,
+  ServiceStub,
+  type Source,
+  serviceStub,
+  stubClass,
+} from "./proxies";
+export { HOST, type Realm, realmOf, realmOfValue } from "./realm";
+export { kService, type Service, type Side, type Style } from "./refs";
+export { Broken, type Holder, type Remote, type RemoteEvent } from "./remote";
+export { addBase, RpcTarget } from "./target";
