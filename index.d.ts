@@ -2,25 +2,33 @@
 export type { RequestInfo, RequestInit } from "@miniflare/core";
 export { Request, Response } from "@miniflare/core";
 export { Log, LogLevel } from "@miniflare/shared";
-export { ALARM_KEY, AlarmStore } from "./dist/alarms";
-export type { DurableObjectErrorCode } from "./dist/error";
-export { DurableObjectError } from "./dist/error";
-export type { ServerOptions } from "./dist/miniflare";
-export { Miniflare } from "./dist/miniflare";
-export type { MiniflareOptions, MountOptions } from "./dist/miniflare-options";
-export type { NewUniqueIdOptions } from "./dist/namespace";
-export { DurableObjectId, DurableObjectNamespace } from "./dist/namespace";
-export { coreVersion } from "./dist/native";
-export type { DurableObjectsObjectsOptions, DurableObjectsOptions } from "./dist/options";
-export { DurableObjectsPlugin } from "./dist/plugin";
-export type { Plugins } from "./dist/plugins";
-export { PLUGINS } from "./dist/plugins";
-export { startREPL } from "./dist/repl";
-export type { DurableObject, DurableObjectConstructor } from "./dist/state";
-export { DurableObjectState } from "./dist/state";
-export { DurableObjectStorage } from "./dist/storage";
-export type { RedisConnection } from "./dist/storage-factory";
-export { VariedStorageFactory } from "./dist/storage-factory";
+export { ALARM_KEY } from "./dist/durable-objects/alarm-key";
+export { AlarmStore } from "./dist/durable-objects/alarms";
+export type { NewUniqueIdOptions } from "./dist/durable-objects/namespace";
+export { DurableObjectId, DurableObjectNamespace } from "./dist/durable-objects/namespace";
+export type {
+  DurableObjectsObjectsOptions,
+  DurableObjectsOptions,
+} from "./dist/durable-objects/options";
+export { DurableObjectsPlugin } from "./dist/durable-objects/plugin";
+export type { DurableObject, DurableObjectConstructor } from "./dist/durable-objects/state";
+export { DurableObjectState } from "./dist/durable-objects/state";
+export type { DurableObjectFactory } from "./dist/durable-objects/stub";
+export { DurableObjectStub } from "./dist/durable-objects/stub";
+export type { ServerOptions } from "./dist/miniflare/miniflare";
+export { Miniflare } from "./dist/miniflare/miniflare";
+export type { MiniflareOptions, MountOptions } from "./dist/miniflare/options";
+export type { Plugins } from "./dist/miniflare/plugins";
+export { PLUGINS } from "./dist/miniflare/plugins";
+export { startREPL } from "./dist/miniflare/repl";
+export type { RedisConnection } from "./dist/miniflare/storage-factory";
+export { VariedStorageFactory } from "./dist/miniflare/storage-factory";
+export type { UpdateCheckOptions } from "./dist/miniflare/update-check";
+export { updateCheck } from "./dist/miniflare/update-check";
+export { coreVersion } from "./dist/native/addon";
+export type { DurableObjectErrorCode } from "./dist/shared/error";
+export { DurableObjectError } from "./dist/shared/error";
+export { _kRunWithGates, kAlarmExists } from "./dist/shared/symbols";
 export type {
   DurableObjectAlarmBridge,
   DurableObjectGetAlarmOptions,
@@ -29,10 +37,6 @@ export type {
   DurableObjectOperator,
   DurableObjectPutOptions,
   DurableObjectSetAlarmOptions,
-} from "./dist/storage-options";
-export type { DurableObjectFactory } from "./dist/stub";
-export { DurableObjectStub } from "./dist/stub";
-export { _kRunWithGates, kAlarmExists } from "./dist/symbols";
-export { DurableObjectTransaction } from "./dist/transaction";
-export type { UpdateCheckOptions } from "./dist/update-check";
-export { updateCheck } from "./dist/update-check";
+} from "./dist/storage/options";
+export { DurableObjectStorage } from "./dist/storage/storage";
+export { DurableObjectTransaction } from "./dist/storage/transaction";

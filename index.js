@@ -2,16 +2,17 @@
 // when first asked for: as a drop-in for @miniflare/durable-objects this module is loaded by Miniflare itself, in every
 // test environment, and must not load an HTTP server there or close an import cycle.
 
-const { ALARM_KEY, AlarmStore } = require("./dist/alarms.js");
-const { DurableObjectError } = require("./dist/error.js");
-const { DurableObjectId, DurableObjectNamespace } = require("./dist/namespace.js");
-const { coreVersion } = require("./dist/native.js");
-const { DurableObjectsPlugin } = require("./dist/plugin.js");
-const { DurableObjectState } = require("./dist/state.js");
-const { DurableObjectStorage } = require("./dist/storage.js");
-const { DurableObjectStub } = require("./dist/stub.js");
-const { _kRunWithGates, kAlarmExists } = require("./dist/symbols.js");
-const { DurableObjectTransaction } = require("./dist/transaction.js");
+const { ALARM_KEY } = require("./dist/durable-objects/alarm-key.js");
+const { AlarmStore } = require("./dist/durable-objects/alarms.js");
+const { DurableObjectError } = require("./dist/shared/error.js");
+const { DurableObjectId, DurableObjectNamespace } = require("./dist/durable-objects/namespace.js");
+const { coreVersion } = require("./dist/native/addon.js");
+const { DurableObjectsPlugin } = require("./dist/durable-objects/plugin.js");
+const { DurableObjectState } = require("./dist/durable-objects/state.js");
+const { DurableObjectStorage } = require("./dist/storage/storage.js");
+const { DurableObjectStub } = require("./dist/durable-objects/stub.js");
+const { _kRunWithGates, kAlarmExists } = require("./dist/shared/symbols.js");
+const { DurableObjectTransaction } = require("./dist/storage/transaction.js");
 
 module.exports = {
   ALARM_KEY,
@@ -34,10 +35,10 @@ module.exports = {
     return require("@miniflare/shared").LogLevel;
   },
   get Miniflare() {
-    return require("./dist/miniflare.js").Miniflare;
+    return require("./dist/miniflare/miniflare.js").Miniflare;
   },
   get PLUGINS() {
-    return require("./dist/plugins.js").PLUGINS;
+    return require("./dist/miniflare/plugins.js").PLUGINS;
   },
   get Request() {
     return require("@miniflare/core").Request;
@@ -46,12 +47,12 @@ module.exports = {
     return require("@miniflare/core").Response;
   },
   get VariedStorageFactory() {
-    return require("./dist/storage-factory.js").VariedStorageFactory;
+    return require("./dist/miniflare/storage-factory.js").VariedStorageFactory;
   },
   get startREPL() {
-    return require("./dist/repl.js").startREPL;
+    return require("./dist/miniflare/repl.js").startREPL;
   },
   get updateCheck() {
-    return require("./dist/update-check.js").updateCheck;
+    return require("./dist/miniflare/update-check.js").updateCheck;
   },
 };

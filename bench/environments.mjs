@@ -10,8 +10,8 @@ import { readFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { performance } from "node:perf_hooks";
 import { parseArgs, promisify } from "node:util";
-import { jestProject, VM_MODULES, vitestProject } from "../__test__/helpers/runner-suites.mjs";
-import { installation, runCommand } from "../__test__/helpers/runners.mjs";
+import { jestProject, VM_MODULES, vitestProject } from "../__test__/support/runner-suites.mjs";
+import { installation, runCommand } from "../__test__/support/runners.mjs";
 
 const { values: flags } = parseArgs({
   options: {

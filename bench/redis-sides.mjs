@@ -1,7 +1,7 @@
 /** The sides of the benchmark of data in Redis: miniflare@2.14.4 in memory and on Redis, plain ioredis, and ferroflare. */
 import IORedis from "ioredis";
 import { Miniflare as Reference } from "miniflare";
-import { openMiniflare2 } from "../__test__/helpers/miniflare2-redis.mjs";
+import { openMiniflare2 } from "../__test__/support/miniflare2-redis.mjs";
 import { Miniflare } from "../index.mjs";
 
 const script = `

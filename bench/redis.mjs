@@ -6,7 +6,7 @@
  */
 import { performance } from "node:perf_hooks";
 import { parseArgs } from "node:util";
-import { RedisServer } from "../__test__/helpers/redis.mjs";
+import { RedisServer } from "../__test__/support/redis.mjs";
 import { cases } from "./redis-cases.mjs";
 import { heads, openSides, sideKeys } from "./redis-sides.mjs";
 import { machine, summary, versionsOf, writeResults } from "./results.mjs";

@@ -31,7 +31,7 @@ function respawn(nodeArguments) {
 /** Without a native core there is one line to say, not a stack. */
 function loadCommand() {
   try {
-    return require("../dist/cli.js");
+    return require("../dist/cli/main.js");
   } catch (error) {
     if (error.code !== "ERR_NO_NATIVE_CORE") throw error;
     console.error(error.message);

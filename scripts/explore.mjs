@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { runNode } from "./lib/process.mjs";
 import { Failure, runMain } from "./lib/program.mjs";
 
-const random = ["codec", "differential", "differential-files", "differential-redis"];
+const random = ["storage/codec", "differential/memory", "differential/files", "differential/redis"];
 const seeds = 2 ** 31;
 
 async function main() {

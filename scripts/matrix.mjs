@@ -4,7 +4,7 @@
  *
  * Options (after `npm run test:matrix --`):
  *   --node 18,22      these lines or versions alone
- *   --seed            the tests of the promises S1 to S15 alone
+ *   --promises        the tests of the promises S1 to S15 alone
  *   --filter PATTERN  the files whose name matches
  *   --no-build        tests what is built
  */
@@ -18,7 +18,7 @@ import { testFiles, testOn } from "./lib/version-tests.mjs";
 import { setup } from "./setup.mjs";
 
 async function main() {
-  const { wanted, seed, filter, noBuild } = readOptions();
+  const { wanted, promises, filter, noBuild } = readOptions();
   const steps = new Steps();
   if (!noBuild) {
     await setup();
@@ -28,15 +28,15 @@ async function main() {
   const chosen = wanted
     ? wanted.map((text) => versionOf(text, published))
     : published.map(({ version }) => version);
-  const files = testFiles({ seed, filter });
+  const files = testFiles({ promises, filter });
   for (const version of chosen)
     await steps.step(`Node.js ${version}`, () => testOn(version, files));
-  if (!wanted && !seed && !filter) await steps.step("Jest and Vitest", testRunners);
+  if (!wanted && !promises && !filter) await steps.step("Jest and Vitest", testRunners);
   return steps.summarize();
 }
 
 function testRunners() {
-  const name = "scripts/test-runners.mjs";
+  const name = "__test__/testing/matrix.mjs";
   return runNode([name], { name, minutesMax: 60 });
 }
 
@@ -53,14 +53,14 @@ function readOptions() {
     const { values } = parseArgs({
       options: {
         node: { type: "string" },
-        seed: { type: "boolean", default: false },
+        promises: { type: "boolean", default: false },
         filter: { type: "string" },
         "no-build": { type: "boolean", default: false },
       },
     });
     return {
       wanted: values.node?.split(","),
-      seed: values.seed,
+      promises: values.promises,
       filter: values.filter && new RegExp(values.filter),
       noBuild: values["no-build"],
     };

@@ -88,7 +88,7 @@ async function testOnNewest() {
   const outcomes = [];
   for (const { version } of newest) {
     console.log(`Node.js ${version}`);
-    outcomes.push(await testOn(version, testFiles({ seed: true })));
+    outcomes.push(await testOn(version, testFiles({ promises: true })));
   }
   const total = (what) => outcomes.reduce((sum, outcome) => sum + outcome[what], 0);
   const failure = outcomes.find((outcome) => outcome.failure)?.failure;

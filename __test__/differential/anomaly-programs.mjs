@@ -1,6 +1,6 @@
 /**
  * The anomalies of weak isolation as small programs over one object's storage. Each returns what a user would see:
- * `shown` tells whether the anomaly happened, `detail` what was observed. They run on ours in anomalies.test.mjs and
+ * `shown` tells whether the anomaly happened, `detail` what was observed. They run on ours in transactions/anomalies.test.mjs and
  * on the reference in bench/anomalies-reference.mjs.
  */
 import { ATTEMPTS_MAX, counted, increment } from "./attempts.mjs";

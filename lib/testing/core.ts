@@ -11,7 +11,7 @@ import type { Context } from "@miniflare/shared";
 import { NoOpLog } from "@miniflare/shared";
 import { SitesPlugin } from "@miniflare/sites";
 import { WebSocketPlugin } from "@miniflare/web-sockets";
-import { DurableObjectsPlugin } from "../plugin";
+import { DurableObjectsPlugin } from "../durable-objects/plugin";
 
 const PLUGINS = {
   CorePlugin,

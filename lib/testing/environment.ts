@@ -1,7 +1,7 @@
 /** What the Jest and Vitest environments have in common: a Miniflare instance, its globals, and levels of isolation. */
 import type { Context, ScriptRunner } from "@miniflare/shared";
-import type { DurableObjectsPlugin } from "../plugin";
-import { kForgetObjects } from "../symbols";
+import type { DurableObjectsPlugin } from "../durable-objects/plugin";
+import { kForgetObjects } from "../shared/symbols";
 import { type CoreOptions, createCore, type TestCore } from "./core";
 import { ExecutionContext } from "./execution-context";
 import { cloudflareHelpers, miniflareHelpers } from "./helpers";

@@ -2,14 +2,21 @@
 import { kWaitUntil, waitUntilAll } from "@miniflare/core";
 import type { Awaitable, Context } from "@miniflare/shared";
 import { RequestContext, usageModelExternalSubrequestLimit } from "@miniflare/shared";
-import { received } from "../error";
-import type { IdLike } from "../id";
-import { DurableObjectId, DurableObjectNamespace } from "../namespace";
-import type { DurableObject } from "../state";
-import { DurableObjectState } from "../state";
-import type { DurableObjectStorage } from "../storage";
-import { DurableObjectStub } from "../stub";
-import { _kRunWithGates, kEvict, kInstance, kListIds, kObjectName, kRunAlarm } from "../symbols";
+import type { IdLike } from "../durable-objects/id";
+import { DurableObjectId, DurableObjectNamespace } from "../durable-objects/namespace";
+import type { DurableObject } from "../durable-objects/state";
+import { DurableObjectState } from "../durable-objects/state";
+import { DurableObjectStub } from "../durable-objects/stub";
+import { received } from "../shared/error";
+import {
+  _kRunWithGates,
+  kEvict,
+  kInstance,
+  kListIds,
+  kObjectName,
+  kRunAlarm,
+} from "../shared/symbols";
+import type { DurableObjectStorage } from "../storage/storage";
 import type { TestCore } from "./core";
 
 type FetchMock = ReturnType<typeof import("@miniflare/core").createFetchMock>;

@@ -2,7 +2,7 @@
 import vm from "node:vm";
 import { defineHasInstances } from "@miniflare/runner-vm";
 import type { Context } from "@miniflare/shared";
-import { ScriptRunner } from "../script-runner";
+import { ScriptRunner } from "../miniflare/script-runner";
 import { TestEnvironment, type TestEnvironmentOptions } from "./environment";
 import { type FakeTimers, type JestPackages, jestPackages } from "./jest-packages";
 

@@ -83,7 +83,7 @@ class StackedStorage extends MemoryStorage {
   }
 }
 
-/** Memory in levels. Durable Objects follow its `push()` and `pop()`: see `lib/store.ts`. */
+/** Memory in levels. Durable Objects follow its `push()` and `pop()`: see `lib/native/stores.ts`. */
 export class StackedStorageFactory implements StorageFactory {
   readonly #storages = new Map<string, StackedStorage>();
   #depth = 0;

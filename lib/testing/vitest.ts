@@ -1,6 +1,6 @@
 /** The Vitest environment behind `ferroflare/vitest`: a worker's global scope on that of Node.js. */
 import type { Context } from "@miniflare/shared";
-import { ScriptRunner } from "../script-runner";
+import { ScriptRunner } from "../miniflare/script-runner";
 import { TestEnvironment, type TestEnvironmentOptions } from "./environment";
 
 /** Where the runner finds what begins and ends the levels of isolation. */

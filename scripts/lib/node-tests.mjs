@@ -1,12 +1,12 @@
-/** Runs `__test__/*.test.mjs` with Node.js's own runner: a process for each file, two at a time. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+/** Runs every test file with Node.js's own runner: a process for each file, two at a time. */
+
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { root } from "./paths.mjs";
 import { runNode } from "./process.mjs";
 import { Failure } from "./program.mjs";
+import { allTestFiles } from "./test-files.mjs";
 
-const folder = "__test__";
 const fileMillisMax = 20 * 60_000;
 
 /**
@@ -14,8 +14,7 @@ const fileMillisMax = 20 * 60_000;
  * names: without it, a file that holds no test and a test that is skipped are failures too.
  */
 export async function runNodeTests(filter) {
-  const files = readdirSync(join(root, folder)).filter((name) => name.endsWith(".test.mjs"));
-  if (files.length === 0) throw new Failure(`${folder} holds no *.test.mjs file.`);
+  const files = allTestFiles();
   const scratch = mkdtempSync(join(tmpdir(), "ferroflare-tests-"));
   const report = join(scratch, "report.jsonl");
   try {
@@ -53,7 +52,7 @@ function runnerArguments(files, report, filter) {
     "--test-reporter=./scripts/lib/reporter.mjs",
     `--test-reporter-destination=${report}`,
     ...(filter ? [`--test-name-pattern=${filter}`] : []),
-    ...files.sort().map((name) => `${folder}/${name}`),
+    ...files,
   ];
 }
 

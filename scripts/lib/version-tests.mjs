@@ -3,26 +3,22 @@
  *
  * The runner of old lines lacks options that `npm test` gives, so that the files are started here, and report in TAP.
  */
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
 import { nodeProgram } from "./node-versions.mjs";
-import { root } from "./paths.mjs";
 import { run } from "./process.mjs";
 import { Failure } from "./program.mjs";
+import { allTestFiles } from "./test-files.mjs";
 
-const folder = "__test__";
 const together = 2;
 const minutesMax = 20;
 /** Files that test the repository, its scripts or package managers: those do not depend on the Node.js that users have. */
-const repositoryOnly = /^(repository|packages|overrides|examples|init)\.test\.mjs$/;
+const repositoryOnly = /^__test__\/(package\/(?!exports)|cli\/init)/;
 
-/** The names of the test files: all, those of the promises (`seed`), or those whose name matches `filter`. */
-export function testFiles({ seed = false, filter }) {
-  const files = readdirSync(join(root, folder)).filter(
+/** The paths of the test files: all, those of the promises, or those whose path matches `filter`. */
+export function testFiles({ promises = false, filter }) {
+  const files = allTestFiles().filter(
     (name) =>
-      name.endsWith(".test.mjs") &&
       !repositoryOnly.test(name) &&
-      (!seed || name.startsWith("seed-")) &&
+      (!promises || name.startsWith("__test__/promises/")) &&
       (!filter || filter.test(name)),
   );
   if (files.length === 0) throw new Failure("No test file has such a name.");
@@ -45,12 +41,7 @@ export async function testOn(version, files) {
 }
 
 async function testFile(program, file, totals) {
-  const args = [
-    "--no-warnings",
-    "--experimental-vm-modules",
-    "--test-reporter=tap",
-    `${folder}/${file}`,
-  ];
+  const args = ["--no-warnings", "--experimental-vm-modules", "--test-reporter=tap", file];
   let output = "";
   const keep = (chunk) => {
     output += chunk;

@@ -1,0 +1,65 @@
+// The Miniflare that torture works on: one class, whose instances do what they are told.
+import { Miniflare } from "../../index.mjs";
+
+/** Name of the binding. */
+export const NAME = "TORTURE";
+
+const SCRIPT = `
+export class Tortured {
+  constructor({ storage }) {
+    this.storage = storage;
+  }
+  async fetch(request) {
+    const { pathname, searchParams } = new URL(request.url);
+    const slot = searchParams.get("slot");
+    if (pathname === "/count") {
+      const count = await this.storage.transaction(async (txn) => {
+        const mine = ((await txn.get("mine:" + slot)) ?? 0) + 1;
+        const all = ((await txn.get("all")) ?? 0) + 1;
+        await txn.put({ ["mine:" + slot]: mine, all });
+        return mine;
+      });
+      return new Response(String(count));
+    }
+    if (pathname === "/turn") {
+      const stamp = Number(searchParams.get("stamp"));
+      const old = Number(searchParams.get("old"));
+      this.storage.put("t:" + slot + ":a", stamp);
+      this.storage.put("t:" + slot + ":b", stamp);
+      this.storage.delete("t:" + slot + ":c:" + old);
+      this.storage.put("t:" + slot + ":c:" + stamp, stamp);
+      return new Response("done");
+    }
+    return new Response("unknown", { status: 404 });
+  }
+  alarm() {}
+}
+export default { fetch: () => new Response("none") };
+`;
+
+/** A Miniflare on a directory. Its alarms do not fire. */
+export function miniflare(directory, durability) {
+  return new Miniflare({
+    modules: true,
+    script: SCRIPT,
+    durableObjects: { [NAME]: "Tortured" },
+    durableObjectsPersist: directory,
+    durableObjectsDurability: durability,
+    durableObjectsAlarms: false,
+  });
+}
+
+/** Reaches the objects of a Miniflare by name: their storage, and their `fetch`. */
+export async function objects(mf) {
+  const namespace = await mf.getDurableObjectNamespace(NAME);
+  return {
+    id: (name) => namespace.idFromName(name),
+    storage: (name) => mf.getDurableObjectStorage(namespace.idFromName(name)),
+    async ask(name, path) {
+      const response = await namespace.get(namespace.idFromName(name)).fetch(`http://x${path}`);
+      const text = await response.text();
+      if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`);
+      return text;
+    },
+  };
+}

@@ -1,0 +1,65 @@
+// One tortured process: works until it is killed or told to end (`work`), or looks at what is there (`verify`).
+
+import { random } from "../support/random.mjs";
+import { orders, say } from "../support/report.mjs";
+import { checkShared, LANES } from "./lanes.mjs";
+import { miniflare, objects } from "./object.mjs";
+import { PLACES } from "./places.mjs";
+
+const order = orders();
+const mf = miniflare(order.directory, order.durability);
+
+if (order.role === "work") await work();
+else await verify();
+
+async function work() {
+  const { slot, firstStamp, seed, workMs } = order;
+  const context = { objects: await objects(mf), slot, random: random(seed), state: {} };
+  say("open");
+  let working = true;
+  const lanes = Object.entries(LANES).map(async ([name, lane]) => {
+    let stamp = firstStamp;
+    const under = new Set();
+    const one = async (number) => {
+      say(`issued ${name} ${number}`);
+      try {
+        const value = await lane.run(context, number);
+        say(`acknowledged ${name} ${number} ${value ?? number}`);
+      } catch (error) {
+        // Nobody knows whether an operation was carried out that a broken server has not answered.
+        delete context.state[name];
+        if (working && !order.faulty)
+          say(`failed ${name} ${number} ${String(error.stack).replaceAll("\n", " | ")}`);
+        // An error that comes at once would never let the timer end this.
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    };
+    while (working) {
+      const running = one(stamp++).finally(() => under.delete(running));
+      under.add(running);
+      if (under.size >= lane.depth) await Promise.race(under);
+    }
+    await Promise.all(under);
+  });
+  await new Promise((resolve) => setTimeout(resolve, workMs));
+  working = false;
+  if (order.drain) await Promise.all(lanes);
+  say("disposing");
+  await mf.dispose();
+  say("disposed");
+}
+
+async function verify() {
+  const { seen } = order;
+  const signs = () => PLACES[order.backend].signs(order.directory);
+  const reached = await objects(mf);
+  for (const { slot, lane, ...record } of seen) {
+    const context = { objects: reached, slot, signs };
+    const problem = await LANES[lane].check(context, record).catch((error) => error.stack);
+    if (problem) say(`problem ${lane} of slot ${slot}: ${problem.replaceAll("\n", " | ")}`);
+  }
+  const problem = await checkShared({ objects: reached }).catch((error) => error.stack);
+  if (problem) say(`problem ${problem.replaceAll("\n", " | ")}`);
+  await mf.dispose();
+  say("verified");
+}

@@ -1,0 +1,120 @@
+/** `ferroflare objects`: lists, shows, exports and deletes the objects of a directory or a Redis, also while workers use it. */
+
+import type { StoredObjects } from "../../native/raw-objects";
+import { EXEC_NAME, UsageError } from "../errors";
+import { nearest } from "../nearest";
+import { openObjects, placeFlags } from "../place";
+import { type Arguments, type Flags, hint, print, readArguments, suggestion } from "../subcommand";
+import { exportLines, list, remove, show } from "./actions";
+
+interface Action {
+  /** What follows the action's name, for the help text. */
+  usage: string;
+  help: string;
+  flags: Flags;
+  /** Most words that it takes. */
+  words: number;
+  run(objects: StoredObjects, given: Arguments, place: string): Promise<void>;
+}
+
+const PLACE_HELP =
+  "  --do-persist PLACE   The directory of the objects, or a redis:// URL (./.mf/do by default)";
+const JSON_HELP = "  --json               Print lines of JSON, for programs";
+const ID_HELP = "  --id-from-name TEXT  The object that idFromName(TEXT) names, in the place of ID";
+
+const ACTIONS: Record<string, Action> = {
+  list: {
+    usage: "list",
+    help: `Lists the objects, one a line: name, id and pending alarm.
+
+Options:
+${PLACE_HELP}
+  --name NAME          Only the objects of this binding
+  --keys               Also count the keys, for which each object is read
+${JSON_HELP}`,
+    flags: { name: "value", keys: "flag", json: "flag" },
+    words: 0,
+    run: list,
+  },
+  show: {
+    usage: "show NAME ID",
+    help: `Shows the keys and values of an object, and its alarm, as they are at one moment.
+
+Options:
+${PLACE_HELP}
+${ID_HELP}
+${JSON_HELP}, as export does`,
+    flags: { "id-from-name": "value", json: "flag" },
+    words: 2,
+    run: show,
+  },
+  export: {
+    usage: "export [NAME [ID]]",
+    help: `Prints all objects, those of a binding, or one, as lines of JSON:
+  {"name", "id", "key", "value"}               for a key
+  {"name", "id", "key", "type", "valueBase64"} for a value that JSON cannot express: V8's serialization of it,
+                                               for node:v8's deserialize(); type says what it is ("Map", "Date"...)
+  {"name", "id", "alarm"}                      for an alarm, in milliseconds since 1970
+Each object is read at one moment and in one piece, so that it has to fit into memory.
+
+Options:
+${PLACE_HELP}
+${ID_HELP}`,
+    flags: { "id-from-name": "value" },
+    words: 2,
+    run: exportLines,
+  },
+  delete: {
+    usage: "delete NAME ID",
+    help: `Deletes an object: its keys, its alarm and, in files, its directory.
+
+Options:
+${PLACE_HELP}
+${ID_HELP}
+  --all                Delete all objects, or all of NAME; needs --yes
+  --yes                Really do it`,
+    flags: { "id-from-name": "value", all: "flag", yes: "flag" },
+    words: 2,
+    run: remove,
+  },
+};
+
+const HELP = `Usage: ${EXEC_NAME} objects COMMAND [options]
+
+Commands:
+  list                 List the objects, one a line
+  show NAME ID         Show the keys and values of an object
+  export [NAME [ID]]   Print objects as lines of JSON
+  delete NAME ID       Delete an object
+
+NAME is the name of a binding. Workers may use the place meanwhile.
+Run "${EXEC_NAME} objects COMMAND --help" for the options of a command.`;
+
+/** Runs `ferroflare objects` with what follows on the command line. */
+export async function objectsCommand(argv: string[]): Promise<void> {
+  const [word, ...rest] = argv;
+  if (word === undefined || word === "--help" || word === "-h") {
+    if (word === undefined) throw new UsageError(`Which command? ${hint("objects")}`);
+    return print(HELP);
+  }
+  const action = Object.hasOwn(ACTIONS, word) ? ACTIONS[word] : undefined;
+  if (action === undefined) {
+    const meant = nearest(word, Object.keys(ACTIONS));
+    throw new UsageError(
+      `Unknown command "objects ${word}".${suggestion(meant, "objects ")} ${hint("objects")}`,
+    );
+  }
+  const command = `objects ${word}`;
+  const given = readArguments(rest, { ...action.flags, ...placeFlags }, command);
+  if (given.flags.has("help")) {
+    return print(`Usage: ${EXEC_NAME} objects ${action.usage} [options]\n\n${action.help}`);
+  }
+  const extra = given.words[action.words];
+  if (extra !== undefined) throw new UsageError(`Unexpected argument "${extra}". ${hint(command)}`);
+  const { objects, place } = openObjects(given);
+  try {
+    await action.run(objects, given, place);
+  } finally {
+    await objects.close();
+  }
+}

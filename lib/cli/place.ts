@@ -1,0 +1,32 @@
+/** Finds the directory or the Redis that a subcommand works on. */
+
+import { existsSync, statSync } from "node:fs";
+import path from "node:path";
+import { StoredObjects } from "../native/raw-objects";
+import { shownUrl } from "../shared/redis-url";
+import { CommandError } from "./errors";
+import type { Arguments, Flags } from "./subcommand";
+
+const PLACE_DEFAULT = path.join(".mf", "do");
+
+export const placeFlags: Flags = { "do-persist": "optional value" };
+
+/** An absolute path; a URL stays as it is. */
+export function placeOf(given: string): string {
+  return /^[a-z]+:\/\//i.test(given) ? given : path.resolve(given);
+}
+
+/** # Errors `CommandError` if a path, which `where` has named, is no directory. */
+export function checkDirectory(place: string, where: string): void {
+  if (place.includes("://")) return;
+  if (!existsSync(place)) throw new CommandError(`There is no directory ${place} (${where}).`);
+  if (!statSync(place).isDirectory())
+    throw new CommandError(`${place} is not a directory (${where}).`);
+}
+
+/** Opens the objects of the place that the options name; `place` is how it may be shown. */
+export function openObjects({ values }: Arguments): { objects: StoredObjects; place: string } {
+  const place = placeOf(values.get("do-persist") ?? PLACE_DEFAULT);
+  checkDirectory(place, "--do-persist");
+  return { objects: StoredObjects.open(place), place: shownUrl(place) };
+}

@@ -1,0 +1,132 @@
+/** Says in one line why a worker could not be started, naming the option or the path that is to blame. */
+
+import { readFileSync, statSync } from "node:fs";
+import path from "node:path";
+import { MiniflareError } from "@miniflare/shared";
+import { ListenError } from "../../miniflare/listen";
+import type { WorkerOptions } from "../../miniflare/options";
+import { ownDirectory } from "../../shared/own-package";
+import { EXEC_NAME } from "../errors";
+import { eachOption, optionName } from "./arguments";
+
+const REASONS: Record<string, string> = {
+  ENOENT: "no such file or directory",
+  EACCES: "permission denied",
+  EPERM: "operation not permitted",
+  EISDIR: "it is a directory, not a file",
+  ENOTDIR: "a part of the path is not a directory",
+};
+
+function oneLine(text: string): string {
+  return text.replace(/\s*\n\s*/g, " ").trim();
+}
+
+interface NamedPath {
+  /** The option, as typed. */
+  option: string;
+  file: string;
+}
+
+/** Returns the paths that options lead to; text that is no path at all does no harm here. */
+function pathsOf(options: WorkerOptions): NamedPath[] {
+  const root = path.resolve(options.rootPath ?? ".");
+  const paths: NamedPath[] = [];
+  const add = (option: string, value: unknown) => {
+    if (typeof value === "string") paths.push({ option, file: path.resolve(root, value) });
+  };
+  add("the worker script", options.scriptPath);
+  eachOption((key, meta) => {
+    const name = optionName(key, meta);
+    if (name === undefined || typeof key !== "string") return;
+    const value: unknown = (options as Record<string, unknown>)[key];
+    add(`--${name}`, value);
+    if (typeof value !== "object" || value === null) return;
+    for (const [entry, target] of Object.entries(value)) add(`--${name} ${entry}`, target);
+  });
+  return paths;
+}
+
+function isDirectory(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+function describeSystemError(error: NodeJS.ErrnoException, options: WorkerOptions): string {
+  const reason = REASONS[error.code ?? ""] ?? error.message;
+  const given = error.path === undefined ? undefined : path.resolve(error.path);
+  // Reading a directory is the one error that does not name its path.
+  const blamed = pathsOf(options).find(({ file }) =>
+    given === undefined ? error.code === "EISDIR" && isDirectory(file) : file === given,
+  );
+  const file = given ?? blamed?.file;
+  if (file === undefined) return `Cannot read a file of the worker: ${reason}.`;
+  return `Cannot read "${file}"${blamed === undefined ? "" : ` (${blamed.option})`}: ${reason}.`;
+}
+
+/** Returns what is wrong with the JSON file that supplies the script's path, if it is that file which cannot be parsed. */
+function describePackageFile(error: SyntaxError, options: WorkerOptions): string | undefined {
+  const given = options.packagePath;
+  if (!given) return undefined;
+  const file = path.resolve(options.rootPath ?? ".", given === true ? "package.json" : given);
+  try {
+    JSON.parse(readFileSync(file, "utf8"));
+  } catch {
+    return `Cannot parse "${file}" (--package): ${error.message}.`;
+  }
+  return undefined;
+}
+
+function describeToml(error: Error, options: WorkerOptions): string {
+  const given = options.wranglerConfigPath;
+  const name = typeof given === "string" ? given : "wrangler.toml";
+  const file = path.resolve(options.rootPath ?? ".", name);
+  const problem = error.message.split("\n", 1)[0]?.replace(/:$/, "") ?? "";
+  return `Cannot parse "${file}" (--wrangler-config): ${problem}.`;
+}
+
+function describeMiniflareError(error: MiniflareError, options: WorkerOptions): string {
+  if (error.code === "ERR_NO_SCRIPT") {
+    return (
+      `No worker script. Name it on the command line (${EXEC_NAME} worker.mjs), as "main" (or "module", for modules) ` +
+      `in package.json, or as "main" under [build.upload] in wrangler.toml.`
+    );
+  }
+  const cause = error.cause === undefined ? "" : `: ${describeStartError(error.cause, options)}`;
+  return `${oneLine(error.message)}${cause}`;
+}
+
+/** Whether a line of a stack lies in Node, in Miniflare or in this package. */
+function isInternalFrame(line: string): boolean {
+  if (!/^\s+at /.test(line)) return false;
+  return [
+    "node:",
+    "node_modules",
+    path.join(ownDirectory, "lib"),
+    path.join(ownDirectory, "dist"),
+  ].some((place) => line.includes(place));
+}
+
+/** Returns the stack down to where the script was started from, which says nothing about the script. */
+function describeScriptError(error: unknown): string {
+  const stack = (error as { stack?: unknown } | null)?.stack;
+  if (typeof stack !== "string") return String(error);
+  const lines = stack.split("\n");
+  const end = lines.findIndex(isInternalFrame);
+  return lines.slice(0, end === -1 ? undefined : end).join("\n");
+}
+
+/**
+ * Returns the line to show. An error thrown by the worker itself keeps its stack: the user needs the place in the script.
+ */
+export function describeStartError(error: unknown, options: WorkerOptions): string {
+  if (error instanceof MiniflareError) return describeMiniflareError(error, options);
+  if (error instanceof ListenError) return error.message;
+  if (!(error instanceof Error)) return describeScriptError(error);
+  if ((error as NodeJS.ErrnoException).syscall !== undefined) {
+    return describeSystemError(error, options);
+  }
+  if (error.name === "TomlError") return describeToml(error, options);
+  if (error instanceof SyntaxError) {
+    return describePackageFile(error, options) ?? describeScriptError(error);
+  }
+  return oneLine(error.message);
+}

@@ -1,0 +1,270 @@
+/** Fires alarms: one timer for the next alarm of some bindings; the alarms themselves are data of their objects. */
+import type { StorageFactory } from "@miniflare/shared";
+import {
+  durabilityTicket,
+  isTicket,
+  limits,
+  type ObjectHandle,
+  PLAIN,
+  type Store,
+} from "../native/addon";
+import { whenLevelsChange } from "../native/overlays";
+import { storeFor } from "../native/stores";
+import { settle } from "../native/tickets";
+import { warnOf } from "../shared/error";
+import { kWake } from "../shared/symbols";
+import { alarmTime, type DurableObjectAlarmBridge } from "../storage/options";
+import { addressOfKey } from "./id";
+
+/** An alarm due later than this does not keep the process alive. */
+const REF_WINDOW_MS = 30_000;
+/** Node fires timers with a longer delay at once. */
+const DELAY_MS_MAX = 2 ** 31 - 1;
+/** How often to look for alarms that other processes have set, or left behind. */
+const LOOK_MS = 1_000;
+/** How long to wait after the store failed to answer. */
+const RETRY_MS = 1_000;
+/** Later than any alarm. */
+const END_OF_TIME_MS = Number.MAX_SAFE_INTEGER;
+
+// Taken when the module is loaded, so that a test's fake timers do not hold it back.
+const { setImmediate, setInterval, clearInterval } = globalThis;
+
+type AlarmCallback = (objectKey: string) => Promise<void>;
+/** Reports an error that nobody waits for. */
+type Report = (what: string, error: unknown) => void;
+
+/** The alarm stores that watch a store: in one process a worker, its mounts and other instances may share it. */
+const watchers = new WeakMap<Store, Set<AlarmStore>>();
+
+function alarmChanged(store: Store, name: string, timeMs: number | null): void {
+  for (const watcher of watchers.get(store) ?? []) watcher[kWake](name, timeMs);
+}
+
+/** The bridge for objects of a binding whose data is in `store`: the alarm is there already, and timers have to follow. */
+export function alarmBridge(store: Store, name: string): DurableObjectAlarmBridge {
+  return {
+    setAlarm: async (scheduledTime) => alarmChanged(store, name, alarmTime(scheduledTime)),
+    deleteAlarm: async () => alarmChanged(store, name, null),
+  };
+}
+
+/** The store's keys always have a colon; a key without one comes back with an empty name. */
+function unpadded(key: string): string {
+  return key.startsWith(":") ? key.slice(1) : key;
+}
+
+async function confirmed(handle: ObjectHandle, written: number): Promise<void> {
+  const answer = settle(written);
+  handle.seal();
+  const ticket = durabilityTicket(await answer);
+  handle.seal();
+  await settle(handle.durable(ticket));
+}
+
+export class AlarmStore {
+  /** The bindings whose alarms this fires; without a list, those that alarms were set for through this. */
+  readonly #names: Set<string>;
+  readonly #report: Report;
+  #store: Store | undefined;
+  #callback: AlarmCallback | undefined;
+  #cancelTimer: (() => void) | undefined;
+  #lookout: NodeJS.Timeout | undefined;
+  #ignoreLevels: (() => void) | undefined;
+  /** The alarm that the timer is for. */
+  #next = Number.POSITIVE_INFINITY;
+  #looking = false;
+  #claiming = false;
+  #retryAt = 0;
+
+  constructor(names: Iterable<string> = [], report: Report = warnOf) {
+    this.#names = new Set(names);
+    this.#report = report;
+  }
+
+  async setupStore(factory: StorageFactory, persist?: boolean | string): Promise<void> {
+    this.#unwatch();
+    this.#store = storeFor(factory, persist);
+    const watching = watchers.get(this.#store) ?? new Set();
+    watchers.set(this.#store, watching.add(this));
+    this.#ignoreLevels = whenLevelsChange(this.#store, () => this.#arm());
+    if (persist !== undefined) this.#lookout = setInterval(() => this.#arm(), LOOK_MS).unref();
+    this.#arm();
+  }
+
+  /** Starts firing; alarms that are overdue fire now. */
+  async setupAlarms(callback?: AlarmCallback): Promise<void> {
+    this.resume(callback ?? this.#callback);
+  }
+
+  resume(callback: AlarmCallback | undefined): void {
+    this.#callback = callback;
+    this.#arm();
+  }
+
+  /** Stops firing; alarms that fall due meanwhile fire after `resume()`. */
+  pause(): void {
+    this.#callback = undefined;
+    this.#disarm();
+  }
+
+  buildBridge(objectKey: string): DurableObjectAlarmBridge {
+    return {
+      setAlarm: (scheduledTime) => this.setAlarm(objectKey, scheduledTime),
+      deleteAlarm: () => this.deleteAlarm(objectKey),
+    };
+  }
+
+  async setAlarm(objectKey: string, scheduledTime: number | Date): Promise<void> {
+    const { name } = addressOfKey(objectKey);
+    const handle = this.#handle(objectKey);
+    const time = alarmTime(scheduledTime);
+    this.#names.add(name);
+    await confirmed(handle, handle.setAlarm(time, PLAIN));
+    if (this.#store) alarmChanged(this.#store, name, time);
+  }
+
+  async deleteAlarm(objectKey: string): Promise<void> {
+    const handle = this.#handle(objectKey);
+    await confirmed(handle, handle.deleteAlarm(PLAIN));
+    if (this.#store) alarmChanged(this.#store, addressOfKey(objectKey).name, null);
+  }
+
+  /** Fires all alarms, or those of some objects, now and one after the other; rejects with the first handler's error. */
+  async flushAlarms(keys?: string[]): Promise<void> {
+    const callback = this.#callback;
+    if (this.#store === undefined) return;
+    if (keys === undefined) await settle(this.#store.refreshAlarms([...this.#names]));
+    for (const key of keys ?? this.#store.pendingAlarms([...this.#names]).map(unpadded)) {
+      const { name } = addressOfKey(key);
+      if (!this.#names.has(name) || (await this.#take(key, END_OF_TIME_MS)) !== 1) continue;
+      if (this.#store) alarmChanged(this.#store, name, null);
+      await this.#handleAlarm(callback, key);
+    }
+  }
+
+  /** Stops firing for good. The alarms stay where they are. */
+  dispose(): void {
+    this.pause();
+    this.#unwatch();
+  }
+
+  /** An earlier alarm moves the timer at once; a timer that has become too early is looked after later, for many at once. */
+  [kWake](name: string, timeMs: number | null): void {
+    if (!this.#names.has(name)) return;
+    if (timeMs !== null && timeMs < this.#next) this.#armFor(timeMs);
+    else if (!this.#looking) {
+      this.#looking = true;
+      setImmediate(() => {
+        this.#looking = false;
+        this.#arm();
+      });
+    }
+  }
+
+  #unwatch(): void {
+    clearInterval(this.#lookout);
+    this.#ignoreLevels?.();
+    if (this.#store) watchers.get(this.#store)?.delete(this);
+    this.#store = undefined;
+  }
+
+  #handle(objectKey: string): ObjectHandle {
+    if (this.#store === undefined) {
+      throw new Error(
+        `Cannot reach the alarm of ${objectKey}: setupStore() must be called before setAlarm() or deleteAlarm()`,
+      );
+    }
+    const { name, id } = addressOfKey(objectKey);
+    return this.#store.object(name, id, limits.valueBytesDefault);
+  }
+
+  #disarm(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#next = Number.POSITIVE_INFINITY;
+  }
+
+  #arm(): void {
+    this.#disarm();
+    const store = this.#store;
+    if (store === undefined || this.#names.size === 0) return;
+    try {
+      const next = store.nextAlarm([...this.#names]);
+      if (!Number.isNaN(next)) this.#armFor(next);
+    } catch (error) {
+      this.#report("Alarms", error);
+    }
+  }
+
+  /** Sets the timer for an alarm; a far one in steps, the last of which keeps the process alive. */
+  #armFor(next: number): void {
+    this.#disarm();
+    const store = this.#store;
+    if (store === undefined || !this.#callback || this.#claiming) return;
+    this.#next = next;
+    const due = Math.max(next, this.#retryAt);
+    const delayMs = Math.max(due - Date.now(), 0);
+    if (delayMs <= REF_WINDOW_MS) {
+      this.#setTimer(() => void this.#fire(store, due), delayMs);
+    } else {
+      const stepMs = Math.min(delayMs - REF_WINDOW_MS, DELAY_MS_MAX);
+      this.#setTimer(() => this.#arm(), stepMs).unref?.();
+    }
+  }
+
+  /** Uses the timers there are now, because tests replace them. */
+  #setTimer(fire: () => void, delayMs: number): NodeJS.Timeout {
+    const { setTimeout, clearTimeout } = globalThis;
+    const timer = setTimeout(() => {
+      this.#cancelTimer = undefined;
+      fire();
+    }, delayMs);
+    this.#cancelTimer = () => clearTimeout(timer);
+    return timer;
+  }
+
+  /** Timers may be early, and a test's clock may stand still: what the timer was set for is due in any case. */
+  async #fire(store: Store, due: number): Promise<void> {
+    const now = Math.max(Date.now(), due);
+    this.#claiming = true;
+    try {
+      for (const key of store.dueAlarms([...this.#names], now).map(unpadded)) {
+        const callback = this.#callback;
+        if (callback === undefined || this.#store !== store) break;
+        const claim = this.#take(key, now);
+        if (typeof claim === "number" ? claim : await claim) void this.#run(callback, key);
+      }
+    } catch (error) {
+      this.#retryAt = now + RETRY_MS;
+      this.#report("Alarms", error);
+    } finally {
+      this.#claiming = false;
+      this.#arm();
+    }
+  }
+
+  /** Takes an alarm away if it is due by `timeMs`; of all who try, one gets it. */
+  #take(key: string, timeMs: number): number | Promise<number> {
+    const code = this.#handle(key).takeAlarm(timeMs);
+    return isTicket(code) ? settle(code) : code;
+  }
+
+  async #run(callback: AlarmCallback, key: string): Promise<void> {
+    try {
+      await this.#handleAlarm(callback, key);
+    } catch (error) {
+      this.#report(`Alarm of Durable Object ${key}`, error);
+    }
+  }
+
+  /** Until an alarm is handled, somebody else may have to do so in our place. */
+  async #handleAlarm(callback: AlarmCallback | undefined, key: string): Promise<void> {
+    const handle = this.#handle(key);
+    try {
+      await callback?.(key);
+    } finally {
+      await settle(handle.alarmDone());
+    }
+  }
+}

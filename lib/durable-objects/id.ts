@@ -1,0 +1,61 @@
+/** Identifies one object: the id that workers hold, and the key `NAME:<64 hex digits>` that data and alarms are filed under. */
+import { kObjectName } from "../shared/symbols";
+
+export class DurableObjectId {
+  readonly [kObjectName]: string;
+  readonly #hexId: string;
+
+  constructor(
+    objectName: string,
+    hexId: string,
+    /** What `idFromName()` was called with; the id that the object itself sees has no name. */
+    readonly name?: string,
+  ) {
+    this[kObjectName] = objectName;
+    this.#hexId = hexId;
+  }
+
+  equals(other: DurableObjectId): boolean {
+    return other instanceof DurableObjectId && this.#hexId === other.#hexId;
+  }
+
+  toString(): string {
+    return this.#hexId;
+  }
+}
+
+/** What may stand for an id in calls from outside a worker: also a test double, which has no object name. */
+export interface IdLike {
+  readonly [kObjectName]?: string;
+  toString(): string;
+}
+
+export interface ObjectAddress {
+  name: string;
+  id: string;
+}
+
+export function addressOf(id: IdLike): ObjectAddress {
+  return { name: String(id[kObjectName]), id: id.toString() };
+}
+
+export function keyOf({ name, id }: ObjectAddress): string {
+  return `${name}:${id}`;
+}
+
+/** Like `keyOf()`, but no two addresses have the same, whatever stands for an id. */
+export function cacheKeyOf({ name, id }: ObjectAddress): string {
+  return `${name.length}:${name}:${id}`;
+}
+
+export function addressOfCacheKey(key: string): ObjectAddress {
+  const start = key.indexOf(":") + 1;
+  const end = start + Number.parseInt(key, 10);
+  return { name: key.slice(start, end), id: key.slice(end + 1) };
+}
+
+/** Takes a key apart at its last colon, because names may contain colons; without one all of it is the id. */
+export function addressOfKey(key: string): ObjectAddress {
+  const colon = key.lastIndexOf(":");
+  return { name: key.slice(0, Math.max(colon, 0)), id: key.slice(colon + 1) };
+}

@@ -1,0 +1,314 @@
+/** Makes Durable Objects of a worker's classes: the plugin that Miniflare sets up, reloads and disposes. */
+import assert from "node:assert";
+import path from "node:path";
+import type { Context, Mount, PluginContext, SetupResult, StorageFactory } from "@miniflare/shared";
+import {
+  Option,
+  Plugin,
+  RequestContext,
+  resolveStoragePersist,
+  usageModelExternalSubrequestLimit,
+} from "@miniflare/shared";
+import { leaveStores, objectIds, type StoreOptions, storeFor, useStores } from "../native/stores";
+import { settle } from "../native/tickets";
+import { warnOf } from "../shared/error";
+import {
+  kAlarm,
+  kAlarmExists,
+  kEvict,
+  kForgetObjects,
+  kHandle,
+  kIdle,
+  kInstance,
+  kListIds,
+  kOnBroken,
+  kReloadFailed,
+  kReset,
+  kRunAlarm,
+} from "../shared/symbols";
+import { DurableObjectStorage } from "../storage/storage";
+import { AlarmStore, alarmBridge } from "./alarms";
+import { findClass, notBound } from "./classes";
+import {
+  addressOf,
+  addressOfCacheKey,
+  addressOfKey,
+  cacheKeyOf,
+  DurableObjectId,
+  type IdLike,
+  keyOf,
+} from "./id";
+import { DurableObjectNamespace } from "./namespace";
+import {
+  alarmsOption,
+  type BoundObject,
+  boundObjects,
+  checkPersist,
+  type Durability,
+  type DurableObjectsObjectsOptions,
+  type DurableObjectsOptions,
+  durabilityOption,
+  maxOpenOption,
+  maxValueSizeOption,
+  objectsOption,
+  persistOption,
+  storeOptions,
+  valueBytesMax,
+} from "./options";
+import { Reloads } from "./reload";
+import { type DurableObject, type DurableObjectConstructor, DurableObjectState } from "./state";
+
+const STORAGE_PREFIX = "durable-objects:storage:";
+/** Where data is kept when no path is given, under the root path of the worker; mounts use their parent's. */
+const DEFAULT_PERSIST = ".mf/do";
+/** The plugin of the worker that others are mounted in, by what all of them share: it is constructed first. */
+const parents = new WeakMap<object, DurableObjectsPlugin>();
+const STATE_PREFIX = "durable-objects:state:";
+
+export class DurableObjectsPlugin
+  extends Plugin<DurableObjectsOptions>
+  implements DurableObjectsOptions
+{
+  @Option(objectsOption)
+  durableObjects?: DurableObjectsObjectsOptions;
+
+  @Option(persistOption)
+  durableObjectsPersist?: boolean | string;
+
+  @Option(alarmsOption)
+  durableObjectsAlarms?: boolean;
+
+  @Option(maxValueSizeOption)
+  durableObjectsMaxValueSize?: number;
+
+  @Option(durabilityOption)
+  durableObjectsDurability?: Durability;
+
+  @Option(maxOpenOption)
+  durableObjectsMaxOpen?: number;
+
+  readonly #objects: BoundObject[];
+  readonly #persist: boolean | string | undefined;
+  readonly #valueBytesMax: number;
+  readonly #storeOptions: StoreOptions;
+  /** The storages and states of the running objects, shared with the mounts; Miniflare clears it at each reload. */
+  readonly #running: Map<string, unknown>;
+  readonly #reloads: Reloads<DurableObjectsPlugin>;
+  readonly #alarms: AlarmStore;
+  #factory: StorageFactory | undefined;
+  #constructors = new Map<string, DurableObjectConstructor>();
+  #bindings: Context = {};
+
+  constructor(ctx: PluginContext, options?: DurableObjectsOptions) {
+    super(ctx);
+    this.assignOptions(options);
+    this.#objects = boundObjects(this.durableObjects);
+    this.#running = ctx.sharedCache;
+    if (!parents.has(this.#running)) parents.set(this.#running, this);
+    const persist = checkPersist(this.durableObjectsPersist);
+    this.#persist =
+      persist === true ? this.#defaultPersist() : resolveStoragePersist(ctx.rootPath, persist);
+    this.#storeOptions = storeOptions(this.durableObjectsDurability, this.durableObjectsMaxOpen);
+    this.#valueBytesMax = valueBytesMax(this.durableObjectsMaxValueSize);
+    this.#reloads = new Reloads<DurableObjectsPlugin>(this, ctx.sharedCache);
+    this.#alarms = new AlarmStore(
+      this.#objects.map(({ name }) => name),
+      (what, error) => this.#report(what, error),
+    );
+  }
+
+  #defaultPersist(): string {
+    const { rootPath } = parents.get(this.#running)?.ctx ?? this.ctx;
+    return path.resolve(rootPath, DEFAULT_PERSIST);
+  }
+
+  getStorage(storage: StorageFactory, id: IdLike): DurableObjectStorage {
+    const address = addressOf(id);
+    const cacheKey = STORAGE_PREFIX + cacheKeyOf(address);
+    const running = this.#running.get(cacheKey);
+    if (running !== undefined) return running as DurableObjectStorage;
+    const store = storeFor(storage, this.#persist, this.#storeOptions);
+    const handle = store.object(address.name, address.id, this.#valueBytesMax);
+    const objectStorage = new DurableObjectStorage(handle, alarmBridge(store, address.name));
+    this.#running.set(cacheKey, objectStorage);
+    return objectStorage;
+  }
+
+  /** Returns the state of an object, constructing the object if it is not running; waits for a reload in progress. */
+  async getObject(storage: StorageFactory, id: IdLike): Promise<DurableObjectState> {
+    assert(this.#reloads.begun, "beforeReload() must be called before getObject()");
+    const plugin = await this.#reloads.serving();
+    return plugin.#object(storage, id);
+  }
+
+  async getInstance(storage: StorageFactory, id: IdLike): Promise<DurableObject> {
+    const state = await this.getObject(storage, id);
+    return state[kInstance]!;
+  }
+
+  getNamespace(storage: StorageFactory, objectName: string): DurableObjectNamespace {
+    return new DurableObjectNamespace(objectName, (id) => this.getObject(storage, id), this.ctx);
+  }
+
+  /** Returns the ids of the objects of a binding that are running; they have no names. */
+  getObjects(_storage: StorageFactory, namespace: string): DurableObjectId[] {
+    const ids: DurableObjectId[] = [];
+    for (const cacheKey of this.#running.keys()) {
+      if (!cacheKey.startsWith(STATE_PREFIX)) continue;
+      const { name, id } = addressOfCacheKey(cacheKey.slice(STATE_PREFIX.length));
+      if (name === namespace) ids.push(new DurableObjectId(name, id));
+    }
+    return ids;
+  }
+
+  /** Fires scheduled alarms now: all of this worker's bindings, or those of `ids`. */
+  async flushAlarms(_storage: StorageFactory, ids?: IdLike[]): Promise<void> {
+    const plugin = this.#reloads.begun ? await this.#reloads.serving() : this;
+    return plugin.#alarms.flushAlarms(ids?.map((id) => keyOf(addressOf(id))));
+  }
+
+  async [kListIds](storage: StorageFactory, name: string): Promise<string[]> {
+    const store = storeFor(storage, this.#persist, this.#storeOptions);
+    const stored = await objectIds(store, name);
+    const running = this.getObjects(storage, name).map(String);
+    return [...new Set([...stored, ...running])].sort();
+  }
+
+  async [kEvict](id?: IdLike): Promise<void> {
+    const evicted = id === undefined ? undefined : STATE_PREFIX + cacheKeyOf(addressOf(id));
+    const keys = evicted === undefined ? [...this.#running.keys()] : [evicted];
+    await Promise.all(keys.map((key) => key.startsWith(STATE_PREFIX) && this.#evict(key)));
+  }
+
+  [kForgetObjects](): void {
+    for (const key of this.#running.keys()) {
+      if (key.startsWith(STATE_PREFIX)) this.#running.delete(key);
+    }
+  }
+
+  async [kRunAlarm](storage: StorageFactory, id: IdLike): Promise<boolean> {
+    const plugin = await this.#reloads.serving();
+    const address = addressOf(id);
+    const code = plugin.getStorage(storage, id)[kHandle].takeAlarm(Number.MAX_SAFE_INTEGER);
+    if ((await settle(code)) !== 1) return false;
+    const store = storeFor(storage, this.#persist, this.#storeOptions);
+    await alarmBridge(store, address.name).deleteAlarm();
+    await plugin.#fireAlarm(keyOf(address));
+    return true;
+  }
+
+  override async setup(storageFactory: StorageFactory): Promise<SetupResult> {
+    const bindings: Context = {};
+    for (const { name } of this.#objects) {
+      bindings[name] = this.getNamespace(storageFactory, name);
+    }
+    if (this.#factory === undefined) useStores(storageFactory);
+    this.#factory = storageFactory;
+    const store = storeFor(storageFactory, this.#persist, this.#storeOptions);
+    // A server that cannot be reached is an error at the start, not at the first use.
+    await settle(store.refreshAlarms(this.#objects.map(({ name }) => name)));
+    if (this.durableObjectsAlarms !== false) {
+      await this.#alarms.setupStore(storageFactory, this.#persist);
+    }
+    return { bindings, requiresModuleExports: this.#objects.length > 0 };
+  }
+
+  override async beforeReload(): Promise<void> {
+    this.#alarms.pause();
+    this.#reloads.begin();
+  }
+
+  override reload(bindings: Context, moduleExports: Context, mounts: Map<string, Mount>): void {
+    try {
+      this.#constructors = new Map(
+        this.#objects.map((object) => [object.name, findClass(object, moduleExports, mounts)]),
+      );
+      assert(this.#reloads.begun, "beforeReload() must be called before reload()");
+    } catch (error) {
+      this[kReloadFailed](error);
+      throw error;
+    }
+    this.#bindings = bindings;
+    this.#reloads.serve();
+    this.#alarms.resume((key) => this.#fireAlarm(key));
+  }
+
+  /** Lets requests that wait for the reload fail with its error, until the next reload begins. */
+  [kReloadFailed](error: unknown): void {
+    if (this.#reloads.begun) this.#reloads.fail(error);
+  }
+
+  override async dispose(): Promise<void> {
+    this.#alarms.dispose();
+    if (parents.get(this.#running) === this) parents.delete(this.#running);
+    const factory = this.#factory;
+    const retired = this.#reloads.retire();
+    if (factory) this.#bequeath(factory, retired).catch((error) => this.ctx.log.error(error));
+  }
+
+  /** An heir goes on using the stores, so that storages handed out before go on working; without one they are closed. */
+  async #bequeath(
+    factory: StorageFactory,
+    retired: Promise<Reloads<DurableObjectsPlugin> | undefined>,
+  ) {
+    const heir = (await retired)?.plugin;
+    if (heir !== undefined && heir.#factory === undefined) heir.#factory = factory;
+    else await leaveStores(factory);
+  }
+
+  #object(storage: StorageFactory, id: IdLike): DurableObjectState {
+    const address = addressOf(id);
+    const key = keyOf(address);
+    const cacheKey = STATE_PREFIX + cacheKeyOf(address);
+    const running = this.#running.get(cacheKey);
+    if (running !== undefined) return running as DurableObjectState;
+
+    const Class = this.#constructors.get(address.name);
+    if (Class === undefined) throw notBound(address.name);
+    const objectStorage = this.getStorage(storage, id);
+    const unnamedId = new DurableObjectId(address.name, address.id);
+    const state = new DurableObjectState(unnamedId, objectStorage, {
+      drop: () => this.#running.get(cacheKey) === state && this.#running.delete(cacheKey),
+      report: (reason) => constructed && this.#report(`Durable Object ${key}`, reason),
+    });
+    let constructed = false;
+    objectStorage[kOnBroken] = (error: unknown) => state[kReset](error);
+    try {
+      state[kInstance] = new Class(state, this.#bindings);
+    } catch (error) {
+      state[kReset](error);
+      throw error;
+    }
+    constructed = true;
+    objectStorage[kAlarmExists] = Boolean(state[kInstance].alarm);
+    this.#running.set(cacheKey, state);
+    return state;
+  }
+
+  async #evict(cacheKey: string): Promise<void> {
+    const state = this.#running.get(cacheKey) as DurableObjectState | undefined;
+    await state?.[kIdle]();
+    if (this.#running.get(cacheKey) === state) this.#running.delete(cacheKey);
+  }
+
+  async #fireAlarm(key: string): Promise<void> {
+    const { name, id } = addressOfKey(key);
+    const state = await this.getObject(this.#factory!, new DurableObjectId(name, id));
+    const context = new RequestContext({
+      requestDepth: 1,
+      pipelineDepth: 1,
+      durableObject: true,
+      externalSubrequestLimit: usageModelExternalSubrequestLimit(this.ctx.usageModel),
+    });
+    await context.runWith(() => state[kAlarm]());
+  }
+
+  /** Logs an error that nobody waits for, or warns of it where the log throws errors. */
+  #report(what: string, error: unknown): void {
+    try {
+      this.ctx.log.error(error as Error);
+    } catch {
+      warnOf(what, error);
+    }
+  }
+}

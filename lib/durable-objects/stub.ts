@@ -1,0 +1,87 @@
+/** Sends requests to one object, wherever its state is kept and however often it is constructed anew. */
+import { URL } from "node:url";
+import type { RequestInfo, RequestInit } from "@miniflare/core";
+import * as core from "@miniflare/core";
+import type { PluginContext } from "@miniflare/shared";
+import {
+  getRequestContext,
+  RequestContext,
+  usageModelExternalSubrequestLimit,
+} from "@miniflare/shared";
+import { Response as BaseResponse } from "undici";
+import { DurableObjectError } from "../shared/error";
+import { kFetch } from "../shared/symbols";
+import type { DurableObjectId } from "./id";
+import type { DurableObjectState } from "./state";
+
+/** What Miniflare's packages use of each other but leave out of their types. */
+interface CoreInternals {
+  _buildUnknownProtocolWarning(url: URL): string;
+  _urlFromRequestInput(input: RequestInfo): URL;
+}
+
+const { Request, Response, withImmutableHeaders, withInputGating } = core;
+const { _buildUnknownProtocolWarning, _urlFromRequestInput } = core as unknown as CoreInternals;
+
+/** Finds the state of an object, constructing the object if it is not running. */
+export type DurableObjectFactory = (id: DurableObjectId) => Promise<DurableObjectState>;
+
+/** What relative URLs are resolved against; nothing is ever sent there. */
+const BASE_URL = "https://fake-host";
+
+export class DurableObjectStub {
+  readonly #factory: DurableObjectFactory;
+  readonly #ctx: PluginContext | undefined;
+
+  constructor(
+    factory: DurableObjectFactory,
+    readonly id: DurableObjectId,
+    ctx?: PluginContext,
+  ) {
+    this.#factory = factory;
+    this.#ctx = ctx;
+  }
+
+  get name(): string | undefined {
+    return this.id.name;
+  }
+
+  async fetch(input: RequestInfo, init?: RequestInit): Promise<core.Response> {
+    const state = await this.#factory(this.id);
+    const request = this.#request(input, init);
+    const caller = getRequestContext();
+    caller?.incrementInternalSubrequests();
+    const context = new RequestContext({
+      requestDepth: (caller?.requestDepth ?? 0) + 1,
+      pipelineDepth: 1,
+      durableObject: true,
+      externalSubrequestLimit: usageModelExternalSubrequestLimit(this.#ctx?.usageModel),
+    });
+    const response: unknown = await context.runWith(() => state[kFetch](request));
+    caller?.advanceCurrentTime();
+    if (response instanceof Response || response instanceof BaseResponse) {
+      return withImmutableHeaders(response as core.Response);
+    }
+    throw new DurableObjectError(
+      "ERR_RESPONSE_TYPE",
+      "Durable Object fetch handler didn't respond with a Response object",
+    );
+  }
+
+  #request(input: RequestInfo, init?: RequestInit): core.Request {
+    const fullUrlRequired = this.#ctx?.compat.isEnabled("durable_object_fetch_requires_full_url");
+    const target: RequestInfo =
+      typeof input === "string" && !fullUrlRequired ? new URL(input, BASE_URL) : input;
+    this.#checkProtocol(_urlFromRequestInput(target));
+    const request = target instanceof Request && !init ? target : new Request(target, init);
+    return withInputGating(withImmutableHeaders(request));
+  }
+
+  #checkProtocol(url: URL): void {
+    if (url.protocol === "http:" || url.protocol === "https:") return;
+    if (this.#ctx?.compat.isEnabled("fetch_refuses_unknown_protocols")) {
+      throw new TypeError(`Fetch API cannot load: ${url.toString()}`);
+    }
+    this.#ctx?.log.warn(_buildUnknownProtocolWarning(url));
+  }
+}

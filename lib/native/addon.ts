@@ -1,0 +1,53 @@
+/** The native addon, as the rest of the face uses it. */
+import { isMainThread } from "node:worker_threads";
+import type * as Binding from "../../binding.js";
+import { loadBinding } from "./load";
+
+const binding = loadBinding();
+
+export const { Completions, IdFactory, ObjectHandle, Store, checkKey, checkKeyCount } = binding;
+export type Completions = Binding.Completions;
+export type IdFactory = Binding.IdFactory;
+export type ObjectHandle = Binding.ObjectHandle;
+export type Store = Binding.Store;
+
+/** Shared by all realms of a process that load this module. */
+const ending = Symbol.for("ferroflare.ending");
+
+// Other threads end before the process does.
+if (isMainThread && !Reflect.get(process, ending)) {
+  Reflect.set(process, ending, true);
+  process.once("exit", binding.endThreads);
+}
+
+/** Limits of the storage API; bytes and counts. */
+export const limits = binding.limits();
+
+/** Version of the native core. */
+export const coreVersion = binding.coreVersion();
+
+/** What operations return instead of a result: see src/codes.rs. */
+export const ABSENT = -1;
+export const OVERFLOW = -2;
+export const LOST = -3;
+const TICKET_FIRST = 16;
+/** What a visible write returns is how many keys it removed, plus its durability ticket times this. */
+const WRITE_UNIT = 256;
+
+/** Instead of a transaction's attempt: an operation outside of any. */
+export const PLAIN = 0;
+
+/** Whether an operation's number is the ticket of an answer that comes later. */
+export function isTicket(code: number): boolean {
+  return code <= -TICKET_FIRST;
+}
+
+/** What to ask about the durability of a visible write; 0 if there is nothing to wait for. */
+export function durabilityTicket(code: number): number {
+  return Math.floor(code / WRITE_UNIT);
+}
+
+/** How many keys a visible write removed. */
+export function removedKeys(code: number): number {
+  return code % WRITE_UNIT;
+}

@@ -1,0 +1,186 @@
+/** Reads and writes whole objects as the bytes they are stored in, for the commands that look after a directory. */
+
+import {
+  checkKey,
+  durabilityTicket,
+  LOST,
+  limits,
+  type ObjectHandle,
+  PLAIN,
+  type Store,
+} from "./addon";
+import { AttemptLostError, answer, decodeTexts } from "./answers";
+import { packSized, packString, scratch } from "./packing";
+import { objectIds, openStore } from "./stores";
+import { settle } from "./tickets";
+
+/** A key and its value, serialized. */
+export type StoredEntry = [key: string, value: Buffer];
+
+/** An object at one moment. */
+export interface StoredObject {
+  entries: Iterable<StoredEntry>;
+  /** In milliseconds. */
+  alarm: number | undefined;
+}
+
+const NO_LIMIT = -1;
+/** Bytes before each packed string of bytes: its length. */
+const LENGTH_BYTES = 4;
+const NOTHING = Buffer.alloc(0);
+
+export class StoredObjects {
+  readonly #store: Store;
+
+  private constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /**
+   * # Errors
+   * Those of the core, with `code`s that start with `ERR_STORAGE_`, if the directory cannot be used.
+   */
+  static open(place: string): StoredObjects {
+    return new StoredObjects(openStore(place));
+  }
+
+  /** Names under which there may be objects, in order. */
+  async names(): Promise<string[]> {
+    return answer(this.#store.objectNames(scratch.bytes), decodeTexts, []);
+  }
+
+  async ids(name: string): Promise<string[]> {
+    return objectIds(this.#store, name);
+  }
+
+  /** Pending alarms by id, in milliseconds, without opening the objects. */
+  async alarms(name: string): Promise<Map<string, number>> {
+    await settle(this.#store.refreshAlarms([name]));
+    return new Map(this.#store.alarmsOf([name]).map(({ id, timeMs }) => [id, timeMs]));
+  }
+
+  /** Reads an object as it is at one moment, in one piece: its bytes have to fit into memory. */
+  async read(name: string, id: string): Promise<StoredObject> {
+    const object = this.#object(name, id);
+    const transaction = await settle(object.begin(PLAIN));
+    try {
+      for (;;) {
+        const read = await readOnce(object, transaction);
+        if (read !== undefined) return read;
+        await settle(object.retry(transaction, PLAIN));
+      }
+    } finally {
+      object.end(transaction);
+    }
+  }
+
+  /** The values of those of some keys, at most 128, that exist. */
+  async values(name: string, id: string, keys: string[]): Promise<Map<string, Buffer>> {
+    scratch.reset();
+    for (const key of keys) packString(key);
+    const code = this.#object(name, id).getMany(scratch.bytes, scratch.length, PLAIN);
+    const found = await answer(code, copied, NOTHING);
+    const values = new Map<string, Buffer>();
+    for (let place = 0; place < found.length; ) {
+      const start = place + 2 * LENGTH_BYTES;
+      const end = start + found.readUInt32LE(place + LENGTH_BYTES);
+      values.set(keys[found.readUInt32LE(place)]!, found.subarray(start, end));
+      place = end;
+    }
+    return values;
+  }
+
+  async alarm(name: string, id: string): Promise<number | undefined> {
+    const alarm = await settle(this.#object(name, id).getAlarm(PLAIN));
+    return Number.isNaN(alarm) ? undefined : alarm;
+  }
+
+  /** # Errors A `RangeError` of the core for a key that is too large. */
+  checkKey(key: string): void {
+    checkKey(key);
+  }
+
+  /**
+   * Stores any number of entries, and the alarm if one is given, in one durable commit.
+   *
+   * # Errors
+   * A `RangeError` of the core for a key or a value that is too large; then nothing is stored.
+   */
+  async write(name: string, id: string, entries: StoredEntry[], alarm?: number): Promise<void> {
+    const object = this.#object(name, id);
+    const written: Promise<number>[] = [];
+    try {
+      for (let start = 0; start < entries.length; start += limits.keysMax) {
+        const batch = entries.slice(start, start + limits.keysMax);
+        scratch.reset();
+        for (const [key, value] of batch) {
+          packString(key);
+          packSized(() => {
+            scratch.writeBytes(value);
+            return value.length;
+          });
+        }
+        written.push(settle(object.putMany(batch.length, scratch.bytes, scratch.length, PLAIN)));
+      }
+    } finally {
+      scratch.trim();
+    }
+    if (alarm !== undefined) written.push(settle(object.setAlarm(alarm, PLAIN)));
+    await durable(object, written);
+  }
+
+  /** Removes an object's keys and its alarm. */
+  async delete(name: string, id: string): Promise<void> {
+    const object = this.#object(name, id);
+    await durable(object, [settle(object.deleteAll(PLAIN))]);
+  }
+
+  async close(): Promise<void> {
+    await settle(this.#store.close());
+  }
+
+  #object(name: string, id: string): ObjectHandle {
+    return this.#store.object(name, id, limits.valueBytesCeiling);
+  }
+}
+
+/** Reads everything in an attempt of a transaction; nothing if the attempt has lost. */
+async function readOnce(
+  object: ObjectHandle,
+  transaction: number,
+): Promise<StoredObject | undefined> {
+  try {
+    const list = object.list(0, NO_LIMIT, scratch.bytes, 0, transaction);
+    const bytes = await answer(list, copied, NOTHING);
+    const alarm = await settle(object.getAlarm(transaction));
+    if (alarm === LOST || (await settle(object.commit(transaction, true))) === LOST)
+      return undefined;
+    return { entries: packedEntries(bytes), alarm: Number.isNaN(alarm) ? undefined : alarm };
+  } catch (error) {
+    if (error instanceof AttemptLostError) return undefined;
+    throw error;
+  }
+}
+
+function copied(bytes: Buffer, length: number): Buffer {
+  return Buffer.from(bytes.subarray(0, length));
+}
+
+/** Takes a list apart: key, value, key, value... */
+function* packedEntries(bytes: Buffer): Generator<StoredEntry> {
+  let place = 0;
+  const next = () => {
+    const start = place + LENGTH_BYTES;
+    place = start + bytes.readUInt32LE(place);
+    return bytes.subarray(start, place);
+  };
+  while (place < bytes.length) yield [next().toString(), next()];
+}
+
+/** Waits until writes are durable; an answer has to be waited for as soon as it is asked for. */
+async function durable(object: ObjectHandle, written: Promise<number>[]): Promise<void> {
+  object.seal();
+  const tickets = (await Promise.all(written)).map(durabilityTicket);
+  object.seal();
+  await settle(object.durable(Math.max(0, ...tickets)));
+}

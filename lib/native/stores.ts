@@ -1,0 +1,164 @@
+/** Which native store is behind a Miniflare storage factory. */
+import type { StorageFactory } from "@miniflare/shared";
+import { DurableObjectError } from "../shared/error";
+import { limits, ObjectHandle, Store } from "./addon";
+import { answer, decodeTexts } from "./answers";
+import { type Levels, levelsOf } from "./overlays";
+import { scratch } from "./packing";
+import { completions, settle } from "./tickets";
+
+/** How files are used. */
+export interface StoreOptions {
+  /** Whether a write is durable when the disk has it, or already when the operating system has it. */
+  fsync: boolean;
+  /** Most objects that are open at once. */
+  openObjectsMax: number;
+}
+
+export const DEFAULT_STORE_OPTIONS: StoreOptions = {
+  fsync: true,
+  openObjectsMax: limits.openObjectsDefault,
+};
+
+/** The stores of one Miniflare instance, its mounts included, by place; "" is memory. */
+interface Stores {
+  byPlace: Map<string, OpenStore>;
+  users: number;
+  /** The levels of a factory whose `push()` and `pop()` take writes back. */
+  levels: Levels | undefined;
+}
+
+/** A store, and how its place is used by now. */
+interface OpenStore {
+  store: Store;
+  options: StoreOptions;
+  /** Stores of the same place that only ask for more of it than `store` did. */
+  more: Store[];
+}
+
+const storesOf = new WeakMap<object, Stores>();
+const memoryObjects = new WeakMap<object, ObjectHandle>();
+
+/**
+ * The store with the data that `factory` and `persist`, an absolute path, a URL or nothing for memory, stand for.
+ *
+ * There is one for each underlying factory and place, so that a worker and those mounted in it share it, and reloads
+ * keep it. Of all the options it is asked for with, the safest durability and the largest limit count.
+ */
+export function storeFor(
+  factory: StorageFactory,
+  persist?: boolean | string,
+  options?: StoreOptions,
+): Store {
+  const place = typeof persist === "string" ? persist : "";
+  const { byPlace, levels } = storesFor(factory);
+  const known = byPlace.get(place);
+  if (known !== undefined) {
+    if (place !== "" && !isRedis(place) && options !== undefined) ask(known, place, options);
+    return known.store;
+  }
+  const wanted = options ?? DEFAULT_STORE_OPTIONS;
+  const base = place === "" ? Store.memory(completions) : openStore(place, wanted);
+  const store = levels ? levels.above(base) : base;
+  byPlace.set(place, { store, options: wanted, more: [] });
+  return store;
+}
+
+/** Makes an open place keep `wanted` as well. */
+function ask(known: OpenStore, place: string, wanted: StoreOptions): void {
+  const { fsync, openObjectsMax } = known.options;
+  if ((fsync || !wanted.fsync) && openObjectsMax >= wanted.openObjectsMax) return;
+  known.options = {
+    fsync: fsync || wanted.fsync,
+    openObjectsMax: Math.max(openObjectsMax, wanted.openObjectsMax),
+  };
+  known.more.push(openStore(place, known.options));
+}
+
+/** Whether a place is a Redis server or cluster. */
+export function isRedis(place: string): boolean {
+  return /^rediss?:\/\//i.test(place);
+}
+
+/** Opens a directory or a Redis; whoever does it has to close the store. */
+export function openStore(
+  place: string,
+  { fsync, openObjectsMax }: StoreOptions = DEFAULT_STORE_OPTIONS,
+): Store {
+  if (isRedis(place)) return Store.redis(completions, place);
+  return Store.files(completions, place, fsync, openObjectsMax);
+}
+
+/** The ids of a binding's objects that may hold anything, in order. */
+export async function objectIds(store: Store, name: string): Promise<string[]> {
+  return answer(store.objectIds(name, scratch.bytes), decodeTexts, []);
+}
+
+/** Counts one more plugin that uses the stores of a factory. */
+export function useStores(factory: StorageFactory): void {
+  storesFor(factory).users++;
+}
+
+/** Counts one plugin less; the last one closes the stores. */
+export async function leaveStores(factory: StorageFactory): Promise<void> {
+  const stores = storesFor(factory);
+  if (--stores.users <= 0) await closeStores(factory);
+}
+
+/** Closes the stores of a factory: what was written becomes durable, files are let go of, connections end. */
+export async function closeStores(factory: StorageFactory): Promise<void> {
+  const { byPlace, levels } = storesFor(factory);
+  // Memory lives as long as somebody holds on to it.
+  const lasting = [...byPlace].filter(([place]) => place !== "");
+  for (const [place, { store }] of lasting) {
+    byPlace.delete(place);
+    levels?.forget(store);
+  }
+  const open = lasting.flatMap(([, { store, more }]) => [store, ...more]);
+  await Promise.all(open.map((store) => settle(store.close())));
+}
+
+/** A native object for a `DurableObjectStorage` that is constructed by hand over any `inner` storage. */
+export function objectFor(inner: object): ObjectHandle {
+  if (inner instanceof ObjectHandle) return inner;
+  let object = memoryObjects.get(inner);
+  if (object === undefined) {
+    object = Store.memory(completions).object("", "", limits.valueBytesDefault);
+    memoryObjects.set(inner, object);
+  }
+  return object;
+}
+
+function storesFor(factory: StorageFactory): Stores {
+  const owner = underlying(factory);
+  let stores = storesOf.get(owner);
+  if (stores === undefined) {
+    checkFactory(owner);
+    stores = { byPlace: new Map(), users: 0, levels: levelsOf(owner) };
+    storesOf.set(owner, stores);
+  }
+  return stores;
+}
+
+/**
+ * Refuses a factory whose storages are not memory: the native core keeps the data instead, and would lose what the
+ * factory is there for.
+ */
+function checkFactory(factory: Partial<StorageFactory>): void {
+  if (typeof factory.storage !== "function") return;
+  const storage: object = factory.storage("durableobjects:ferroflare", undefined);
+  for (let at = storage; at; at = Object.getPrototypeOf(at)) {
+    if (at.constructor?.name === "MemoryStorage") return;
+  }
+  throw new DurableObjectError(
+    "ERR_STORAGE_FACTORY",
+    `The storage factory of this Miniflare instance (${factory.constructor?.name ?? "Object"}) keeps data in a ${storage?.constructor?.name ?? typeof storage}, ` +
+      "but ferroflare keeps Durable Object data itself. Give it a place with durableObjectsPersist, or pass a factory whose storages are a MemoryStorage of @miniflare/storage-memory.",
+  );
+}
+
+/** Miniflare wraps the one factory of an instance once for each plugin. */
+function underlying(factory: StorageFactory): object {
+  const { inner } = factory as { inner?: unknown };
+  return typeof inner === "object" && inner !== null ? inner : factory;
+}

@@ -1,0 +1,265 @@
+/** The storage of one Durable Object, as its class and those who look from outside have it. */
+import { OutputGate, runWithInputGateClosed, waitUntilOnOutputGate } from "@miniflare/shared";
+import { durabilityTicket, isTicket, LOST, type ObjectHandle, removedKeys } from "../native/addon";
+import type { Answer } from "../native/answers";
+import { objectFor } from "../native/stores";
+import { settle } from "../native/tickets";
+import { kAlarmExists, kHandle, kOnBroken } from "../shared/symbols";
+import { isInside } from "./gates";
+import { checkDefined, get, list, put, remove } from "./operations";
+import {
+  alarmOrNull,
+  alarmTime,
+  type DurableObjectAlarmBridge,
+  type DurableObjectGetAlarmOptions,
+  type DurableObjectGetOptions,
+  type DurableObjectListOptions,
+  type DurableObjectOperator,
+  type DurableObjectPutOptions,
+  type DurableObjectSetAlarmOptions,
+} from "./options";
+import { DurableObjectTransaction, kAlarmWritten, kFinish, kRolledBack } from "./transaction";
+import { plainAt, runAlone } from "./turn";
+
+const OWNER = "DurableObjectStorage";
+
+// Taken when the module is loaded, so that a test's fake timers do not hold it back.
+const { nextTick } = process;
+
+export class DurableObjectStorage implements DurableObjectOperator {
+  readonly #object: ObjectHandle;
+  readonly #alarms: DurableObjectAlarmBridge | undefined;
+  /** Writes that are not durable yet, for `sync()`. */
+  readonly #pending = new Set<Promise<unknown>>();
+  /** The batch that gathers, or the last one. */
+  #batch: { ticket: number; durable: Promise<void> } | undefined;
+  [kAlarmExists] = true;
+  [kOnBroken]?: (error: unknown) => void;
+
+  /** `inner` is a native object; any other storage stands for a new one in memory. */
+  constructor(inner: object, alarmBridge?: DurableObjectAlarmBridge) {
+    this.#object = objectFor(inner);
+    this.#alarms = alarmBridge;
+  }
+
+  get [kHandle](): ObjectHandle {
+    return this.#object;
+  }
+
+  get<Value = unknown>(key: string, options?: DurableObjectGetOptions): Promise<Value | undefined>;
+  get<Value = unknown>(
+    keys: string[],
+    options?: DurableObjectGetOptions,
+  ): Promise<Map<string, Value>>;
+  async get(keys: string | string[], options?: DurableObjectGetOptions): Promise<unknown> {
+    checkDefined(keys, "get", OWNER);
+    return this.#found(get(this.#object, keys, plainAt()), options);
+  }
+
+  put<Value = unknown>(key: string, value: Value, options?: DurableObjectPutOptions): Promise<void>;
+  put<Value = unknown>(
+    entries: Record<string, Value>,
+    options?: DurableObjectPutOptions,
+  ): Promise<void>;
+  put(
+    keyEntries: string | Record<string, unknown>,
+    value?: unknown,
+    options?: DurableObjectPutOptions,
+  ): Promise<void> {
+    checkDefined(keyEntries, "put", OWNER);
+    const given = !options && typeof keyEntries !== "string" ? value : options;
+    const code = put(this.#object, keyEntries, value, plainAt());
+    return this.#written(code, () => {}, given as DurableObjectPutOptions);
+  }
+
+  delete(key: string, options?: DurableObjectPutOptions): Promise<boolean>;
+  delete(keys: string[], options?: DurableObjectPutOptions): Promise<number>;
+  delete(keys: string | string[], options?: DurableObjectPutOptions): Promise<boolean | number> {
+    checkDefined(keys, "delete", OWNER);
+    const code = remove(this.#object, keys, plainAt());
+    return this.#written<boolean | number>(
+      code,
+      (removed) => (Array.isArray(keys) ? removed : removed > 0),
+      options,
+    );
+  }
+
+  /** Removes every key, and the alarm. */
+  async deleteAll(options?: DurableObjectPutOptions): Promise<void> {
+    await this.#written(this.#object.deleteAll(plainAt()), () => this.#alarmChanged(null), options);
+  }
+
+  list<Value = unknown>(options?: DurableObjectListOptions): Promise<Map<string, Value>>;
+  async list(options?: DurableObjectListOptions): Promise<unknown> {
+    return this.#found(list(this.#object, options ?? {}, plainAt()), options);
+  }
+
+  async getAlarm(options?: DurableObjectGetAlarmOptions): Promise<number | null> {
+    if (!this[kAlarmExists]) return null;
+    const code = this.#object.getAlarm(plainAt());
+    const alarm = this.#found(isTicket(code) ? settle(code) : code, options);
+    return alarmOrNull(await alarm);
+  }
+
+  async setAlarm(
+    scheduledTime: number | Date,
+    options?: DurableObjectSetAlarmOptions,
+  ): Promise<void> {
+    if (!this[kAlarmExists]) {
+      throw new Error(
+        "Your Durable Object class must have an alarm() handler in order to call setAlarm()",
+      );
+    }
+    const time = alarmTime(scheduledTime);
+    const code = this.#object.setAlarm(time, plainAt());
+    await this.#written(code, () => this.#alarmChanged(time), options);
+  }
+
+  async deleteAlarm(options?: DurableObjectSetAlarmOptions): Promise<void> {
+    const code = this.#object.deleteAlarm(plainAt());
+    await this.#written(code, () => this.#alarmChanged(null), options);
+  }
+
+  /**
+   * Runs `closure` as a serializable transaction: what it reads and writes through its argument happens
+   * at one moment. It may be run several times; what it returns or throws counts only for the run that commits.
+   */
+  transaction<T>(closure: (txn: DurableObjectTransaction) => Promise<T>): Promise<T> {
+    const result = runWithInputGateClosed(() => this.#transact(closure));
+    // A failed transaction is the program's own business: the output gate only waits for its end.
+    waitUntilOnOutputGate(result.then(nothing, nothing));
+    return result;
+  }
+
+  /** Waits until everything written so far is durable. */
+  async sync(): Promise<void> {
+    await Promise.all(this.#pending);
+  }
+
+  async #transact<T>(closure: (txn: DurableObjectTransaction) => Promise<T>): Promise<T> {
+    const object = this.#object;
+    const id = await settle(object.begin(plainAt()));
+    try {
+      for (let alone = 0; ; alone = await settle(object.retry(id, plainAt()))) {
+        const txn = new DurableObjectTransaction(object, id, this[kAlarmExists]);
+        const run = () => new OutputGate().runWith(() => closure(txn));
+        const end = await outcome(alone > 0 ? runAlone(alone, run) : run());
+        await txn[kFinish]("failure" in end ? "rolled back" : "committed");
+        if (txn[kRolledBack] && !("failure" in end)) return end.value;
+        const code = await settle(object.commit(id, "failure" in end));
+        if (code === LOST) continue;
+        if ("failure" in end) throw end.failure;
+        await this.#committed(code, txn[kAlarmWritten]);
+        return end.value;
+      }
+    } finally {
+      object.end(id);
+    }
+  }
+
+  /** Follows up a commit: the alarm's timer, and durability. */
+  async #committed(code: number, alarm: number | null | undefined): Promise<void> {
+    if (alarm !== undefined) this.#alarmChanged(alarm);
+    if (durabilityTicket(code) > 0) await this.#confirm(code, nothing);
+  }
+
+  /** The answer of a read. One that has to wait closes the input gate of the running object until it is there. */
+  #found<T>(answer: Answer<T>, options?: DurableObjectGetOptions): Answer<T> {
+    if (!(answer instanceof Promise)) return this.#shown(answer);
+    const shown = answer.then((found) => this.#shown(found));
+    return runWithInputGateClosed(() => shown, options?.allowConcurrency);
+  }
+
+  /**
+   * Shows what a read has found. Nobody is told of what may yet be lost: inside of an object the output gate waits until the writes
+   * that the read may have seen are durable, outside the read does.
+   */
+  #shown<T>(found: T): Answer<T> {
+    const unsettled = this.#object.unsettled();
+    if (unsettled === 0) return found;
+    const durable = this.#durable(unsettled);
+    if (!isInside()) return durable.then(() => found);
+    durable.catch(nothing);
+    waitUntilOnOutputGate(durable);
+    return found;
+  }
+
+  /**
+   * The promise of a write. Inside of an object it resolves when the write is visible, and the output gate
+   * waits until it is durable; outside it resolves when the write is durable.
+   */
+  #written<T>(
+    code: number,
+    result: (removed: number) => T,
+    options?: DurableObjectPutOptions,
+  ): Promise<T> {
+    if (isTicket(code)) return this.#writtenLater(code, result, options);
+    if (durabilityTicket(code) === 0) return Promise.resolve(result(removedKeys(code)));
+    const durable = this.#confirm(code, result);
+    if (!isInside()) return durable;
+    durable.catch(nothing);
+    waitUntilOnOutputGate(durable, options?.allowUnconfirmed);
+    return Promise.resolve(result(removedKeys(code)));
+  }
+
+  /** The promise of a write that has to wait before it is even visible. */
+  #writtenLater<T>(
+    ticket: number,
+    result: (removed: number) => T,
+    options?: DurableObjectPutOptions,
+  ): Promise<T> {
+    nextTick(() => this.#object.seal());
+    const durable = this.#track(
+      settle(ticket).then((code) =>
+        durabilityTicket(code) === 0 ? result(removedKeys(code)) : this.#confirm(code, result),
+      ),
+    );
+    return waitUntilOnOutputGate(
+      runWithInputGateClosed(() => durable, options?.allowConcurrency),
+      options?.allowUnconfirmed,
+    );
+  }
+
+  /** Resolves with the result of a visible write when it is durable. */
+  #confirm<T>(code: number, result: (removed: number) => T): Promise<T> {
+    return this.#track(this.#durable(durabilityTicket(code)).then(() => result(removedKeys(code))));
+  }
+
+  /** Waits for a batch; all writes of one turn of the event loop are one batch. */
+  #durable(ticket: number): Promise<void> {
+    if (this.#batch?.ticket === ticket) return this.#batch.durable;
+    nextTick(() => this.#object.seal());
+    const durable = settle(this.#object.durable(ticket)).then(nothing, (error) => {
+      this[kOnBroken]?.(error);
+      throw error;
+    });
+    this.#batch = { ticket, durable };
+    return durable;
+  }
+
+  /** Remembers a write for `sync()` until it has ended. */
+  #track<T>(write: Promise<T>): Promise<T> {
+    this.#pending.add(write);
+    const done = () => this.#pending.delete(write);
+    write.then(done, done);
+    return write;
+  }
+
+  #alarmChanged(time: number | null): void {
+    const bridge = this.#alarms;
+    if (bridge === undefined) return;
+    const told = time === null ? bridge.deleteAlarm() : bridge.setAlarm(time);
+    told.catch((error) => this[kOnBroken]?.(error));
+  }
+}
+
+/** How a closure ended. */
+async function outcome<T>(run: Promise<T>): Promise<{ value: T } | { failure: unknown }> {
+  try {
+    return { value: await run };
+  } catch (failure) {
+    return { failure };
+  }
+}
+
+function nothing(): void {}

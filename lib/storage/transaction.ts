@@ -1,0 +1,175 @@
+/** What a transaction's closure gets: one attempt, over the state that it started from. */
+import { runWithInputGateClosed } from "@miniflare/shared";
+import { isTicket, LOST, type ObjectHandle } from "../native/addon";
+import { type Answer, AttemptLostError } from "../native/answers";
+import { settle } from "../native/tickets";
+import { checkDefined, get, list, put, remove } from "./operations";
+import {
+  alarmOrNull,
+  alarmTime,
+  type DurableObjectGetAlarmOptions,
+  type DurableObjectGetOptions,
+  type DurableObjectListOptions,
+  type DurableObjectOperator,
+  type DurableObjectPutOptions,
+  type DurableObjectSetAlarmOptions,
+} from "./options";
+
+const OWNER = "DurableObjectTransaction";
+
+/** Ends the attempt: waits for its reads, and refuses every later use. */
+export const kFinish = Symbol("kFinish");
+/** Whether the closure has asked for a rollback. */
+export const kRolledBack = Symbol("kRolledBack");
+/** The alarm as the attempt leaves it: a time, null for none, undefined for untouched. */
+export const kAlarmWritten = Symbol("kAlarmWritten");
+
+/** running -> rolled back (`rollback()`, or the closure has thrown), or running -> committed. */
+type Phase = "running" | "rolled back" | "committed";
+
+export class DurableObjectTransaction implements DurableObjectOperator {
+  readonly #object: ObjectHandle;
+  readonly #at: number;
+  readonly #alarmExists: boolean;
+  /** Reads that still wait for their answer. */
+  readonly #waiting = new Set<Promise<unknown>>();
+  #phase: Phase = "running";
+  [kAlarmWritten]: number | null | undefined;
+
+  /** `at` is the number of a native transaction with a running attempt. */
+  constructor(object: ObjectHandle, at: number, alarmExists: boolean) {
+    this.#object = object;
+    this.#at = at;
+    this.#alarmExists = alarmExists;
+  }
+
+  get [kRolledBack](): boolean {
+    return this.#phase === "rolled back";
+  }
+
+  async [kFinish](phase: Phase): Promise<void> {
+    if (this.#phase === "running") this.#phase = phase;
+    while (this.#waiting.size > 0) await Promise.allSettled(this.#waiting);
+  }
+
+  get<Value = unknown>(key: string, options?: DurableObjectGetOptions): Promise<Value | undefined>;
+  get<Value = unknown>(
+    keys: string[],
+    options?: DurableObjectGetOptions,
+  ): Promise<Map<string, Value>>;
+  get(keys: string | string[], options?: DurableObjectGetOptions): Promise<unknown> {
+    checkDefined(keys, "get", OWNER);
+    this.#check("get");
+    return this.#run(() => get(this.#object, keys, this.#at), options);
+  }
+
+  put<Value = unknown>(key: string, value: Value, options?: DurableObjectPutOptions): Promise<void>;
+  put<Value = unknown>(
+    entries: Record<string, Value>,
+    options?: DurableObjectPutOptions,
+  ): Promise<void>;
+  put(keyEntries: string | Record<string, unknown>, value?: unknown): Promise<void> {
+    checkDefined(keyEntries, "put", OWNER);
+    this.#check("put");
+    return this.#run(() => {
+      put(this.#object, keyEntries, value, this.#at);
+    });
+  }
+
+  delete(key: string, options?: DurableObjectPutOptions): Promise<boolean>;
+  delete(keys: string[], options?: DurableObjectPutOptions): Promise<number>;
+  delete(keys: string | string[], options?: DurableObjectPutOptions): Promise<boolean | number> {
+    checkDefined(keys, "delete", OWNER);
+    this.#check("delete");
+    const result = (removed: number) => (Array.isArray(keys) ? removed : removed > 0);
+    return this.#run(() => number(remove(this.#object, keys, this.#at), result), options);
+  }
+
+  deleteAll(): never {
+    throw new Error("Cannot call deleteAll() within a transaction");
+  }
+
+  list<Value = unknown>(options?: DurableObjectListOptions): Promise<Map<string, Value>>;
+  list(options?: DurableObjectListOptions): Promise<unknown> {
+    this.#check("list");
+    return this.#run(() => list(this.#object, options ?? {}, this.#at), options ?? undefined);
+  }
+
+  async getAlarm(options?: DurableObjectGetAlarmOptions): Promise<number | null> {
+    this.#check("getAlarm");
+    if (!this.#alarmExists) return null;
+    return this.#run(() => number(this.#object.getAlarm(this.#at), alarmOrNull), options);
+  }
+
+  setAlarm(scheduledTime: number | Date, _options?: DurableObjectSetAlarmOptions): Promise<void> {
+    this.#check("setAlarm");
+    if (!this.#alarmExists) {
+      throw new Error(
+        "Your Durable Object class must have an alarm() handler in order to call setAlarm()",
+      );
+    }
+    return this.#run(() => {
+      const time = alarmTime(scheduledTime);
+      this.#object.setAlarm(time, this.#at);
+      this[kAlarmWritten] = time;
+    });
+  }
+
+  deleteAlarm(_options?: DurableObjectSetAlarmOptions): Promise<void> {
+    this.#check("deleteAlarm");
+    return this.#run(() => {
+      this.#object.deleteAlarm(this.#at);
+      this[kAlarmWritten] = null;
+    });
+  }
+
+  /** Undoes what the transaction has written; nothing more can be done in it. */
+  rollback(): void {
+    if (this.#phase === "rolled back") return;
+    this.#check("rollback");
+    this.#phase = "rolled back";
+  }
+
+  #check(method: string): void {
+    if (this.#phase === "rolled back") {
+      throw new Error(`Cannot ${method}() on rolled back transaction`);
+    }
+    if (this.#phase === "committed") {
+      throw new Error(
+        `Cannot call ${method}() on transaction that has already committed: did you move \`txn\` outside of the closure?`,
+      );
+    }
+  }
+
+  /** Starts an operation in the order of the calls; one that waits closes the input gate. */
+  #run<T>(operation: () => Answer<T>, options?: DurableObjectGetOptions): Promise<T> {
+    try {
+      const result = operation();
+      return result instanceof Promise ? this.#wait(result, options) : Promise.resolve(result);
+    } catch (error) {
+      return rejection(error);
+    }
+  }
+
+  #wait<T>(answer: Promise<T>, options?: DurableObjectGetOptions): Promise<T> {
+    const gated = runWithInputGateClosed(() => answer, options?.allowConcurrency);
+    this.#waiting.add(gated);
+    const done = () => this.#waiting.delete(gated);
+    gated.then(done, done);
+    return gated;
+  }
+}
+
+/** The number that an operation answers, now or later, as its result. */
+function number<T>(code: number, result: (value: number) => T): Answer<T> {
+  if (isTicket(code)) return settle(code).then((value) => number(value, result)) as Promise<T>;
+  if (code === LOST) throw new AttemptLostError();
+  return result(code);
+}
+
+/** A rejection; that of a lost attempt need not be handled, since the closure is run again anyway. */
+function rejection(error: unknown): Promise<never> {
+  const rejected = Promise.reject(error);
+  if (error instanceof AttemptLostError) rejected.catch(() => {});
+  return rejected;
+}
