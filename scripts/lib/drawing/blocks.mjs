@@ -66,12 +66,17 @@ function table(results, sides) {
     ...sides.map((side) => cell(row, side)),
   ]);
   const rows = [head, head.map((_, i) => (i < 2 ? "---" : "---:")), ...lines];
-  const run = `${runsOf(results)}; median of ${results.settings.rounds} rounds; ${Object.entries(
-    results.versions,
-  )
-    .map(([name, version]) => `${name} ${version}`)
-    .join(", ")}.`;
-  return `${rows.map((row) => `| ${row.join(" | ")} |`).join("\n")}\n\n${run}`;
+  return `${rows.map((row) => `| ${row.join(" | ")} |`).join("\n")}\n\n${circumstances(results)}`;
+}
+
+/** When, where and how a run took place, in one sentence. */
+function circumstances(results) {
+  const { rounds, quick, objects, otherKeys } = results.settings;
+  const parts = [runsOf(results), `median of ${rounds}${quick ? " short" : ""} rounds`];
+  if (objects !== undefined) parts.push(`${shown(objects)} objects`);
+  if (otherKeys !== undefined) parts.push(`${shown(otherKeys)} other keys`);
+  const versions = Object.entries(results.versions).map((version) => version.join(" "));
+  return `${parts.join("; ")}; ${versions.join(", ")}.`;
 }
 
 const foreign = (side) => !["ours", "fsync", "process"].includes(side);
@@ -82,7 +87,7 @@ function cell({ rates, better }, side) {
   const spread =
     low === null || low === high
       ? ""
-      : ` ±${shown((100 * Math.max(median - low, high - median)) / median)}%`;
+      : ` ±${Math.round((100 * Math.max(median - low, high - median)) / median)}%`;
   const ours = Object.keys(rates).filter((key) => !foreign(key));
   const beats = (key) =>
     better === "lower" ? median < rates[key].median : median > rates[key].median;

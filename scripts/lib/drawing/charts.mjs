@@ -80,7 +80,7 @@ export function charts({ memory, files, redis }) {
     speed: {
       title: `How many times as fast as ${REFERENCE}`,
       subtitle: `${REFERENCE} → ferroflare. ${LOG}`,
-      footer: runsOf(memory, files, redis),
+      footer: `Medians. ${runsOf(memory, files, redis)}`,
       legend: ["ferroflare"],
       groups: [
         group("In memory", memory, headline.memory, ways.memory),
@@ -91,21 +91,21 @@ export function charts({ memory, files, redis }) {
     memory: {
       title: `In memory: how many times as fast as ${REFERENCE}`,
       subtitle: `${REFERENCE} → ferroflare. ${LOG}`,
-      footer: runsOf(memory),
+      footer: `Medians. ${runsOf(memory)}`,
       legend: ["ferroflare"],
       groups: [group("", memory, namesOf(memory), ways.memory)],
     },
     files: {
       title: `In files: how many times as good as ${REFERENCE}`,
       subtitle: `${REFERENCE}, which calls no fsync → process / fsync. ${LOG}`,
-      footer: runsOf(files),
+      footer: `Medians. ${runsOf(files)}`,
       legend: ["process: no fsync", "fsync: the default"],
       groups: [group("", files, namesOf(files), ways.files)],
     },
     redis: {
       title: "In Redis: how many times as fast",
       subtitle: `${REFERENCE} / plain ioredis → ferroflare. ${LOG}`,
-      footer: runsOf(redis),
+      footer: `Medians. ${runsOf(redis)}`,
       legend: [`as ${REFERENCE}`, "as plain ioredis"],
       groups: [group("", redis, namesOf(redis), ways.redis)],
     },

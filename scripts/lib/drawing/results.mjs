@@ -57,5 +57,5 @@ export function runsOf(...all) {
     ({ date, node, cpu, cpus }) =>
       `${date}, Node.js ${node.replace(/^v/, "")}, ${cpus} CPUs (${cpu})`,
   );
-  return `Medians. One run: ${[...new Set(lines)].join("; ")}`;
+  return `One run: ${[...new Set(lines)].join("; ")}`;
 }
