@@ -12,7 +12,7 @@ const users = [
   ["your program", "the Miniflare class"],
   ["the command", "ferroflare worker.mjs"],
   ["Jest and Vitest", "test environments"],
-  ["miniflare 2.14.4", "unmodified, by one override"],
+  ["miniflare 2.14.4", "with one override"],
 ];
 const places = [
   ["memory", "an ordered map per object"],

@@ -58,7 +58,8 @@ function altOf({ title, groups }) {
 
 /** A table of some sides. What is better than ours is bold. */
 function table(results, sides) {
-  const names = sides.map((side) => results.sides[side]);
+  // As code, since pages take `name@version` for an address of mail.
+  const names = sides.map((side) => results.sides[side].replace(/\S+@\S+/, "`$&`"));
   const head = ["", "unit", ...names];
   const lines = results.rows.map((row) => [
     row.name,

@@ -64,7 +64,7 @@ function ticks(ratios) {
 
 /** Where bars lie: room for a label is left on the side of each. */
 function rangeOf(least) {
-  return [MARGIN + NAME_WIDTH + (least < 1 ? 46 : 0), WIDTH - MARGIN - RATE_WIDTH - 56];
+  return [MARGIN + NAME_WIDTH + (least < 1 ? 46 : 0), WIDTH - MARGIN - RATE_WIDTH - 66];
 }
 
 function layOut(groups) {
