@@ -112,27 +112,31 @@ function legendItems(legend, theme) {
   return items.map((item, i) => ({ ...item, x: MARGIN + i * width, y: 63 }));
 }
 
-function marks(height, theme) {
-  const middle = { baseline: { value: "middle" } };
-  const text = (data, encode) => ({
-    type: "text",
-    from: { data },
-    encode: { enter: { ...middle, text: { field: "text" }, y: { field: "y" }, ...encode } },
+/** A mark for each item of some data. */
+const mark = (type, data, enter) => ({ type, from: { data }, encode: { enter } });
+
+const text = (data, enter) =>
+  mark("text", data, {
+    baseline: { value: "middle" },
+    text: { field: "text" },
+    y: { field: "y" },
+    ...enter,
   });
+
+function marks(height, theme) {
+  return [...scaleMarks(height, theme), ...barMarks(), ...wordMarks(theme)];
+}
+
+/** Lines for the powers of ten, and their names below. */
+function scaleMarks(height, theme) {
   return [
-    {
-      type: "rule",
-      from: { data: "ticks" },
-      encode: {
-        enter: {
-          x: { scale: "x", field: "ratio" },
-          y: { value: TOP },
-          y2: { value: height - BOTTOM },
-          stroke: { value: theme.line },
-          strokeWidth: { field: "width" },
-        },
-      },
-    },
+    mark("rule", "ticks", {
+      x: { scale: "x", field: "ratio" },
+      y: { value: TOP },
+      y2: { value: height - BOTTOM },
+      stroke: { value: theme.line },
+      strokeWidth: { field: "width" },
+    }),
     text("ticks", {
       text: { field: "label" },
       x: { scale: "x", field: "ratio" },
@@ -141,20 +145,20 @@ function marks(height, theme) {
       fill: { value: theme.muted },
       fontSize: { value: 10 },
     }),
-    {
-      type: "rect",
-      from: { data: "bars" },
-      encode: {
-        enter: {
-          x: { scale: "x", value: 1 },
-          x2: { scale: "x", field: "ratio" },
-          y: { field: "y" },
-          height: { value: BAR_HEIGHT },
-          cornerRadius: { value: 2 },
-          fill: { field: "fill" },
-        },
-      },
-    },
+  ];
+}
+
+/** Bars from 1× to the ratio, which stands at their end. */
+function barMarks() {
+  return [
+    mark("rect", "bars", {
+      x: { scale: "x", value: 1 },
+      x2: { scale: "x", field: "ratio" },
+      y: { field: "y" },
+      height: { value: BAR_HEIGHT },
+      cornerRadius: { value: 2 },
+      fill: { field: "fill" },
+    }),
     text("bars", {
       text: { field: "label" },
       x: { scale: "x", field: "ratio", offset: { signal: "datum.slower ? -6 : 6" } },
@@ -162,19 +166,22 @@ function marks(height, theme) {
       align: { signal: 'datum.slower ? "right" : "left"' },
       fontWeight: { value: 600 },
     }),
+  ];
+}
+
+/** Names and rates of the rows, heads of the groups, title, footer and legend. */
+function wordMarks(theme) {
+  const muted = { fill: { value: theme.muted } };
+  return [
     text("rows", { text: { field: "name" }, x: { value: MARGIN } }),
     text("rows", {
+      ...muted,
       text: { field: "rates" },
       x: { value: WIDTH - MARGIN },
       align: { value: "right" },
-      fill: { value: theme.muted },
       fontSize: { value: 11 },
     }),
-    text("heads", {
-      x: { value: MARGIN },
-      fontWeight: { value: 600 },
-      fill: { value: theme.muted },
-    }),
+    text("heads", { ...muted, x: { value: MARGIN }, fontWeight: { value: 600 } }),
     text("texts", {
       x: { field: "x" },
       fontSize: { field: "size" },
@@ -182,20 +189,14 @@ function marks(height, theme) {
       fill: { field: "fill" },
     }),
     text("legend", { x: { field: "x", offset: 16 } }),
-    {
-      type: "rect",
-      from: { data: "legend" },
-      encode: {
-        enter: {
-          x: { field: "x" },
-          y: { field: "y", offset: -5 },
-          width: { value: 10 },
-          height: { value: 10 },
-          cornerRadius: { value: 2 },
-          fill: { field: "fill" },
-        },
-      },
-    },
+    mark("rect", "legend", {
+      x: { field: "x" },
+      y: { field: "y", offset: -5 },
+      width: { value: 10 },
+      height: { value: 10 },
+      cornerRadius: { value: 2 },
+      fill: { field: "fill" },
+    }),
   ];
 }
 
