@@ -20,7 +20,7 @@ use napi::bindgen_prelude::Reference;
 use napi_derive::napi;
 
 use crate::arguments::{KeyArgument, Scratch, alarm_number, packed, whole};
-use crate::codes::{ABSENT, ALARM_WRITTEN, LOST, WRITE_UNIT};
+use crate::codes::{ABSENT, LOST, WRITE_UNIT};
 use crate::completions::{Completions, Reply};
 use crate::error::thrown;
 use crate::packing::{Unpack, pack_entries, pack_found};
@@ -400,17 +400,16 @@ impl ObjectHandle {
     }
 
     /// Commits a transaction's attempt; with `discard` it only validates what the attempt has read.
-    /// Returns a durability ticket times 256, plus 1 if the alarm was written; or the code for lost.
+    /// Returns a durability ticket times 256, or the code for lost.
     #[napi(catch_unwind)]
     pub fn commit(&self, env: Env, transaction: f64, discard: bool) -> napi::Result<f64> {
         let transaction = self.transaction(transaction).map_err(|error| thrown(env, &error))?;
         let unsealed = self.unsealed.clone();
         self.completions.reply(env, &mut [], transaction.commit(discard), move |settled| {
             Reply::Number(match settled {
-                Settled::Committed(Committed { ticket, .. }, alarm) => {
+                Settled::Committed(Committed { ticket, .. }) => {
                     unsealed.fetch_or(ticket > 0, Ordering::Relaxed);
-                    let alarm = if alarm { ALARM_WRITTEN } else { 0 };
-                    number(ticket * WRITE_UNIT + alarm)
+                    number(ticket * WRITE_UNIT)
                 }
                 Settled::Lost => LOST,
             })

@@ -211,11 +211,6 @@ impl Attempt {
             outcome => Ok(outcome),
         })
     }
-
-    /// Whether the attempt has changed the alarm.
-    pub fn touches_alarm(&self) -> bool {
-        lock(&self.state).is_ok_and(|state| state.writes.alarm().is_some())
-    }
 }
 
 impl Drop for Attempt {

@@ -17,8 +17,8 @@ pub const TURNS_MAX: u32 = 5;
 /// How a transaction's attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
-    /// Committed; and whether the alarm was written.
-    Committed(Committed, bool),
+    /// Every read still held, and every write is visible.
+    Committed(Committed),
     /// Lost: begin another attempt.
     Lost,
 }
@@ -86,10 +86,9 @@ impl Transaction {
         let Some(attempt) = attempt else {
             return Answer::Now(Err(Error::UnknownTransaction { id: 0 }));
         };
-        let alarm = attempt.touches_alarm() && !discard;
-        attempt.commit(discard).and_then(move |outcome| {
+        attempt.commit(discard).and_then(|outcome| {
             Ok(match outcome {
-                Outcome::Committed(committed) => Settled::Committed(committed, alarm),
+                Outcome::Committed(committed) => Settled::Committed(committed),
                 Outcome::Lost(_) => Settled::Lost,
             })
         })

@@ -43,6 +43,7 @@ in_paused_time!(
 async fn a_turn_whose_holder_never_finishes_expires() {
     let caller = Caller::new(&Memory.open().await);
     let holder = caller.begin_alone().await;
+    #[expect(clippy::disallowed_methods, reason = "the time is that of the paused runtime")]
     let began = Instant::now();
     caller.put("a", "value").await;
     assert!(began.elapsed() >= TURN_LEASE, "after {:?}", began.elapsed());
