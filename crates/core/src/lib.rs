@@ -5,6 +5,7 @@
 pub mod alarm;
 pub mod answer;
 pub mod backend;
+pub mod checks;
 pub mod clock;
 pub mod durability;
 pub mod error;
@@ -13,6 +14,7 @@ pub mod key;
 pub mod limits;
 mod lock;
 mod merge;
+pub mod object_key;
 pub mod range;
 pub mod transaction;
 pub mod write;

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use super::Footprint;
 use crate::answer::Answer;
 use crate::backend::{Conflict, Object, Outcome, Snapshot, Start, View};
+use crate::checks;
 use crate::error::{Error, Result};
 use crate::key::{Entry, Key, Value};
-use crate::limits;
 use crate::lock::lock;
 use crate::merge::merge;
 use crate::range::Scan;
@@ -63,7 +63,7 @@ impl State {
 
     fn check_written(&self, more: &BTreeSet<Key>) -> Result<()> {
         let new = more.iter().filter(|key| !self.writes.entries().contains_key(*key)).count();
-        limits::check_written_count(self.writes.entries().len() + new)
+        checks::check_written_count(self.writes.entries().len() + new)
     }
 }
 
