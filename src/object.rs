@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ferroflare_core::backend::{Committed, Object, Snapshot, View};
 use ferroflare_core::checks::{self, ValueLimit};
+use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::{ListOptions, Scan};
-use ferroflare_core::transaction::{Attempt, Read, Settled, Transaction, TransactionId};
+use ferroflare_core::transaction::{Attempt, Read, Settled, Transaction};
 use ferroflare_core::write::WriteBatch;
 use ferroflare_core::{Answer, Error};
 use napi::Env;

@@ -7,6 +7,7 @@ pub mod answer;
 pub mod backend;
 pub mod checks;
 pub mod clock;
+pub mod concurrency;
 pub mod durability;
 pub mod error;
 pub mod id;

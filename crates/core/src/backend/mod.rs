@@ -15,12 +15,12 @@ pub mod redis;
 use std::sync::Arc;
 
 use crate::answer::Answer;
+use crate::concurrency::{Footprint, Sequence, TransactionId};
 pub use crate::durability::Ticket;
 use crate::error::Result;
 use crate::key::{Entry, Key, Value};
 pub use crate::object_key::ObjectKey;
 use crate::range::Scan;
-use crate::transaction::{Footprint, Sequence, TransactionId};
 use crate::write::WriteBatch;
 
 /// One memory, directory or server with the data of many objects.

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use super::Footprint;
 use crate::answer::Answer;
 use crate::backend::{Conflict, Object, Outcome, Snapshot, Start, View};
 use crate::checks;
+use crate::concurrency::Footprint;
 use crate::error::{Error, Result};
 use crate::key::{Entry, Key, Value};
 use crate::lock::lock;
@@ -19,7 +19,7 @@ use crate::write::{AlarmWrite, WriteBatch};
 pub enum Read<T> {
     /// The state that the attempt started from, under its own writes.
     Found(T),
-    /// The attempt has lost: something it wants to read has been written meanwhile.
+    /// The attempt has lost: something that it wants to read was written meanwhile.
     Lost,
 }
 
@@ -30,7 +30,7 @@ pub struct Attempt {
     object: Arc<dyn Object>,
     start: Start,
     state: Arc<Mutex<State>>,
-    /// Whether nobody has told the object yet how the attempt ended.
+    /// Whether the object does not know yet how the attempt ended.
     running: bool,
 }
 

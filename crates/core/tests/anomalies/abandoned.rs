@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
+use ferroflare_core::concurrency::turn::OPTIMISTIC_ATTEMPTS_MAX;
 use ferroflare_core::key::Key;
 use ferroflare_core::transaction::Transaction;
-use ferroflare_core::transaction::transaction::OPTIMISTIC_ATTEMPTS_MAX;
 use ferroflare_core::write::WriteBatch;
 
 use crate::places::{Memory, TestPlace};

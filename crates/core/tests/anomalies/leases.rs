@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use ferroflare_core::Error;
 use ferroflare_core::backend::View;
-use ferroflare_core::transaction::transaction::{OPTIMISTIC_ATTEMPTS_MAX, TURNS_MAX};
-use ferroflare_core::transaction::turn::TURN_LEASE;
+use ferroflare_core::concurrency::turn::OPTIMISTIC_ATTEMPTS_MAX;
+use ferroflare_core::concurrency::turn::TURN_LEASE;
+use ferroflare_core::transaction::TURNS_MAX;
 use ferroflare_core::transaction::{Read, Transaction};
 use tokio::time::{Instant, advance, sleep};
 

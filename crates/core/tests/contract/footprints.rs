@@ -2,8 +2,8 @@
 //! other reason.
 
 use ferroflare_core::backend::{Conflict, Outcome, Snapshot, View};
+use ferroflare_core::concurrency::Footprint;
 use ferroflare_core::range::{KeyRange, ListOptions, Scan};
-use ferroflare_core::transaction::Footprint;
 use ferroflare_core::write::WriteBatch;
 
 use crate::places::{TestPlace, on_every_place};

@@ -18,13 +18,13 @@ use super::{
 };
 use crate::alarm::AlarmIndex;
 use crate::answer::Answer;
+use crate::concurrency::turn::Intent;
+use crate::concurrency::{Footprint, TransactionId};
 use crate::durability::Durability;
 use crate::error::{Error, Result};
 use crate::key::{Entry, Key, Value};
 use crate::lock::lock;
 use crate::range::Scan;
-use crate::transaction::turn::Intent;
-use crate::transaction::{Footprint, TransactionId};
 use crate::write::WriteBatch;
 
 /// Names attempts across all objects of the process, so that an origin is never taken for another's.

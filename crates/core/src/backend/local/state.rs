@@ -8,10 +8,10 @@ use super::queue::{Job, Need, Run};
 use crate::alarm::AlarmIndex;
 use crate::backend::memory::MemoryTable;
 use crate::backend::{Committed, Conflict, ObjectKey, Snapshot, Start, Table, Ticket, View};
+use crate::concurrency::commit_log::CommitLog;
+use crate::concurrency::turn::{Intent, Turn};
+use crate::concurrency::{Sequence, TransactionId};
 use crate::error::{Error, Result};
-use crate::transaction::commit_log::CommitLog;
-use crate::transaction::turn::{Intent, Turn};
-use crate::transaction::{Sequence, TransactionId};
 use crate::write::WriteBatch;
 
 /// What an object is, behind its lock.

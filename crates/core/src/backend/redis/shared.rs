@@ -11,7 +11,7 @@ use super::cork::Cork;
 use super::registry::Registry;
 use super::server::connection::Connection;
 use crate::clock::Clock;
-use crate::transaction::TransactionId;
+use crate::concurrency::TransactionId;
 
 /// What the objects of one server share.
 pub(crate) struct Shared {

@@ -10,9 +10,9 @@ use crate::backend::redis::requests::turn::TakeTurn;
 use crate::backend::redis::sending::driver::Driver;
 use crate::backend::redis::sending::state::{HeldTurn, Running, State};
 use crate::backend::{Committed, Outcome, Start, Ticket};
+use crate::concurrency::turn::TURN_LEASE;
+use crate::concurrency::{Footprint, TransactionId};
 use crate::error::{Error, Result};
-use crate::transaction::turn::TURN_LEASE;
-use crate::transaction::{Footprint, TransactionId};
 use crate::write::WriteBatch;
 
 impl RedisObject {

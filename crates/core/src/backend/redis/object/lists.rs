@@ -11,12 +11,12 @@ use crate::backend::redis::requests::question::{AttemptName, ReadReply};
 use crate::backend::redis::requests::turn::TakeTurn;
 use crate::backend::redis::sending::driver::Driver;
 use crate::backend::{Snapshot, Start};
+use crate::concurrency::TransactionId;
+use crate::concurrency::turn::OPTIMISTIC_ATTEMPTS_MAX;
 use crate::error::{Error, Result};
 use crate::key::{Entry, Key, successor};
 use crate::merge::merge;
 use crate::range::Scan;
-use crate::transaction::TransactionId;
-use crate::transaction::transaction::OPTIMISTIC_ATTEMPTS_MAX;
 
 impl RedisObject {
     /// Lists the newest state.

@@ -16,9 +16,9 @@ pub(crate) use handle::RedisObject;
 
 use crate::answer::Answer;
 use crate::backend::{Committed, Object, Outcome, Snapshot, Start, Ticket, View};
+use crate::concurrency::{Footprint, TransactionId};
 use crate::key::{Entry, Key, Value};
 use crate::range::Scan;
-use crate::transaction::{Footprint, TransactionId};
 use crate::write::WriteBatch;
 
 impl Object for RedisObject {

@@ -10,9 +10,9 @@ use crate::backend::redis::sending::driver::Driver;
 use crate::backend::redis::sending::state::State;
 use crate::backend::redis::sending::write_queue::KeyChange;
 use crate::backend::{Snapshot, Start, Ticket};
+use crate::concurrency::TransactionId;
 use crate::error::{Error, Result};
 use crate::key::{Key, Value};
-use crate::transaction::TransactionId;
 
 impl RedisObject {
     /// The values of some keys as plain reads see them.

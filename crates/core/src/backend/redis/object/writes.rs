@@ -9,8 +9,8 @@ use crate::backend::redis::requests::commit::Commit;
 use crate::backend::redis::requests::question::AttemptName;
 use crate::backend::redis::sending::state::State;
 use crate::backend::{Committed, Outcome};
+use crate::concurrency::{Footprint, TransactionId};
 use crate::error::Error;
-use crate::transaction::{Footprint, TransactionId};
 use crate::write::WriteBatch;
 
 impl RedisObject {

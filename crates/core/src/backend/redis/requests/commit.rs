@@ -10,9 +10,9 @@ use super::question::{
 };
 use crate::backend::redis::server::reply::{flags, text, words};
 use crate::backend::redis::server::script::COMMIT;
+use crate::concurrency::Footprint;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::transaction::Footprint;
 use crate::write::WriteBatch;
 
 /// How long the server remembers the reply to a commit, for a client that has not received it.

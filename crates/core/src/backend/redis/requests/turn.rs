@@ -8,8 +8,8 @@ use super::question::{
 };
 use crate::backend::redis::server::reply::{first, words};
 use crate::backend::redis::server::script::{LEAVE, RENEW, TURN};
+use crate::concurrency::turn::TURN_LEASE;
 use crate::error::Error;
-use crate::transaction::turn::TURN_LEASE;
 
 /// Asks for a turn, and starts the attempt that gets it.
 pub(crate) struct TakeTurn {

@@ -14,7 +14,7 @@ use crate::backend::redis::requests::commit::CommitCall;
 use crate::backend::redis::requests::question::RequestContext;
 use crate::backend::redis::requests::request::Request;
 use crate::backend::redis::shared::Shared;
-use crate::transaction::Footprint;
+use crate::concurrency::Footprint;
 
 /// Most requests that travel together.
 const REQUESTS_MAX: usize = 256;

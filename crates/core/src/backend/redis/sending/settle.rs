@@ -216,8 +216,8 @@ mod tests {
     use crate::backend::redis::requests::commit::{Commit, Slots};
     use crate::backend::redis::requests::read::{Get, Look};
     use crate::backend::redis::sending::write_queue::WriteQueue;
+    use crate::concurrency::Footprint;
     use crate::key::{Key, Value};
-    use crate::transaction::Footprint;
     use crate::write::WriteBatch;
 
     #[expect(clippy::disallowed_methods, reason = "a test is the caller that passes the time")]

@@ -10,9 +10,9 @@ use crate::backend::redis::requests::question::{AttemptName, Question};
 use crate::backend::redis::requests::request::Request;
 use crate::backend::redis::requests::turn::{Leave, Renew};
 use crate::backend::{Conflict, Ticket};
+use crate::concurrency::TransactionId;
 use crate::durability::Durability;
 use crate::error::Error;
-use crate::transaction::TransactionId;
 
 /// An attempt that runs in this process.
 pub(crate) struct Running {

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{Footprint, Sequence};
+use super::Sequence;
+use super::read_set::Footprint;
 use crate::key::Key;
 use crate::range::KeyRange;
 use crate::write::WriteBatch;
