@@ -70,7 +70,7 @@ const madeByUsers = new Set(["wrangler.toml", "worker.mjs", "jest.config.js", "v
 const indexes = new Set([
   "src/lib.rs",
   "crates/core/src/lib.rs",
-  "crates/core/src/transaction/mod.rs",
+  "crates/core/src/concurrency/mod.rs",
 ]);
 
 test("the map names every module of the core, the binding and the face", () => {

@@ -14,7 +14,7 @@ use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::{ListOptions, Scan};
 use ferroflare_core::transaction::{Attempt, Read, Settled, Transaction};
-use ferroflare_core::write::WriteBatch;
+use ferroflare_core::write_batch::WriteBatch;
 use ferroflare_core::{Answer, Error};
 use napi::Env;
 use napi::bindgen_prelude::Reference;

@@ -21,7 +21,7 @@ use crate::error::Result;
 use crate::key::{Entry, Key, Value};
 pub use crate::object_key::ObjectKey;
 use crate::range::Scan;
-use crate::write::WriteBatch;
+use crate::write_batch::WriteBatch;
 
 /// One memory, directory or server with the data of many objects.
 pub trait Place: Send + Sync {

@@ -12,7 +12,7 @@ use crate::key::{Entry, Key, Value};
 use crate::lock::lock;
 use crate::merge::merge;
 use crate::range::Scan;
-use crate::write::{AlarmWrite, WriteBatch};
+use crate::write_batch::{AlarmWrite, WriteBatch};
 
 /// What a read of an attempt gives.
 #[derive(Clone, Debug, PartialEq, Eq)]

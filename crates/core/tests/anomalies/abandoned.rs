@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ferroflare_core::concurrency::turn::OPTIMISTIC_ATTEMPTS_MAX;
 use ferroflare_core::key::Key;
 use ferroflare_core::transaction::Transaction;
-use ferroflare_core::write::WriteBatch;
+use ferroflare_core::write_batch::WriteBatch;
 
 use crate::places::{Memory, TestPlace};
 use crate::support::{Caller, found, get, key, later, now, poll, put};

@@ -11,7 +11,7 @@ use ferroflare_core::backend::{
 use ferroflare_core::concurrency::{Footprint, TransactionId};
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::Scan;
-use ferroflare_core::write::WriteBatch;
+use ferroflare_core::write_batch::WriteBatch;
 use ferroflare_core::{Answer, Result};
 
 use super::files::Directory;

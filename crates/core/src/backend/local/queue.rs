@@ -13,7 +13,7 @@ use crate::concurrency::TransactionId;
 use crate::concurrency::turn::{Intent, TURN_LEASE};
 use crate::error::{Error, Result};
 use crate::lock::lock;
-use crate::write::WriteBatch;
+use crate::write_batch::WriteBatch;
 
 /// Counts uses of objects, to order them by last use.
 static USES: AtomicU64 = AtomicU64::new(1);

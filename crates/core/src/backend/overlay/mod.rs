@@ -19,7 +19,7 @@ use self::below::{Below, Spawn};
 use self::table::OverlayTable;
 use super::local::LocalObject;
 use super::{Object, ObjectKey, Place};
-use crate::alarm::AlarmIndex;
+use crate::alarm_index::AlarmIndex;
 use crate::answer::Answer;
 use crate::error::{Error, Result};
 use crate::lock::lock;

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::key::{Entry, Key, Value};
 use crate::merge::merge;
 use crate::range::{KeyRange, Scan};
-use crate::write::{AlarmWrite, WriteBatch};
+use crate::write_batch::{AlarmWrite, WriteBatch};
 
 /// What became of a key: its new value, or `None` for a removal.
 type Change = Option<Value>;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tokio::time::{Duration, Instant};
 
 use super::registry::AlarmEntry;
-use crate::alarm::AlarmIndex;
+use crate::alarm_index::AlarmIndex;
 use crate::backend::ObjectKey;
 use crate::error::Result;
 use crate::lock::lock;

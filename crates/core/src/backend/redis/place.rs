@@ -13,10 +13,11 @@ use super::server::address::Address;
 use super::server::connection::Connection;
 use super::shared::Shared;
 use crate::backend::ObjectKey;
-use crate::clock::{Clock, Randomness};
+use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::id::hex;
 use crate::lock::lock;
+use crate::randomness::Randomness;
 
 /// Random bytes in a client's name.
 const CLIENT_BYTES: usize = 12;

@@ -6,8 +6,8 @@ use super::keeper;
 use super::place::{RedisOptions, RedisPlace};
 use crate::answer::Answer;
 use crate::backend::{Object, ObjectKey, Place};
-use crate::clock::Randomness;
 use crate::error::{Error, Result};
+use crate::randomness::Randomness;
 
 /// One user of a server or cluster. When it is dropped, what was called before is still sent.
 pub struct RedisStore {

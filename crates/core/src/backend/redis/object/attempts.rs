@@ -13,7 +13,7 @@ use crate::backend::{Committed, Outcome, Start, Ticket};
 use crate::concurrency::turn::TURN_LEASE;
 use crate::concurrency::{Footprint, TransactionId};
 use crate::error::{Error, Result};
-use crate::write::WriteBatch;
+use crate::write_batch::WriteBatch;
 
 impl RedisObject {
     /// Starts an attempt, which sees the state of its first read.

@@ -19,7 +19,7 @@ use crate::backend::{Committed, Object, Outcome, Snapshot, Start, Ticket, View};
 use crate::concurrency::{Footprint, TransactionId};
 use crate::key::{Entry, Key, Value};
 use crate::range::Scan;
-use crate::write::WriteBatch;
+use crate::write_batch::WriteBatch;
 
 impl Object for RedisObject {
     fn read(&self, keys: Vec<Key>, view: View) -> Answer<Snapshot<Vec<Option<Value>>>> {

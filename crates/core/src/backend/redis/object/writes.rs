@@ -11,7 +11,7 @@ use crate::backend::redis::sending::state::State;
 use crate::backend::{Committed, Outcome};
 use crate::concurrency::{Footprint, TransactionId};
 use crate::error::Error;
-use crate::write::WriteBatch;
+use crate::write_batch::WriteBatch;
 
 impl RedisObject {
     /// Writes outside attempts. If the closure of an attempt that has its turn has called it, it is part of that turn.

@@ -13,7 +13,7 @@ use crate::backend::redis::server::script::COMMIT;
 use crate::concurrency::Footprint;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::write::WriteBatch;
+use crate::write_batch::WriteBatch;
 
 /// How long the server remembers the reply to a commit, for a client that has not received it.
 const REMEMBERED_MS: u64 = 600_000;

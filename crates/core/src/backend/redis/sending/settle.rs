@@ -218,7 +218,7 @@ mod tests {
     use crate::backend::redis::sending::write_queue::WriteQueue;
     use crate::concurrency::Footprint;
     use crate::key::{Key, Value};
-    use crate::write::WriteBatch;
+    use crate::write_batch::WriteBatch;
 
     #[expect(clippy::disallowed_methods, reason = "a test is the caller that passes the time")]
     fn now() -> Instant {

@@ -11,7 +11,7 @@ use crate::backend::{Committed, Ticket};
 use crate::durability::Durability;
 use crate::error::Error;
 use crate::key::{Key, Value};
-use crate::write::WriteBatch;
+use crate::write_batch::WriteBatch;
 
 /// About the most keys of a commit that is made of several batches.
 const ABSORBED_KEYS_MAX: usize = 4096;
