@@ -23,7 +23,7 @@ pub enum Read<T> {
     Lost,
 }
 
-/// A running attempt. Its own writes are visible to its reads, and to nobody else before it commits.
+/// A running attempt. Until it commits, its own writes are visible only to its own reads.
 ///
 /// Dropped without [`Self::commit`] it ends without a trace.
 pub struct Attempt {

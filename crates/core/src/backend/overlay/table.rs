@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::Levels;
 use super::below::Below;
+use super::levels::Levels;
 use crate::backend::{ObjectKey, Table, Ticket};
 use crate::error::Result;
 use crate::key::{Entry, Key, Value};

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use redis::Pipeline;
 use tokio::time::{Duration, Instant};
 
+use super::batch::Batch;
 use super::state::State;
-use super::write_queue::Batch;
 use crate::backend::Ticket;
 use crate::backend::redis::layout::ObjectNames;
 use crate::backend::redis::registry::IndexEntries;

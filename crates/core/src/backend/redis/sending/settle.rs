@@ -9,8 +9,8 @@
 use redis::{RedisError, Value as Reply};
 use tokio::time::{Duration, Instant};
 
+use super::batch::Batch;
 use super::round::Round;
-use super::write_queue::Batch;
 use crate::backend::redis::requests::commit::CommitReply;
 use crate::backend::redis::requests::question::Finding;
 use crate::backend::redis::requests::request::Request;
