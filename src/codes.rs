@@ -13,5 +13,3 @@ pub(crate) const LOST: f64 = -3.0;
 pub(crate) const TICKET_FIRST: u64 = 16;
 /// A write returns `removed + ticket * WRITE_UNIT`: how many keys it removed, and its durability ticket.
 pub(crate) const WRITE_UNIT: u64 = 256;
-/// Added to what a commit returns when it wrote the alarm; a commit removes no counted keys.
-pub(crate) const ALARM_WRITTEN: u64 = 1;

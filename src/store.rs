@@ -7,9 +7,10 @@ use ferroflare_core::answer::Pending;
 use ferroflare_core::backend::files::{FileOptions, FileUser, OPEN_OBJECTS_DEFAULT};
 use ferroflare_core::backend::memory::MemoryPlace;
 use ferroflare_core::backend::overlay::OverlayPlace;
-use ferroflare_core::backend::redis::{RedisPlace, RedisUse, RedisUser};
+use ferroflare_core::backend::redis::{RedisOptions, RedisStore};
 use ferroflare_core::backend::{ObjectKey, Place};
-use ferroflare_core::limits::{self, ValueLimit};
+use ferroflare_core::checks::ValueLimit;
+use ferroflare_core::limits;
 use napi::Env;
 use napi::bindgen_prelude::Reference;
 use napi_derive::napi;
@@ -132,7 +133,10 @@ impl Store {
         let mut random = |bytes: &mut [u8]| failure = getrandom::fill(bytes).err();
         let place = runtime.and_then(|runtime| {
             let more_ca = std::env::var_os("NODE_EXTRA_CA_CERTS").map(Into::into);
-            RedisPlace::open(&url, RedisUse { runtime, corked: true, more_ca }, &mut random)
+            #[expect(clippy::disallowed_methods, reason = "the binding gives the core its clock")]
+            let clock = tokio::time::Instant::now;
+            let options = RedisOptions { runtime, corked: true, more_ca, clock };
+            RedisStore::open(&url, options, &mut random)
         });
         let place = match failure {
             None => place,
@@ -140,7 +144,7 @@ impl Store {
                 Err(Error::Internal(format!("the system gives no random bytes: {error}")))
             }
         };
-        let place = Arc::new(RedisUser(place.map_err(|error| thrown(env, &error))?));
+        let place = Arc::new(place.map_err(|error| thrown(env, &error))?);
         completions.flush_also(place.clone());
         Ok(Self { place, overlay: None, completions })
     }

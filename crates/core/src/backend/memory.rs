@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use super::local::LocalObject;
 use super::{Object, ObjectKey, Place, Table, Ticket};
-use crate::alarm::AlarmIndex;
+use crate::alarm_index::AlarmIndex;
 use crate::answer::Answer;
 use crate::error::{Error, Result};
 use crate::key::{Entry, Key, Value};
 use crate::lock::lock;
 use crate::range::Scan;
-use crate::write::WriteBatch;
+use crate::write_batch::WriteBatch;
 
 /// One object's data in an ordered map.
 #[derive(Debug, Default)]

@@ -1,4 +1,4 @@
-//! When an attempt runs alone, and who waits meanwhile.
+//! The exclusive turn of an attempt, and the jobs that wait for its end.
 //!
 //! An attempt whose transaction has lost a few times takes a *turn*: until it ends, every other commit
 //! of the object waits in order, so that nothing can make it lose again. Reads that start a new piece
@@ -11,6 +11,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::TransactionId;
+
+/// Attempts that run beside others before an attempt takes a turn.
+pub const OPTIMISTIC_ATTEMPTS_MAX: u32 = 3;
 
 /// How long a turn lasts at most: longer than any sane closure, short enough to end a deadlock between
 /// a closure and something it awaits that in turn waits for the turn.
@@ -97,7 +100,7 @@ impl<Job> Turn<Job> {
         self.holder.map(|_| self.number)
     }
 
-    /// Whether anybody waits.
+    /// Whether a job waits.
     pub fn is_awaited(&self) -> bool {
         !self.waiting.is_empty()
     }

@@ -1,4 +1,4 @@
-//! The connection to a place: one, over which everything is sent, made anew when it breaks.
+//! Sends everything over one connection, and makes a new one when it breaks.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,99 +13,120 @@ use redis::{
     Value,
 };
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::address::Address;
-use super::failure::Failure;
-use super::names::{FORMAT, FORMAT_VERSION};
+use super::errors::Failure;
+use crate::backend::redis::layout::{FORMAT, FORMAT_VERSION};
+use crate::clock::Clock;
 use crate::error::Error;
 
-/// How long to try, once the server has been reached.
-pub(super) const PATIENCE: Duration = Duration::from_secs(15);
+/// How long to try, after the server was reached once.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 /// How long to try to reach the server for the first time.
 const FIRST_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a connection may take to come up.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
-/// How long one answer may take. It is asked for again on a new connection then.
-pub(super) const ANSWER_MAX: Duration = Duration::from_secs(5);
+/// How long one reply may take. After that, the command is sent again on a new connection.
+pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(5);
+/// How long to wait before a command that the server has not answered is sent again.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 /// Attempts of the cluster's own client before we try again ourselves.
 const CLUSTER_RETRIES: u32 = 2;
 
 #[derive(Clone)]
-enum Connection {
+enum Transport {
     Single(MultiplexedConnection),
     Cluster(ClusterConnection),
 }
 
-/// What is known of the connection.
 #[derive(Default)]
 struct State {
-    connection: Option<Connection>,
+    transport: Option<Transport>,
     /// Counts connections, so that an old failure does not end a newer one.
     number: u64,
     closed: bool,
 }
 
-/// The one way to a place.
-pub(super) struct Link {
+/// The connection to one server, one cluster, or the primary that sentinels name.
+pub(crate) struct Connection {
     address: Address,
+    clock: Clock,
     state: Mutex<State>,
     reached: AtomicBool,
 }
 
-impl Link {
-    /// A link that connects when it is first used.
-    pub(super) fn new(address: Address) -> Self {
-        Self { address, state: Mutex::default(), reached: AtomicBool::new(false) }
+impl Connection {
+    /// A connection that is opened by its first use.
+    pub(crate) fn new(address: Address, clock: Clock) -> Self {
+        Self { address, clock, state: Mutex::default(), reached: AtomicBool::new(false) }
     }
 
-    /// How long to try to get an answer.
-    pub(super) fn patience(&self) -> Duration {
-        if self.reached.load(Ordering::Relaxed) { PATIENCE } else { FIRST_PATIENCE }
+    /// Until when to try to get a reply to what is asked now.
+    pub(crate) fn deadline(&self) -> Instant {
+        let reached = self.reached.load(Ordering::Relaxed);
+        (self.clock)() + if reached { PATIENCE } else { FIRST_PATIENCE }
     }
 
-    /// Sends commands whose keys share a slot, in order; one answer each, errors of the server among them.
-    pub(super) async fn send(&self, pipeline: &Pipeline) -> Result<Vec<Value>, Failure> {
-        let (mut connection, number) = self.connection().await?;
+    /// Sends commands whose keys share a slot, in order. Each has a reply, which may be an error of the server.
+    pub(crate) async fn send(&self, pipeline: &Pipeline) -> Result<Vec<Value>, Failure> {
+        let (mut transport, number) = self.transport().await?;
         let count = pipeline.len();
-        let answers = match &mut connection {
-            Connection::Single(single) => single.req_packed_commands(pipeline, 0, count).await,
-            Connection::Cluster(cluster) => cluster.req_packed_commands(pipeline, 0, count).await,
+        let replies = match &mut transport {
+            Transport::Single(single) => single.req_packed_commands(pipeline, 0, count).await,
+            Transport::Cluster(cluster) => cluster.req_packed_commands(pipeline, 0, count).await,
         };
-        match answers {
-            Ok(answers) => Ok(answers),
+        match replies {
+            Ok(replies) => Ok(replies),
             Err(error) => Err(self.failed(&error, number).await),
         }
     }
 
     /// Sends one command, of any slot.
-    pub(super) async fn ask(&self, command: &Cmd) -> Result<Value, Failure> {
-        let (mut connection, number) = self.connection().await?;
-        let answer = match &mut connection {
-            Connection::Single(single) => single.req_packed_command(command).await,
-            Connection::Cluster(cluster) => cluster.req_packed_command(command).await,
+    pub(crate) async fn ask(&self, command: &Cmd) -> Result<Value, Failure> {
+        let (mut transport, number) = self.transport().await?;
+        let reply = match &mut transport {
+            Transport::Single(single) => single.req_packed_command(command).await,
+            Transport::Cluster(cluster) => cluster.req_packed_command(command).await,
         };
-        match answer.and_then(Value::extract_error) {
-            Ok(answer) => Ok(answer),
+        match reply.and_then(Value::extract_error) {
+            Ok(reply) => Ok(reply),
             Err(error) => Err(self.failed(&error, number).await),
         }
     }
 
-    /// Judges an error of the server that came among other answers.
-    pub(super) fn judge(&self, error: &RedisError) -> Failure {
+    /// Sends one command that changes nothing, again and again until the server replies or the deadline passes.
+    pub(crate) async fn ask_until_answered(&self, command: &Cmd) -> crate::error::Result<Value> {
+        let deadline = self.deadline();
+        loop {
+            let failure = match self.ask(command).await {
+                Ok(reply) => return Ok(reply),
+                Err(failure) => failure,
+            };
+            let is_final = matches!(failure, Failure::Final(_) | Failure::UnknownScript);
+            if is_final || (self.clock)() >= deadline {
+                return Err(failure.error());
+            }
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+    }
+
+    /// Judges an error that is the reply to one of several commands.
+    pub(crate) fn judge(&self, error: &RedisError) -> Failure {
         let moves = self.address.cluster || self.address.sentinel.is_some();
         Failure::of(error, &self.address.shown, moves)
     }
 
     /// Closes the connection for good.
-    pub(super) async fn close(&self) {
+    pub(crate) async fn close(&self) {
         let mut state = self.state.lock().await;
         state.closed = true;
-        state.connection = None;
+        state.transport = None;
     }
 
-    /// Gives up the connection that is there now.
-    pub(super) async fn reconnect(&self) {
-        self.state.lock().await.connection = None;
+    /// Gives up the current connection; the next command opens a new one.
+    pub(crate) async fn reconnect(&self) {
+        self.state.lock().await.transport = None;
     }
 
     async fn failed(&self, error: &RedisError, number: u64) -> Failure {
@@ -113,39 +134,41 @@ impl Link {
         if matches!(failure, Failure::Connection(_)) {
             let mut state = self.state.lock().await;
             if state.number == number {
-                state.connection = None;
+                state.transport = None;
             }
         }
         failure
     }
 
-    async fn connection(&self) -> Result<(Connection, u64), Failure> {
+    async fn transport(&self) -> Result<(Transport, u64), Failure> {
         let mut state = self.state.lock().await;
         if state.closed {
             return Err(Failure::Final(Error::Closed));
         }
-        if let Some(connection) = &state.connection {
-            return Ok((connection.clone(), state.number));
+        if let Some(transport) = &state.transport {
+            return Ok((transport.clone(), state.number));
         }
-        let connected = tokio::time::timeout(2 * ANSWER_MAX, self.connect()).await;
-        let connection = connected.unwrap_or_else(|_| {
+        // In a box: the types of futures that hold it would be too deep for the compiler.
+        let connecting = Box::pin(self.connect());
+        let connected = tokio::time::timeout(2 * ANSWER_MAX, connecting).await;
+        let transport = connected.unwrap_or_else(|_| {
             let reason = "it accepts connections, but does not answer".to_owned();
             let url = self.address.shown.clone();
             Err(Failure::Unreached(Error::RedisUnreachable { url, reason }))
         })?;
         state.number += 1;
-        state.connection = Some(connection.clone());
+        state.transport = Some(transport.clone());
         self.reached.store(true, Ordering::Relaxed);
-        Ok((connection, state.number))
+        Ok((transport, state.number))
     }
 
-    async fn connect(&self) -> Result<Connection, Failure> {
-        let mut connection = self.open().await.map_err(|error| self.judge(&error).unsent())?;
+    async fn connect(&self) -> Result<Transport, Failure> {
+        let mut transport = self.open().await.map_err(|error| self.judge(&error).unsent())?;
         let mut get = redis::cmd("GET");
         get.arg(FORMAT);
-        let format = match &mut connection {
-            Connection::Single(single) => single.req_packed_command(&get).await,
-            Connection::Cluster(cluster) => cluster.req_packed_command(&get).await,
+        let format = match &mut transport {
+            Transport::Single(single) => single.req_packed_command(&get).await,
+            Transport::Cluster(cluster) => cluster.req_packed_command(&get).await,
         };
         let format = format.and_then(Value::extract_error);
         let format = format.map_err(|error| self.judge(&error).unsent())?;
@@ -157,10 +180,10 @@ impl Link {
                 return Err(Failure::Final(Error::NewerFormat { path, version, place }));
             }
         }
-        Ok(connection)
+        Ok(transport)
     }
 
-    async fn open(&self) -> RedisResult<Connection> {
+    async fn open(&self) -> RedisResult<Transport> {
         if let Some(name) = &self.address.sentinel {
             return self.open_by_sentinel(name).await;
         }
@@ -174,7 +197,7 @@ impl Link {
         if is_cluster(&mut single).await? {
             self.open_cluster().await
         } else {
-            Ok(Connection::Single(single))
+            Ok(Transport::Single(single))
         }
     }
 
@@ -186,7 +209,7 @@ impl Link {
         }
     }
 
-    async fn open_cluster(&self) -> RedisResult<Connection> {
+    async fn open_cluster(&self) -> RedisResult<Transport> {
         let mut builder = ClusterClientBuilder::new(self.address.nodes.clone())
             .connection_timeout(CONNECT_MAX)
             .response_timeout(ANSWER_MAX)
@@ -195,11 +218,11 @@ impl Link {
         if let Some(certificates) = &self.address.certificates {
             builder = builder.certs(certificates.clone());
         }
-        Ok(Connection::Cluster(builder.build()?.get_async_connection().await?))
+        Ok(Transport::Cluster(builder.build()?.get_async_connection().await?))
     }
 
     /// The user, the password and the database of the URL are those of the primary.
-    async fn open_by_sentinel(&self, name: &str) -> RedisResult<Connection> {
+    async fn open_by_sentinel(&self, name: &str) -> RedisResult<Transport> {
         let settings = self.address.nodes[0].redis_settings();
         let sentinels = self.address.nodes.iter().map(|node| node.addr().clone());
         let mut builder = SentinelClientBuilder::new(sentinels, name, SentinelServerType::Master)?
@@ -228,7 +251,7 @@ impl Link {
         }
         let mut sentinel = builder.build()?;
         let connection = sentinel.get_async_connection_with_config(&config()).await?;
-        Ok(Connection::Single(connection))
+        Ok(Transport::Single(connection))
     }
 }
 
@@ -242,10 +265,10 @@ fn tcp() -> TcpSettings {
     TcpSettings::default().set_nodelay(true)
 }
 
-/// Whether the server is a node of a cluster. One that does not say is none.
+/// Whether the server says that it is a node of a cluster.
 async fn is_cluster(connection: &mut MultiplexedConnection) -> RedisResult<bool> {
-    let answer = connection.req_packed_command(redis::cmd("HELLO").arg("2")).await?;
-    let Value::Array(properties) = answer else {
+    let reply = connection.req_packed_command(redis::cmd("HELLO").arg("2")).await?;
+    let Value::Array(properties) = reply else {
         return Ok(false);
     };
     let named = |value: &Value, text: &str| match value {

@@ -1,4 +1,4 @@
-//! What a failure of Redis means: whether to try again, and the error if that does not help.
+//! Decides what an error of Redis means: whether to try again, and what to report if that does not help.
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
@@ -7,22 +7,22 @@ use crate::error::Error;
 
 /// What to do next.
 #[derive(Debug)]
-pub(super) enum Failure {
-    /// The server does not know the script: send it whole.
+pub(crate) enum Failure {
+    /// The server does not know the script: send its text.
     UnknownScript,
-    /// Try again on the same connection: the server will serve it soon.
+    /// Try again on the same connection: the server will accept the command soon.
     Soon(Error),
-    /// Try again on a new connection; nobody knows whether the command was applied.
+    /// Try again on a new connection. The server may have applied the command.
     Connection(Error),
-    /// As `Connection`, but nothing was sent.
+    /// Try again on a new connection. Nothing was sent.
     Unreached(Error),
     /// Trying again does not help.
     Final(Error),
 }
 
 impl Failure {
-    /// Judges an error. `moves` is whether another server can become the primary.
-    pub(super) fn of(error: &RedisError, url: &str, moves: bool) -> Self {
+    /// Judges an error. With `moves`, another server can become the primary.
+    pub(crate) fn of(error: &RedisError, url: &str, moves: bool) -> Self {
         let (url, reason) = (url.to_owned(), said(error));
         let code = error.code().unwrap_or_default().to_owned();
         match (error.kind(), &*code) {
@@ -50,16 +50,16 @@ impl Failure {
         }
     }
 
-    /// The same failure, met before anything was sent.
-    pub(super) fn unsent(self) -> Self {
+    /// The same failure, before anything was sent.
+    pub(crate) fn unsent(self) -> Self {
         match self {
             Self::Connection(error) => Self::Unreached(error),
             other => other,
         }
     }
 
-    /// The error to report if nothing else helps.
-    pub(super) fn error(&self) -> Error {
+    /// The error to report when trying again has not helped.
+    pub(crate) fn error(&self) -> Error {
         match self {
             Self::UnknownScript => Error::Internal("Redis does not know a script".into()),
             Self::Soon(error)
@@ -75,7 +75,7 @@ fn refused(url: String, code: &str, error: &RedisError) -> Error {
         Some(detail) if !code.is_empty() => format!("{code}: {detail}"),
         _ => said(error),
     };
-    // Where in which script it happened helps nobody who did not write it.
+    // The line in our script does not help the user.
     let reason = reason.split(" script: ").next().unwrap_or_default();
     Error::RedisRefused { url, reason: reason.trim_end_matches('.').to_owned() }
 }

@@ -1,10 +1,11 @@
-//! The scripts that run inside of the server, each by its hash, or whole where the server does not know it.
+//! Calls the Lua scripts that run inside the server: by their hash, or with their text if the server does not
+//! know the hash.
 
 use once_cell::sync::Lazy;
 use redis::{Cmd, Script};
 
-/// A script in Lua.
-pub(super) struct LuaScript {
+/// A Lua script.
+pub(crate) struct LuaScript {
     body: String,
     hash: String,
 }
@@ -16,8 +17,8 @@ impl LuaScript {
         Self { body, hash }
     }
 
-    /// The start of a call; `whole` sends the script itself.
-    pub(super) fn call(&self, whole: bool) -> Cmd {
+    /// The start of a call; `whole` sends the text of the script instead of its hash.
+    pub(crate) fn call(&self, whole: bool) -> Cmd {
         if whole {
             let mut cmd = redis::cmd("EVAL");
             cmd.arg(&self.body);
@@ -34,20 +35,20 @@ macro_rules! object_scripts {
     ($($(#[$doc:meta])* $name:ident = [$($part:literal),*] $file:literal),+ $(,)?) => {
         $(
             $(#[$doc])*
-            pub(super) static $name: Lazy<LuaScript> = Lazy::new(|| {
+            pub(crate) static $name: Lazy<LuaScript> = Lazy::new(|| {
                 LuaScript::new(&[
-                    include_str!("scripts/parts/base.lua"),
-                    $(include_str!(concat!("scripts/parts/", $part)),)*
-                    include_str!(concat!("scripts/", $file)),
+                    include_str!("../scripts/parts/base.lua"),
+                    $(include_str!(concat!("../scripts/parts/", $part)),)*
+                    include_str!(concat!("../scripts/", $file)),
                 ])
             });
         )+
     };
 }
 
-// Each with the parts that it needs: making a function costs the server time at every call.
+// Each script has only the parts that it uses: the server creates their functions again in every call.
 object_scripts! {
-    /// Reads as an attempt may.
+    /// Reads keys and the alarm for an attempt.
     READ = ["start.lua", "keys.lua"] "read.lua",
     /// One page of a list.
     LIST = ["start.lua", "ranges.lua"] "list.lua",
@@ -55,7 +56,7 @@ object_scripts! {
     COMMIT = ["keys.lua", "ranges.lua", "leave.lua", "queue.lua", "chunks.lua"] "commit.lua",
     /// Asks for a turn.
     TURN = ["start.lua", "leave.lua"] "turn.lua",
-    /// Ends attempts.
+    /// Ends attempts that do not commit.
     LEAVE = ["leave.lua"] "leave.lua",
     /// Extends leases.
     RENEW = [] "renew.lua",
@@ -65,9 +66,9 @@ object_scripts! {
     ALARM_DONE = ["leave.lua"] "alarm_done.lua",
 }
 
-/// Notes that an object is about to be written.
-pub(super) static REGISTER: Lazy<LuaScript> =
-    Lazy::new(|| LuaScript::new(&[include_str!("scripts/register.lua")]));
-/// Forgets an object that is gone.
-pub(super) static FORGET: Lazy<LuaScript> =
-    Lazy::new(|| LuaScript::new(&[include_str!("scripts/forget.lua")]));
+/// Adds an object that is about to be written to the index.
+pub(crate) static REGISTER: Lazy<LuaScript> =
+    Lazy::new(|| LuaScript::new(&[include_str!("../scripts/register.lua")]));
+/// Removes an object without data from the index.
+pub(crate) static FORGET: Lazy<LuaScript> =
+    Lazy::new(|| LuaScript::new(&[include_str!("../scripts/forget.lua")]));

@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
-use crate::backend::ObjectKey;
 use crate::error::Result;
 use crate::lock::lock;
+use crate::object_key::ObjectKey;
 
 /// The pending alarms of many objects, by time. Each object's commit keeps its entry true.
 #[derive(Debug, Default)]

@@ -1,11 +1,11 @@
-//! Where a Redis is: one server, the nodes of a cluster, or sentinels that know the server.
+//! Parses the URL of one server, of the nodes of a cluster, or of sentinels that know the server.
 //!
 //! `redis[s]://[user:password@]host[:port][,host[:port]...][/database][?options]`. Several hosts are nodes
-//! of a cluster, or with `?sentinel=NAME` sentinels of the primary of that name, which may ask for a
-//! `sentinel_user` and a `sentinel_password` of their own. With `rediss` the options
-//! `ca`, `cert` and `key` are paths of PEM files: what to trust in the place of the system's certificates,
-//! and what to show to the server. `#insecure` trusts every certificate. Without `ca`, the system's
-//! certificates are trusted, and those of a file that the user of the core names.
+//! of a cluster. With `?sentinel=NAME` they are sentinels of the primary of that name, which may ask for a
+//! `sentinel_user` and a `sentinel_password` of their own. With `rediss`, the options `ca`, `cert` and `key` are
+//! paths of PEM files: `ca` replaces the certificates that the system trusts, `cert` and `key` are shown to the
+//! server. `#insecure` trusts every certificate. Without `ca`, we trust the system's certificates and those of the
+//! file that the user of the core names.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,41 +20,40 @@ use crate::error::{Error, Result};
 const PORT_DEFAULT: &str = "6379";
 const SENTINEL_PORT_DEFAULT: &str = "26379";
 
-/// What may stand behind the `?`.
+/// The options behind the `?`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Options {
     sentinel: Option<String>,
     sentinel_user: Option<String>,
     sentinel_password: Option<String>,
-    /// Whether it is there counts, not its value.
+    /// Its presence counts, not its value.
     cluster: Option<String>,
     ca: Option<PathBuf>,
     cert: Option<PathBuf>,
     key: Option<PathBuf>,
 }
 
-/// A place that speaks the protocol of Redis.
+/// A parsed URL.
 #[derive(Clone, Debug)]
-pub(super) struct Address {
+pub(crate) struct Address {
     /// The URL as it may be shown: without its password.
-    pub(super) shown: String,
-    /// The servers, in the order of the URL.
-    pub(super) nodes: Vec<ConnectionInfo>,
+    pub(crate) shown: String,
+    pub(crate) nodes: Vec<ConnectionInfo>,
     /// Name of the primary, when `nodes` are sentinels.
-    pub(super) sentinel: Option<String>,
+    pub(crate) sentinel: Option<String>,
     /// User and password that the sentinels ask for.
-    pub(super) sentinel_login: (Option<String>, Option<String>),
+    pub(crate) sentinel_login: (Option<String>, Option<String>),
     /// Whether `nodes` certainly are nodes of a cluster.
-    pub(super) cluster: bool,
-    /// What to trust and to show, when that is not the system's.
-    pub(super) certificates: Option<TlsCertificates>,
+    pub(crate) cluster: bool,
+    /// `None` uses the certificates of the system.
+    pub(crate) certificates: Option<TlsCertificates>,
 }
 
 impl Address {
-    /// Takes a URL apart, and reads the files that it names. `more_ca` is a PEM file with certificates to
-    /// trust beside the system's.
-    pub(super) fn parse(url: &str, more_ca: Option<&Path>) -> Result<Self> {
+    /// Parses a URL, and reads the files that it names. `more_ca` is a PEM file with certificates to trust in
+    /// addition to the system's.
+    pub(crate) fn parse(url: &str, more_ca: Option<&Path>) -> Result<Self> {
         let shown = without_password(url);
         let wrong = |reason: String| Error::RedisUrl { url: shown.clone(), reason };
         let mut parts = Parts::of(url).map_err(&wrong)?;
@@ -176,7 +175,7 @@ fn without_password(url: &str) -> String {
 }
 
 /// What an error of the `redis` crate says, on one line.
-pub(super) fn said(error: &redis::RedisError) -> String {
+pub(crate) fn said(error: &redis::RedisError) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{Footprint, Sequence};
+use super::Sequence;
+use super::read_set::Footprint;
 use crate::key::Key;
 use crate::range::KeyRange;
-use crate::write::WriteBatch;
+use crate::write_batch::WriteBatch;
 
 /// Superseded entries that the log may hold before it drops them.
 const ORDER_SLACK: usize = 64;
