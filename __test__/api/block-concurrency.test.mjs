@@ -19,7 +19,7 @@ async function serve(t, handlers) {
     });
   const given = {
     ...handlers,
-    fetch: (room, request, path) => {
+    fetch: (room, _request, path) => {
       events.push(`request ${path}`);
       return handlers.fetch?.(room, path) ?? new served.globals.Response(path);
     },
