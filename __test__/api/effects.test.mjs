@@ -34,17 +34,20 @@ const EFFECTS = {
     leave: ({ server }) => server.close(1000, "closed"),
   },
   "fetch()": {
-    start: async (_served, _arrived) => {},
     leave: (_room, { globals, url }) => globals.fetch(`${url}/fetch`).catch(ignored),
   },
   "fetch() of a WebSocket": {
-    start: async (_served, _arrived) => {},
     leave: (_room, { globals, url }) =>
       globals.fetch(`${url}/upgrade`, { headers: { upgrade: "websocket" } }).catch(ignored),
   },
   "a call of another object": {
-    start: async (_served, _arrived) => {},
     leave: (_room, { room }) => room("other").fetch("http://room/arrive").catch(ignored),
+  },
+  "a call of a service binding": {
+    leave: ({ env }) => env.SERVICE.fetch("http://service/").catch(ignored),
+  },
+  "a message to a queue": {
+    leave: ({ env }) => env.QUEUE.send("sent").catch(ignored),
   },
   "a chunk of a body that was returned before": {
     start: async ({ room }, arrived) => {
@@ -54,14 +57,13 @@ const EFFECTS = {
     leave: ({ writer }) => writer.write(bytes("chunk")).catch(ignored),
   },
   "a chunk of a body that is uploaded": {
-    start: async (_served, _arrived) => {},
     leave: (room) => room.upload.write(bytes("chunk")).catch(ignored),
     uploads: true,
   },
 };
 
 /** Objects that let an effect leave when they are told to, after `write(room)`. */
-async function serveEffects(t, { leave, start, uploads }, write, persist) {
+async function serveEffects(t, { leave, start = async () => {}, uploads }, write, persist) {
   const arrivals = [];
   const arrived = () => arrivals.push("arrived");
   const server = await listen(t, (request, response) => {
@@ -98,7 +100,15 @@ async function serveEffects(t, { leave, start, uploads }, write, persist) {
     }
     return new Response(path);
   };
-  const served = await serveRooms(t, { fetch }, persist);
+  const service = () => {
+    arrived();
+    return new served.globals.Response();
+  };
+  const served = await serveRooms(t, { fetch, queue: arrived }, persist, {
+    serviceBindings: { SERVICE: service },
+    queueBindings: [{ name: "QUEUE", queueName: "queue" }],
+    queueConsumers: [{ queueName: "queue", maxWaitMs: 1 }],
+  });
   if (uploads) await served.ask("a", "upload");
   await start(served, arrived);
   /** Lets the effect leave, as part of a request that is not waited for. */

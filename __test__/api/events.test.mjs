@@ -10,6 +10,7 @@ import { bump, listen, serveRooms } from "../support/rooms.mjs";
 
 const { kEvict } = createRequire(import.meta.url)("../../dist/shared/symbols.js");
 
+const { setTimeout: realTimeout } = globalThis;
 const COUNT = 40;
 /** A time that no test lives to see. */
 const FAR_MS = 4_000_000_000_000;
@@ -241,6 +242,26 @@ describe("events keep their order of arrival", () => {
     await Promise.all(asked);
     const late = [0, 1, 2, 3].map((turn) => encodeURI(`late ${turn}`));
     assert.deepEqual(entered, ["1", "2", "3", ...late]);
+  });
+
+  test("a timer that is cleared while its event waits does not fire, and an interval does not pile up", async (t) => {
+    const fired = [];
+    const fetch = async ({ state }) => {
+      const { setTimeout, setInterval, clearTimeout, clearInterval } = served.globals;
+      const timeout = setTimeout(() => fired.push("timeout"), 1);
+      const interval = setInterval(() => fired.push("interval"), 1);
+      const cleared = setInterval(() => fired.push("cleared"), 1);
+      await state.blockConcurrencyWhile(() => new Promise((resolve) => realTimeout(resolve, 20)));
+      clearTimeout(timeout);
+      clearInterval(cleared);
+      await new Promise((resolve) => {
+        const next = setInterval(() => fired.length > 0 && resolve(clearInterval(next)), 1);
+      });
+      clearInterval(interval);
+      return new served.globals.Response(String(fired));
+    };
+    const served = await serveRooms(t, { fetch }, false, { globalTimers: true });
+    assert.equal(await served.ask("a", ""), "interval");
   });
 
   test("all listeners of a message run in one event, and none of them after it was removed", async (t) => {

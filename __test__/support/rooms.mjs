@@ -1,5 +1,6 @@
 // Objects whose code is the test's own, in an unmodified MiniflareCore with WebSockets, `fetch()` and timers.
 import http from "node:http";
+import { QueuesPlugin } from "@miniflare/queues";
 import { WebSocketPair, WebSocketPlugin } from "@miniflare/web-sockets";
 import { WebSocketServer } from "ws";
 import { coreMiniflare } from "./plugin.mjs";
@@ -10,8 +11,9 @@ import { coreMiniflare } from "./plugin.mjs";
  */
 export async function serveRooms(t, handlers, persist = false, options = {}) {
   class Room {
-    constructor(state) {
+    constructor(state, env) {
       this.state = state;
+      this.env = env;
       this.storage = state.storage;
       handlers.construct?.(this);
     }
@@ -35,9 +37,9 @@ export async function serveRooms(t, handlers, persist = false, options = {}) {
     }
   }
   const mf = coreMiniflare(
-    { exports: { Room } },
+    { exports: { Room, default: { queue: handlers.queue } } },
     { durableObjects: { ROOM: "Room" }, durableObjectsPersist: persist, ...options },
-    { plugins: { WebSocketPlugin } },
+    { plugins: { WebSocketPlugin, QueuesPlugin } },
   );
   t.after(() => mf.dispose());
   const globals = await mf.getGlobalScope();

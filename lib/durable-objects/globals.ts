@@ -22,18 +22,50 @@ import { entering, subrequest } from "./subrequest";
 // biome-ignore lint/suspicious/noExplicitAny: functions of all kinds are wrapped
 type AnyFunction = (...args: any[]) => any;
 
-const TIMERS = ["setTimeout", "setInterval"];
+/** What is known of a timer of an object. */
+interface Timer {
+  /** It has fired, and its event has not entered. */
+  waits: boolean;
+  cleared: boolean;
+}
 
-/** A timer that is set by an object calls back as an event of the object. */
-function gateTimer(timer: AnyFunction): AnyFunction {
-  return new Proxy(timer, {
+const timers = new WeakMap<object, Timer>();
+
+/**
+ * A timer that is set by an object calls back as an event of the object. An interval whose last event still waits
+ * brings no further one.
+ */
+function gateTimer(setTimer: AnyFunction): AnyFunction {
+  return new Proxy(setTimer, {
     apply(target, self, [callback, ...args]) {
       const events = currentEvents();
       if (events === undefined || typeof callback !== "function") {
         return Reflect.apply(target, self, [callback, ...args]);
       }
-      const fire = (...given: unknown[]) => events.object[kEnter](events, () => callback(...given));
-      return runWithInputGate(undefined, () => Reflect.apply(target, self, [fire, ...args]));
+      const timer: Timer = { waits: false, cleared: false };
+      const enter = (given: unknown[]) => {
+        timer.waits = false;
+        return timer.cleared ? undefined : callback(...given);
+      };
+      const fire = (...given: unknown[]) => {
+        if (timer.waits) return;
+        timer.waits = true;
+        events.object[kEnter](events, () => enter(given));
+      };
+      const id = runWithInputGate(undefined, () => Reflect.apply(target, self, [fire, ...args]));
+      if (typeof id === "object") timers.set(id, timer);
+      return id;
+    },
+  });
+}
+
+/** An event that waits is cleared too. */
+function gateClear(clearTimer: AnyFunction): AnyFunction {
+  return new Proxy(clearTimer, {
+    apply(target, self, args) {
+      const timer = timers.get(args[0]);
+      if (timer) timer.cleared = true;
+      return Reflect.apply(target, self, args);
     },
   });
 }
@@ -65,12 +97,19 @@ function gatedInit(init: { body?: unknown } | undefined | null, effects: EffectG
   return Object.create(init, { body: { value: gatedStream(body, effects) } });
 }
 
+const GATES = {
+  setTimeout: gateTimer,
+  setInterval: gateTimer,
+  clearTimeout: gateClear,
+  clearInterval: gateClear,
+  fetch: gateFetch,
+};
+
 function gateGlobals(globals: Context): Context {
   const gated = { ...globals };
-  for (const name of TIMERS) {
-    if (typeof gated[name] === "function") gated[name] = gateTimer(gated[name]);
+  for (const [name, gate] of Object.entries(GATES)) {
+    if (typeof gated[name] === "function") gated[name] = gate(gated[name]);
   }
-  if (typeof gated.fetch === "function") gated.fetch = gateFetch(gated.fetch);
   return gated;
 }
 
