@@ -10,7 +10,6 @@ import { bump, listen, serveRooms } from "../support/rooms.mjs";
 
 const { kEvict } = createRequire(import.meta.url)("../../dist/shared/symbols.js");
 
-const { setTimeout: realTimeout } = globalThis;
 const COUNT = 40;
 /** A time that no test lives to see. */
 const FAR_MS = 4_000_000_000_000;
@@ -245,23 +244,40 @@ describe("events keep their order of arrival", () => {
   });
 
   test("a timer that is cleared while its event waits does not fire, and an interval does not pile up", async (t) => {
-    const fired = [];
-    const fetch = async ({ state }) => {
-      const { setTimeout, setInterval, clearTimeout, clearInterval } = served.globals;
-      const timeout = setTimeout(() => fired.push("timeout"), 1);
-      const interval = setInterval(() => fired.push("interval"), 1);
-      const cleared = setInterval(() => fired.push("cleared"), 1);
-      await state.blockConcurrencyWhile(() => new Promise((resolve) => realTimeout(resolve, 20)));
-      clearTimeout(timeout);
-      clearInterval(cleared);
-      await new Promise((resolve) => {
-        const next = setInterval(() => fired.length > 0 && resolve(clearInterval(next)), 1);
-      });
-      clearInterval(interval);
-      return new served.globals.Response(String(fired));
+    const fires = [];
+    const set = (callback) => {
+      fires.push(callback);
+      return {};
     };
-    const served = await serveRooms(t, { fetch }, false, { globalTimers: true });
-    assert.equal(await served.ask("a", ""), "interval");
+    const clear = () => {};
+    const given = { setTimeout: set, setInterval: set, clearTimeout: clear, clearInterval: clear };
+    const fired = [];
+    const blocking = deferred();
+    const cleared = [];
+    const fetch = ({ state }, _request, path) => {
+      const { setTimeout, setInterval, Response } = served.globals;
+      if (path === "block") state.blockConcurrencyWhile(() => blocking.promise);
+      else {
+        cleared.push(setTimeout(() => fired.push("timeout"), 1));
+        cleared.push(setInterval(() => fired.push("cleared"), 1));
+        setInterval((word) => fired.push(word), 1, "interval");
+      }
+      return new Response();
+    };
+    const served = await serveRooms(t, { fetch }, false, { globals: given });
+    await served.ask("a", "set");
+    await served.ask("a", "block");
+    for (const fire of [...fires, ...fires, ...fires]) fire("interval");
+    await idle();
+    served.globals.clearTimeout(cleared[0]);
+    served.globals.clearInterval(cleared[1]);
+    assert.deepEqual(fired, []);
+    blocking.resolve();
+    await idle();
+    assert.deepEqual(fired, ["interval"]);
+    fires[2]("interval");
+    await idle();
+    assert.deepEqual(fired, ["interval", "interval"]);
   });
 
   test("all listeners of a message run in one event, and none of them after it was removed", async (t) => {

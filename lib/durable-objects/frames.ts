@@ -16,6 +16,7 @@ export const kClose = symbolOf(WebSocket.prototype, "kClose");
 
 const [probe] = Object.values(new WebSocketPair()) as [WebSocket];
 const kPair = symbolOf(probe, "kPair");
+const kAccepted = symbolOf(probe, "kAccepted");
 const kCoupled = symbolOf(probe, "kCoupled");
 const kClosedOutgoing = symbolOf(probe, "kClosedOutgoing");
 
@@ -39,6 +40,10 @@ class Turn extends OutputGate {
   override waitForOpen(): Promise<void> {
     return this.#turn;
   }
+}
+
+export function isAccepted(socket: WebSocket): boolean {
+  return (socket as unknown as Members)[kAccepted] === true;
 }
 
 /** Whether an end is coupled with a connection. */

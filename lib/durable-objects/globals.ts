@@ -78,7 +78,10 @@ function gateFetch(fetch: AnyFunction): AnyFunction {
       gateBody(input, effects);
       const given = [input, gatedInit(init, effects)];
       return subrequest(async () => {
-        const response = await Reflect.apply(target, self, given);
+        // The answer waits for its turn once, behind this function.
+        const response = await runWithInputGate(undefined, () =>
+          Reflect.apply(target, self, given),
+        );
         if (response.webSocket) adopt(response.webSocket);
         return response;
       });

@@ -16,7 +16,7 @@ import { replaceMethods } from "../shared/replace-methods";
 import { symbolOf } from "../shared/symbol-of";
 import { kEnter, kSockets } from "../shared/symbols";
 import { currentEvents, type EventGate } from "./event-gate";
-import { closeNow, frame, isCoupled, isOver, kClose, peerOf, waits } from "./frames";
+import { closeNow, frame, isAccepted, isCoupled, isOver, kClose, peerOf, waits } from "./frames";
 
 // Taken when the module is loaded: fake timers must not keep a socket open.
 const { setImmediate } = globalThis;
@@ -132,8 +132,10 @@ replaceMethods(WebSocket.prototype, {
   accept: (accept) =>
     function (this: WebSocket) {
       // The code that accepts a socket gets its events, whichever code has it first.
-      disown(this);
-      adopt(this);
+      if (!isAccepted(this)) {
+        disown(this);
+        adopt(this);
+      }
       accept.call(this);
     },
 
