@@ -15,6 +15,8 @@ import { warnOf } from "../shared/error";
 import {
   kAlarm,
   kAlarmExists,
+  kConstruct,
+  kEnd,
   kEvict,
   kForgetObjects,
   kHandle,
@@ -25,10 +27,12 @@ import {
   kReloadFailed,
   kReset,
   kRunAlarm,
+  kSockets,
 } from "../shared/symbols";
 import { DurableObjectStorage } from "../storage/storage";
 import { AlarmStore, alarmBridge } from "./alarms";
 import { findClass, notBound } from "./classes";
+import "./globals";
 import {
   addressOf,
   addressOfCacheKey,
@@ -93,6 +97,8 @@ export class DurableObjectsPlugin
   readonly #storeOptions: StoreOptions;
   /** The storages and states of the running objects, shared with the mounts; Miniflare clears it at each reload. */
   readonly #running: Map<string, unknown>;
+  /** The states that this plugin has constructed and that have not ended, those of an earlier worker too. */
+  readonly #living = new Set<DurableObjectState>();
   readonly #reloads: Reloads<DurableObjectsPlugin>;
   readonly #alarms: AlarmStore;
   #factory: StorageFactory | undefined;
@@ -184,6 +190,13 @@ export class DurableObjectsPlugin
     for (const key of this.#running.keys()) {
       if (key.startsWith(STATE_PREFIX)) this.#running.delete(key);
     }
+    this.#forget("evicted");
+  }
+
+  /** Closes the sockets of all objects, whose instances are not reached any more. */
+  #forget(how: "evicted" | "reloaded"): void {
+    for (const state of this.#living) state[kSockets].end(how);
+    this.#living.clear();
   }
 
   async [kRunAlarm](storage: StorageFactory, id: IdLike): Promise<boolean> {
@@ -229,6 +242,7 @@ export class DurableObjectsPlugin
       throw error;
     }
     this.#bindings = bindings;
+    this.#forget("reloaded");
     this.#reloads.serve();
     this.#alarms.resume((key) => this.#fireAlarm(key));
   }
@@ -240,6 +254,7 @@ export class DurableObjectsPlugin
 
   override async dispose(): Promise<void> {
     this.#alarms.dispose();
+    this.#forget("reloaded");
     if (parents.get(this.#running) === this) parents.delete(this.#running);
     const factory = this.#factory;
     const retired = this.#reloads.retire();
@@ -268,26 +283,33 @@ export class DurableObjectsPlugin
     const objectStorage = this.getStorage(storage, id);
     const unnamedId = new DurableObjectId(address.name, address.id);
     const state = new DurableObjectState(unnamedId, objectStorage, {
-      drop: () => this.#running.get(cacheKey) === state && this.#running.delete(cacheKey),
+      drop: () => {
+        this.#living.delete(state);
+        if (this.#running.get(cacheKey) === state) this.#running.delete(cacheKey);
+      },
       report: (reason) => constructed && this.#report(`Durable Object ${key}`, reason),
     });
     let constructed = false;
     objectStorage[kOnBroken] = (error: unknown) => state[kReset](error);
     try {
-      state[kInstance] = new Class(state, this.#bindings);
+      state[kConstruct](() => new Class(state, this.#bindings));
     } catch (error) {
       state[kReset](error);
       throw error;
     }
     constructed = true;
-    objectStorage[kAlarmExists] = Boolean(state[kInstance].alarm);
+    objectStorage[kAlarmExists] = Boolean(state[kInstance]?.alarm);
     this.#running.set(cacheKey, state);
+    this.#living.add(state);
     return state;
   }
 
   async #evict(cacheKey: string): Promise<void> {
     const state = this.#running.get(cacheKey) as DurableObjectState | undefined;
-    await state?.[kIdle]();
+    if (state === undefined) return;
+    do await state[kIdle]();
+    while (!state[kEnd]());
+    this.#living.delete(state);
     if (this.#running.get(cacheKey) === state) this.#running.delete(cacheKey);
   }
 

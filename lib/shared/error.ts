@@ -13,6 +13,8 @@ export type DurableObjectErrorCode =
   | "ERR_OPTION"
   /** The `Miniflare` instance behind a namespace or stub has been disposed. */
   | "ERR_DISPOSED"
+  /** A test has evicted the instance of the object. */
+  | "ERR_EVICTED"
   /** Something that other requests wait for took longer than they may wait. */
   | "ERR_TIMEOUT";
 
