@@ -4,7 +4,17 @@ import type { Awaitable, Context } from "@miniflare/shared";
 import { InputGate, OutputGate } from "@miniflare/shared";
 import { withDeadline } from "../shared/deadline";
 import { DurableObjectError } from "../shared/error";
-import { _kRunWithGates, kAlarm, kFetch, kIdle, kInstance, kReset } from "../shared/symbols";
+import { setImmediate } from "../shared/real-timers";
+import {
+  _kRunWithGates,
+  kAlarm,
+  kFetch,
+  kHandle,
+  kIdle,
+  kInstance,
+  kReset,
+} from "../shared/symbols";
+import { noteEvent } from "../storage/closure";
 import { runInside } from "../storage/gates";
 import type { DurableObjectStorage } from "../storage/storage";
 import type { DurableObjectId } from "./id";
@@ -28,9 +38,6 @@ export interface StateOwner {
   /** The state has been reset and nobody has been told why. */
   report(reason: unknown): void;
 }
-
-// Taken when the module is loaded: fake timers must not hold back a report.
-const { setImmediate } = globalThis;
 
 /** As in production. */
 const BLOCK_CONCURRENCY_LIMIT_MS = 30_000;
@@ -95,6 +102,7 @@ export class DurableObjectState {
   /** Settles as `closure` does, once every write it made is durable. */
   async [_kRunWithGates]<T>(closure: () => Awaitable<T>): Promise<T> {
     this.#assertRunning();
+    noteEvent(this.storage?.[kHandle]);
     const result = new OutputGate().runWith(() =>
       this.#inputGate.runWith(() => {
         this.#assertRunning();

@@ -1,6 +1,6 @@
 //! Every limit of the storage API, checked here and nowhere else.
 //!
-//! Source: the seed document ("Validation"), Miniflare 2.14.4 and Cloudflare's production limits.
+//! Source: Miniflare 2.14.4 and Cloudflare's production limits. Only the default value limit is our own.
 
 use crate::error::{Error, Result};
 
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 pub const KEY_BYTES_MAX: usize = 2048;
 /// Most keys or pairs in one `get`, `put` or `delete`, and most keys one transaction writes.
 pub const KEYS_MAX: usize = 128;
-/// Value limit unless configured, in bytes: the seed's 32 KiB.
+/// Value limit unless configured, in bytes.
 pub const VALUE_BYTES_DEFAULT: usize = 32 * 1024;
 /// Largest value limit that can be configured, in bytes.
 pub const VALUE_BYTES_CEILING: usize = 2 * 1024 * 1024;
