@@ -11,8 +11,10 @@ import {
 } from "@miniflare/shared";
 import { leaveStores, objectIds, type StoreOptions, storeFor, useStores } from "../native/stores";
 import { settle } from "../native/tickets";
+import { noteDataDirectory } from "../shared/data-directories";
 import { PERSIST_DEFAULT } from "../shared/default-place";
 import { received, warnOf } from "../shared/error";
+import { isRedisUrl } from "../shared/redis-url";
 import {
   kAlarm,
   kAlarmExists,
@@ -107,6 +109,7 @@ export class DurableObjectsPlugin
     const persist = checkPersist(this.durableObjectsPersist);
     this.#persist =
       persist === true ? this.#defaultPersist() : resolveStoragePersist(ctx.rootPath, persist);
+    this.#noteData();
     this.#storeOptions = storeOptions(this.durableObjectsDurability, this.durableObjectsMaxOpen);
     this.#valueBytesMax = valueBytesMax(this.durableObjectsMaxValueSize);
     this.#reloads = new Reloads<DurableObjectsPlugin>(this, ctx.sharedCache);
@@ -120,6 +123,14 @@ export class DurableObjectsPlugin
   #defaultPersist(): string {
     const { rootPath } = parents.get(this.#running)?.ctx ?? this.ctx;
     return path.resolve(rootPath, PERSIST_DEFAULT);
+  }
+
+  /** Notes where data is kept: below a root that holds sources too, in the directories of the bindings. */
+  #noteData(): void {
+    const root = this.#persist;
+    if (typeof root !== "string" || isRedisUrl(root)) return;
+    const names = this.#objects.map(({ name }) => name).filter((name) => /^[\w-]+$/.test(name));
+    for (const name of ["", ".ferroflare", ...names]) noteDataDirectory(path.join(root, name));
   }
 
   getStorage(storage: StorageFactory, id: IdLike): DurableObjectStorage {

@@ -9,6 +9,7 @@ import type { Storage, StorageFactory } from "@miniflare/shared";
 import { sanitisePath } from "@miniflare/shared";
 import type { FileStorage } from "@miniflare/storage-file";
 import type { MemoryStorage } from "@miniflare/storage-memory";
+import { noteDataDirectory } from "../shared/data-directories";
 import { isRedisUrl, shownUrl } from "../shared/redis-url";
 
 /** What this module needs of an `ioredis` connection; that package is optional, so its types are not referred to. */
@@ -70,7 +71,10 @@ export class VariedStorageFactory implements StorageFactory {
     const { FileStorage: File } = require("@miniflare/storage-file") as {
       FileStorage: typeof FileStorage;
     };
-    return new File(path.join(persist, sanitisePath(namespace)));
+    const directory = path.join(persist, sanitisePath(namespace));
+    noteDataDirectory(persist);
+    noteDataDirectory(directory);
+    return new File(directory);
   }
 
   #memory(namespace: string): MemoryStorage {
