@@ -11,7 +11,10 @@ import {
 } from "@miniflare/shared";
 import { leaveStores, objectIds, type StoreOptions, storeFor, useStores } from "../native/stores";
 import { settle } from "../native/tickets";
-import { warnOf } from "../shared/error";
+import { noteDataDirectory } from "../shared/data-directories";
+import { PERSIST_DEFAULT } from "../shared/default-place";
+import { received, warnOf } from "../shared/error";
+import { isRedisUrl } from "../shared/redis-url";
 import {
   kAlarm,
   kAlarmExists,
@@ -63,8 +66,6 @@ import { Reloads } from "./reload";
 import { type DurableObject, type DurableObjectConstructor, DurableObjectState } from "./state";
 
 const STORAGE_PREFIX = "durable-objects:storage:";
-/** Where data is kept when no path is given, under the root path of the worker; mounts use their parent's. */
-const DEFAULT_PERSIST = ".mf/do";
 /** The plugin of the worker that others are mounted in, by what all of them share: it is constructed first. */
 const parents = new WeakMap<object, DurableObjectsPlugin>();
 const STATE_PREFIX = "durable-objects:state:";
@@ -114,6 +115,7 @@ export class DurableObjectsPlugin
     const persist = checkPersist(this.durableObjectsPersist);
     this.#persist =
       persist === true ? this.#defaultPersist() : resolveStoragePersist(ctx.rootPath, persist);
+    this.#noteData();
     this.#storeOptions = storeOptions(this.durableObjectsDurability, this.durableObjectsMaxOpen);
     this.#valueBytesMax = valueBytesMax(this.durableObjectsMaxValueSize);
     this.#reloads = new Reloads<DurableObjectsPlugin>(this, ctx.sharedCache);
@@ -123,9 +125,18 @@ export class DurableObjectsPlugin
     );
   }
 
+  /** Mounts use their parent's root path. */
   #defaultPersist(): string {
     const { rootPath } = parents.get(this.#running)?.ctx ?? this.ctx;
-    return path.resolve(rootPath, DEFAULT_PERSIST);
+    return path.resolve(rootPath, PERSIST_DEFAULT);
+  }
+
+  /** Notes where data is kept: below a root that holds sources too, in the directories of the bindings. */
+  #noteData(): void {
+    const root = this.#persist;
+    if (typeof root !== "string" || isRedisUrl(root)) return;
+    const names = this.#objects.map(({ name }) => name).filter((name) => /^[\w-]+$/.test(name));
+    for (const name of ["", ".ferroflare", ...names]) noteDataDirectory(path.join(root, name));
   }
 
   getStorage(storage: StorageFactory, id: IdLike): DurableObjectStorage {
@@ -169,6 +180,9 @@ export class DurableObjectsPlugin
 
   /** Fires scheduled alarms now: all of this worker's bindings, or those of `ids`. */
   async flushAlarms(_storage: StorageFactory, ids?: IdLike[]): Promise<void> {
+    if (ids !== undefined && !Array.isArray(ids)) {
+      throw new TypeError(`Alarms are flushed for an array of IDs: received ${received(ids)}.`);
+    }
     const plugin = this.#reloads.begun ? await this.#reloads.serving() : this;
     return plugin.#alarms.flushAlarms(ids?.map((id) => keyOf(addressOf(id))));
   }
@@ -258,7 +272,10 @@ export class DurableObjectsPlugin
     if (parents.get(this.#running) === this) parents.delete(this.#running);
     const factory = this.#factory;
     const retired = this.#reloads.retire();
-    if (factory) this.#bequeath(factory, retired).catch((error) => this.ctx.log.error(error));
+    if (factory) {
+      const closing = this.#bequeath(factory, retired);
+      closing.catch((error) => this.#report("Closing the stored Durable Objects", error));
+    }
   }
 
   /** An heir goes on using the stores, so that storages handed out before go on working; without one they are closed. */

@@ -4,6 +4,7 @@ import type { Awaitable, Context } from "@miniflare/shared";
 import { withDeadline } from "../shared/deadline";
 import { DurableObjectError } from "../shared/error";
 import { runWithGates } from "../shared/gate-context";
+import { setImmediate } from "../shared/real-timers";
 import {
   _kRunWithGates,
   kAlarm,
@@ -12,12 +13,14 @@ import {
   kEnter,
   kEvicted,
   kFetch,
+  kHandle,
   kIdle,
   kInstance,
   kLeave,
   kReset,
   kSockets,
 } from "../shared/symbols";
+import { noteEvent } from "../storage/closure";
 import { EffectGate, PendingWrites } from "../storage/effect-gate";
 import type { DurableObjectStorage } from "../storage/storage";
 import { gateBody } from "./bodies";
@@ -52,9 +55,6 @@ export interface StateOwner {
   /** The state has been reset and nobody has been told why. */
   report(reason: unknown): void;
 }
-
-// Taken when the module is loaded: fake timers must not hold back a report.
-const { setImmediate } = globalThis;
 
 /** As in production. */
 const BLOCK_CONCURRENCY_LIMIT_MS = 30_000;
@@ -137,6 +137,7 @@ export class DurableObjectState implements GatedObject {
   /** Settles as `closure` does, once every write of the object is durable. */
   async [_kRunWithGates]<T>(closure: () => Awaitable<T>): Promise<T> {
     this.#assertRunning();
+    noteEvent(this.storage?.[kHandle]);
     const event = this.#event(this.#events, closure);
     return new Promise<T>((resolve, reject) => {
       this.#track({ called: true, stop: reject }, event.then(resolve, reject));

@@ -4,7 +4,9 @@ import { durabilityTicket, isTicket, LOST, type ObjectHandle, removedKeys } from
 import type { Answer } from "../native/answers";
 import { objectFor } from "../native/stores";
 import { settle } from "../native/tickets";
+import { nextTick } from "../shared/real-timers";
 import { kAlarmExists, kHandle, kOnBroken } from "../shared/symbols";
+import { isClosureTimeout, runClosure } from "./closure";
 import { holdEffectsFor, isInside, transactionGate } from "./gates";
 import { checkDefined, get, list, put, remove } from "./operations";
 import {
@@ -22,9 +24,6 @@ import { DurableObjectTransaction, kAlarmWritten, kFinish, kRolledBack } from ".
 import { plainAt, runAlone } from "./turn";
 
 const OWNER = "DurableObjectStorage";
-
-// Taken when the module is loaded, so that a test's fake timers do not hold it back.
-const { nextTick } = process;
 
 export class DurableObjectStorage implements DurableObjectOperator {
   readonly #object: ObjectHandle;
@@ -142,9 +141,11 @@ export class DurableObjectStorage implements DurableObjectOperator {
     try {
       for (let alone = 0; ; alone = await settle(object.retry(id, plainAt()))) {
         const txn = new DurableObjectTransaction(object, id, this[kAlarmExists]);
-        const run = () => transactionGate().runWith(() => closure(txn));
+        const gated = () => transactionGate().runWith(() => closure(txn));
+        const run = () => runClosure(object, gated);
         const end = await outcome(alone > 0 ? runAlone(alone, run) : run());
         await txn[kFinish]("failure" in end ? "rolled back" : "committed");
+        if ("failure" in end && isClosureTimeout(end.failure)) throw end.failure;
         if (txn[kRolledBack] && !("failure" in end)) return end.value;
         const code = await settle(object.commit(id, "failure" in end));
         if (code === LOST) continue;

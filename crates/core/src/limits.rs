@@ -1,6 +1,6 @@
 //! Every limit of the storage API, as a number.
 //!
-//! Source: Miniflare 2.14.4 and Cloudflare's production limits.
+//! Source: Miniflare 2.14.4 and Cloudflare's production limits. Only the default value limit is our own.
 
 /// Longest key, in UTF-8 bytes.
 pub const KEY_BYTES_MAX: usize = 2048;

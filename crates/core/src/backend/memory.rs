@@ -82,6 +82,16 @@ impl MemoryPlace {
         Self { objects: Mutex::new(Some(HashMap::new())), alarms: Arc::default() }
     }
 
+    /// Closes this place, and gives what it holds to a new one.
+    pub fn renew(&self) -> Result<Self> {
+        let objects = lock(&self.objects)?.take().ok_or(Error::Closed)?;
+        let renewed = objects.into_iter().filter_map(|(key, object)| {
+            let table = object.close()?;
+            Some((key.clone(), LocalObject::new(table, key, self.alarms.clone())))
+        });
+        Ok(Self { objects: Mutex::new(Some(renewed.collect())), alarms: self.alarms.clone() })
+    }
+
     fn ids(&self, name: &str) -> Result<Vec<Arc<str>>> {
         let mut ids = Vec::new();
         let objects = lock(&self.objects)?;

@@ -52,6 +52,22 @@ impl OverlayPlace {
         }
     }
 
+    /// Closes this place without the one below it, and gives what it holds to a new one.
+    pub fn renew(&self) -> Result<Self> {
+        let objects = lock(&self.objects)?.take().ok_or(Error::Closed)?;
+        let renewed = objects.into_iter().filter_map(|(key, object)| {
+            let table = object.close()?;
+            Some((key.clone(), LocalObject::new(table, key, self.alarms.clone())))
+        });
+        Ok(Self {
+            below: self.below.clone(),
+            spawn: self.spawn.clone(),
+            objects: Mutex::new(Some(renewed.collect())),
+            alarms: self.alarms.clone(),
+            levels: self.levels.clone(),
+        })
+    }
+
     /// Begins a level: everything written from now on is taken back by the [`Self::pop`] that ends it.
     pub fn push(&self) -> Result<()> {
         self.levels.push()

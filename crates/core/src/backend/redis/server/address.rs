@@ -96,6 +96,9 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     fn of(url: &'a str) -> std::result::Result<Self, String> {
         let (scheme, rest) = url.split_once("://").ok_or("it has no ://")?;
+        if cuts_password(rest) {
+            return Err("its password holds a ? or a #: write %3F or %23 instead".into());
+        }
         let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let at = rest.rfind('@').map_or(0, |at| at + 1);
@@ -161,13 +164,20 @@ fn system_certificates() -> Vec<u8> {
     pem.into_bytes()
 }
 
+/// Whether a password holds what the options begin with, which it may only do when it is encoded.
+fn cuts_password(rest: &str) -> bool {
+    let after = rest.find(['?', '#']).map_or("", |start| &rest[start..]);
+    after.contains('@') && !after.contains('=') && !rest[..rest.len() - after.len()].contains('@')
+}
+
 /// The URL as it may be shown: without passwords, and without options.
 fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
     };
+    let is_cut = cuts_password(rest);
     let rest = &rest[..rest.find(['?', '#']).unwrap_or(rest.len())];
-    let Some(at) = rest.rfind('@') else {
+    let Some(at) = rest.rfind('@').or(is_cut.then_some(rest.len())) else {
         return format!("{scheme}://{rest}");
     };
     let user = rest[..at].split(':').next().unwrap_or_default();
@@ -206,6 +216,10 @@ mod tests {
         assert_eq!(parse("redis://:p@localhost:1").shown, "redis://:***@localhost:1");
         let wrong = Address::parse("redis://u:secret@localhost/x", None).unwrap_err().to_string();
         assert!(wrong.contains("the database is not a number") && !wrong.contains("secret"));
+        for url in ["redis://u:sec?ret@h", "redis://u:sec#ret@h", "redis://u:s@c/ret@h/x"] {
+            let wrong = Address::parse(url, None).unwrap_err().to_string();
+            assert!(wrong.contains("redis://u:***") && !wrong.contains("ret"), "{wrong}");
+        }
     }
 
     #[test]

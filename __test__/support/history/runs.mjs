@@ -1,7 +1,7 @@
 // Runs a history on the objects of a directory: by several processes, worker threads, or Miniflare instances of one process.
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import { Child } from "../../support/child.mjs";
+import { Child } from "../child.mjs";
 import { check } from "./checker.mjs";
 import { runClients, transactionsOf } from "./clients.mjs";
 

@@ -4,8 +4,8 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import { Worker } from "node:worker_threads";
 import { Log, LogLevel, Miniflare } from "../../../index.mjs";
-import { random } from "../../support/random.mjs";
-import { say } from "../../support/report.mjs";
+import { random } from "../random.mjs";
+import { say } from "../report.mjs";
 
 const NAME = "PEER";
 const SCRIPT = `

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { Child } from "../../support/child.mjs";
+import { Child } from "../child.mjs";
 
 const PEER = fileURLToPath(new URL("peer.mjs", import.meta.url));
 

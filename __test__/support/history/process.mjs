@@ -1,5 +1,5 @@
 // A process that runs the transactions of its orders.
-import { orders, say } from "../../support/report.mjs";
+import { orders, say } from "../report.mjs";
 import { runClients } from "./clients.mjs";
 
 await runClients({ ...orders(), say });

@@ -1,4 +1,4 @@
-/** Programs that show starvation, needless retries and endless ones; see anomaly-programs.mjs for what they return. */
+/** Programs that show starvation, needless retries and endless ones; see programs.mjs for what they return. */
 import { ATTEMPTS_MAX, attemptsOf, counted, increment } from "./attempts.mjs";
 import { pause } from "./serializability.mjs";
 

@@ -4,7 +4,7 @@
  * writes: write-write, write-read and read-write edges follow without guessing. A listed range reads also the keys
  * that are missing in it, so that phantoms are edges too.
  */
-import { Random } from "./prng.mjs";
+import { Random } from "../prng.mjs";
 
 /** Lets everything else of this turn of the event loop happen. */
 export const pause = () => new Promise((resolve) => setImmediate(resolve));
