@@ -1,11 +1,13 @@
 /** The storage of one Durable Object, as its class and those who look from outside have it. */
-import { OutputGate, runWithInputGateClosed, waitUntilOnOutputGate } from "@miniflare/shared";
+import { runWithInputGateClosed, waitUntilOnOutputGate } from "@miniflare/shared";
 import { durabilityTicket, isTicket, LOST, type ObjectHandle, removedKeys } from "../native/addon";
 import type { Answer } from "../native/answers";
 import { objectFor } from "../native/stores";
 import { settle } from "../native/tickets";
+import { nextTick } from "../shared/real-timers";
 import { kAlarmExists, kHandle, kOnBroken } from "../shared/symbols";
-import { isInside } from "./gates";
+import { isClosureTimeout, runClosure } from "./closure";
+import { holdEffectsFor, isInside, transactionGate } from "./gates";
 import { checkDefined, get, list, put, remove } from "./operations";
 import {
   alarmOrNull,
@@ -22,9 +24,6 @@ import { DurableObjectTransaction, kAlarmWritten, kFinish, kRolledBack } from ".
 import { plainAt, runAlone } from "./turn";
 
 const OWNER = "DurableObjectStorage";
-
-// Taken when the module is loaded, so that a test's fake timers do not hold it back.
-const { nextTick } = process;
 
 export class DurableObjectStorage implements DurableObjectOperator {
   readonly #object: ObjectHandle;
@@ -127,7 +126,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
   transaction<T>(closure: (txn: DurableObjectTransaction) => Promise<T>): Promise<T> {
     const result = runWithInputGateClosed(() => this.#transact(closure));
     // A failed transaction is the program's own business: the output gate only waits for its end.
-    waitUntilOnOutputGate(result.then(nothing, nothing));
+    holdEffectsFor(result.then(nothing, nothing));
     return result;
   }
 
@@ -142,9 +141,11 @@ export class DurableObjectStorage implements DurableObjectOperator {
     try {
       for (let alone = 0; ; alone = await settle(object.retry(id, plainAt()))) {
         const txn = new DurableObjectTransaction(object, id, this[kAlarmExists]);
-        const run = () => new OutputGate().runWith(() => closure(txn));
+        const gated = () => transactionGate().runWith(() => closure(txn));
+        const run = () => runClosure(object, gated);
         const end = await outcome(alone > 0 ? runAlone(alone, run) : run());
         await txn[kFinish]("failure" in end ? "rolled back" : "committed");
+        if ("failure" in end && isClosureTimeout(end.failure)) throw end.failure;
         if (txn[kRolledBack] && !("failure" in end)) return end.value;
         const code = await settle(object.commit(id, "failure" in end));
         if (code === LOST) continue;
@@ -160,7 +161,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
   /** Follows up a commit: the alarm's timer, and durability. */
   async #committed(code: number, alarm: number | null | undefined): Promise<void> {
     if (alarm !== undefined) this.#alarmChanged(alarm);
-    if (durabilityTicket(code) > 0) await this.#confirm(code, nothing);
+    if (durabilityTicket(code) > 0) await waitUntilOnOutputGate(this.#confirm(code, nothing));
   }
 
   /** The answer of a read. One that has to wait closes the input gate of the running object until it is there. */
