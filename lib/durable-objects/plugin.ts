@@ -32,6 +32,7 @@ import {
   kRunAlarm,
   kSockets,
 } from "../shared/symbols";
+import { printable } from "../shared/thrown";
 import { DurableObjectStorage } from "../storage/storage";
 import { AlarmStore, alarmBridge } from "./alarms";
 import { findClass, notBound } from "./classes";
@@ -345,7 +346,7 @@ export class DurableObjectsPlugin
   /** Logs an error that nobody waits for, or warns of it where the log throws errors. */
   #report(what: string, error: unknown): void {
     try {
-      this.ctx.log.error(error as Error);
+      this.ctx.log.error(printable(error));
     } catch {
       warnOf(what, error);
     }

@@ -13,6 +13,7 @@ import { NoOpLog } from "@miniflare/shared";
 import sourceMapSupport from "source-map-support";
 import type { DurableObjectId, DurableObjectNamespace } from "../durable-objects/namespace";
 import { closeStores } from "../native/stores";
+import { printable } from "../shared/thrown";
 import type { DurableObjectStorage } from "../storage/storage";
 import { listen } from "./listen";
 import type { MiniflareOptions } from "./options";
@@ -24,6 +25,24 @@ import { VariedStorageFactory } from "./storage-factory";
 import { installWatcher } from "./watch/watcher";
 
 export type ServerOptions = http.ServerOptions & https.ServerOptions;
+
+/** An instance whose `dispatchFetch()` rejects with what the server can show, whatever the worker has thrown. */
+function withPrintableErrors(mf: Miniflare): Miniflare {
+  const dispatchFetch: Miniflare["dispatchFetch"] = async (...request) => {
+    try {
+      return await mf.dispatchFetch(...request);
+    } catch (thrown) {
+      throw printable(thrown);
+    }
+  };
+  return new Proxy(mf, {
+    get(target, key) {
+      if (key === "dispatchFetch") return dispatchFetch;
+      const member: unknown = Reflect.get(target, key, target);
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
+}
 
 export class Miniflare extends MiniflareCore<Plugins> {
   readonly #storageFactory: VariedStorageFactory;
@@ -90,7 +109,7 @@ export class Miniflare extends MiniflareCore<Plugins> {
   }
 
   createServer(options?: ServerOptions): Promise<http.Server | https.Server> {
-    return createServer(this, options);
+    return createServer(withPrintableErrors(this), options);
   }
 
   /** Resolves once the server accepts requests; rejects if it cannot listen on the host and port of the options. */

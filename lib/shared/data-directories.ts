@@ -14,12 +14,12 @@ export function dataDirectoryCount(): number {
   return directories.size;
 }
 
-/** Those of the noted directories that lie below `directory`, relative to it. */
+/** Those of the noted directories that lie below `directory`, relative to it: as they were named, and without links. */
 export function dataBelow(directory: string): string[] {
   const real = realPath(directory);
   return [...directories].flatMap((data) => {
     const relative = [path.relative(directory, data), path.relative(real, realPath(data))];
-    return relative.find(isBelow) ?? [];
+    return relative.filter(isBelow);
   });
 }
 

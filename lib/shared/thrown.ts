@@ -48,3 +48,23 @@ export function messageOf(thrown: unknown): string {
   const message = isError(thrown) ? shown(() => thrown.message) : undefined;
   return message ?? textOf(thrown);
 }
+
+/** Whether a log can print a value, and what has caused it, without an error of its own. */
+function isPrintable(thrown: unknown): boolean {
+  try {
+    if (thrown === undefined || thrown === null) return false;
+    const { stack, cause } = Object(thrown) as { stack?: unknown; cause?: unknown };
+    if (stack) return typeof stack === "string" && (!cause || isPrintable(cause));
+    return typeof String(thrown) === "string";
+  } catch {
+    return false;
+  }
+}
+
+/** What a log can print: the value itself if possible, or else an error that describes it. */
+export function printable(thrown: unknown): Error {
+  if (isPrintable(thrown)) return thrown as Error;
+  const error = new Error(textOf(thrown));
+  error.stack = describeThrown(thrown);
+  return error;
+}
