@@ -335,3 +335,51 @@ impl Drop for PanicGuard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::runtime::Handle;
+
+    use super::*;
+    use crate::backend::redis::requests::read::GetAlarm;
+    use crate::backend::redis::server::address::Address;
+    use crate::backend::redis::server::connection::Connection;
+
+    /// A driver whose server refuses connections.
+    fn driver() -> Arc<Driver> {
+        #[expect(clippy::disallowed_methods, reason = "a test is the caller that passes the time")]
+        let clock = Instant::now;
+        let address = Address::parse("redis://127.0.0.1:1", None).unwrap();
+        let connection = Connection::new(address, clock);
+        let shared = Shared::new(connection, "client".into(), Handle::current(), false, clock);
+        Driver::new(Arc::new(shared), ObjectKey { name: "NAME".into(), id: "id".into() })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_driver_is_idle_when_the_last_caller_has_its_answer() {
+        let driver = driver();
+        let answer = driver.ask(driver.open().unwrap(), 0, |caller| GetAlarm { caller });
+        driver.retire();
+        assert!(!driver.is_idle());
+        let idle = tokio::time::timeout(Duration::from_secs(60), driver.wait_until_idle());
+        assert_eq!(idle.await, Ok(()));
+        let answer = tokio::time::timeout(Duration::ZERO, answer.wait()).await;
+        assert!(matches!(answer, Ok(Err(Error::RedisUnreachable { .. }))), "{answer:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_driver_whose_state_is_in_doubt_is_idle() {
+        let driver = driver();
+        let panicking = driver.clone();
+        let panicked = thread::spawn(move || {
+            let _state = panicking.state().unwrap();
+            panic!("a test panics with the lock");
+        });
+        assert!(panicked.join().is_err());
+        driver.retire();
+        let idle = tokio::time::timeout(Duration::from_secs(60), driver.wait_until_idle());
+        assert_eq!(idle.await, Ok(()));
+    }
+}
