@@ -8,6 +8,7 @@ import { WebSocket, WebSocketPair } from "@miniflare/web-sockets";
 import { Miniflare } from "ferroflare";
 import StandardWebSocket from "ws";
 import { onEachBackend } from "../support/backends.mjs";
+import { temporaryDirectory } from "../support/cli.mjs";
 import { deferred, idle } from "../support/plugin.mjs";
 import { listen, serveRooms } from "../support/rooms.mjs";
 
@@ -160,6 +161,27 @@ describe("sockets that end with their object", () => {
     await served.plugin[kEvict](served.room("a").id);
     end.socket.send("still");
     assert.deepEqual(await end.heard(1), ["still"]);
+  });
+
+  test("a message whose handler is overtaken by dispose() is no unhandled rejection", async (t) => {
+    const root = await temporaryDirectory(t);
+    const begun = deferred();
+    const over = deferred();
+    const message = async (room) => {
+      begun.resolve();
+      await over.promise;
+      await room.storage.put("key", 1);
+    };
+    const fetch = (room, _request, path) =>
+      path === "write" ? room.accept({ message: () => message(room) }).response : undefined;
+    const served = await serve(t, root, { fetch });
+    const end = await served.open("a", "write");
+    end.socket.send("x");
+    await begun.promise;
+    await served.mf.dispose();
+    over.resolve();
+    await idle();
+    assert.deepEqual(end.closes, GONE);
   });
 
   test("a socket that was closed in order is not closed again", async (t) => {

@@ -144,14 +144,17 @@ export class DurableObjectState implements GatedObject {
     });
   }
 
-  /** What the handler throws is an unhandled rejection; when the object is reset, the event is dropped. */
+  /** What the handler throws is an unhandled rejection. An event of an object that was reset or disposed is dropped. */
   [kEnter](gate: EventGate, handler: () => Awaitable<unknown>): void {
     if (this.#broken) return;
     const event = this.#event(gate, handler);
     const ended = new Promise<void>((resolve, reject) => {
       this.#track(
         { called: false, stop: () => resolve() },
-        event.then(() => resolve(), reject),
+        event.then(
+          () => resolve(),
+          (reason) => (isDisposed(reason) ? resolve() : reject(reason)),
+        ),
       );
     });
     void ended;
@@ -249,6 +252,11 @@ export class DurableObjectState implements GatedObject {
   #wakeIdlers(): void {
     for (const wake of this.#idlers.splice(0)) wake();
   }
+}
+
+/** Whether an event has failed because `dispose()` came before its end. */
+function isDisposed(reason: unknown): boolean {
+  return (Object(reason) as { code?: unknown }).code === "ERR_STORAGE_CLOSED";
 }
 
 /** Calls `closure` so that whatever goes wrong comes as a rejection. */
