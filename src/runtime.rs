@@ -1,10 +1,11 @@
-//! The threads on which later answers are awaited, files are opened and flushed, and Redis is talked to. They start with the
-//! first of these: a process that uses only memory never has them.
+//! The threads on which later answers are awaited and Redis is talked to, and the end of all threads. They start with the
+//! first use: a process that uses only memory never has them.
 
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use ferroflare_core::backend::files::workers;
 use napi_derive::napi;
 use once_cell::sync::Lazy;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -12,9 +13,13 @@ use tokio::runtime::{Builder, Handle, Runtime};
 /// How long the end of the process waits for work on files.
 const END_LIMIT: Duration = Duration::from_secs(2);
 
+/// Most threads that look up the names of hosts; work on files has threads of its own.
+const BLOCKING_THREADS_MAX: usize = 4;
+
 static RUNTIME: Lazy<Mutex<Option<Runtime>>> = Lazy::new(|| {
     let runtime = Builder::new_multi_thread()
         .worker_threads(1)
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
         .thread_name("ferroflare")
         .enable_all()
         .build();
@@ -36,6 +41,7 @@ pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> bool {
 /// the middle of RocksDB while the process takes its memory down abort it.
 #[napi(catch_unwind)]
 pub fn end_threads() {
+    workers::end_shared(END_LIMIT);
     let Some(runtime) = Lazy::get(&RUNTIME) else {
         return;
     };

@@ -152,6 +152,22 @@ impl Place for RedisUser {
         self.0.shared.alarms.pending(names)
     }
 
+    fn next_alarm(&self, names: &[Arc<str>]) -> Result<Option<i64>> {
+        if self.0.is_closed() {
+            return Err(Error::Closed);
+        }
+        self.0.watch(names)?;
+        self.0.shared.alarms.first(names)
+    }
+
+    fn due_alarms(&self, names: &[Arc<str>], now_ms: i64) -> Result<Vec<(i64, ObjectKey)>> {
+        if self.0.is_closed() {
+            return Err(Error::Closed);
+        }
+        self.0.watch(names)?;
+        self.0.shared.alarms.due(names, now_ms)
+    }
+
     fn refresh_alarms(&self, names: &[Arc<str>]) -> Later<()> {
         if let Err(error) = self.0.watch(names) {
             return Later::Now(Err(error));
