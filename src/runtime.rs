@@ -14,7 +14,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 const END_LIMIT: Duration = Duration::from_secs(2);
 
 /// Most threads that look up the names of hosts; work on files has threads of its own.
-const BLOCKING_THREADS_MAX: usize = 4;
+const BLOCKING_THREADS_MAX: usize = 8;
 
 static RUNTIME: Lazy<Mutex<Option<Runtime>>> = Lazy::new(|| {
     let runtime = Builder::new_multi_thread()

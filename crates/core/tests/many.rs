@@ -2,14 +2,15 @@
 //! for waits behind what waits itself.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::Duration;
 use std::{io, thread};
 
 use ferroflare_core::answer::Pending;
 use ferroflare_core::backend::files::FileOptions;
 use ferroflare_core::backend::files::disk::{Disk, RealDisk, Unsynced};
+use ferroflare_core::backend::files::open_set::OpenSet;
 use ferroflare_core::backend::files::workers::THREADS_MAX;
 use ferroflare_core::backend::{Committed, Object, Place};
 use ferroflare_core::range::ListOptions;
@@ -19,7 +20,7 @@ use crate::places::{Directory, Opened};
 use crate::support::{Caller, alarm, object_key, put};
 
 /// A disk that takes its time, and can be told to stand still.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct SlowDisk {
     sync: Duration,
     /// Whether new databases wait before the first of their files is synced.
@@ -27,8 +28,8 @@ struct SlowDisk {
     goes_on: Condvar,
     /// Creations that stand still.
     halted: AtomicUsize,
-    /// Whether to look what is open at each sync.
-    looks: AtomicBool,
+    /// Whose open objects are counted at each sync.
+    counts: OnceLock<Arc<OpenSet>>,
     open_most: AtomicUsize,
 }
 
@@ -40,6 +41,12 @@ impl SlowDisk {
     fn halt_creation(&self, halts: bool) {
         *self.halts_creation.lock().unwrap() = halts;
         self.goes_on.notify_all();
+    }
+}
+
+impl std::fmt::Debug for SlowDisk {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("SlowDisk")
     }
 }
 
@@ -56,21 +63,13 @@ impl Disk for SlowDisk {
         RealDisk.contents(file)
     }
 
-    fn sync_log(&self, path: &Path, sync: &dyn Fn() -> Result<()>) -> Result<()> {
-        if self.looks.load(Ordering::Relaxed) {
-            let root = path.parent().unwrap();
-            self.open_most.fetch_max(open_databases(root), Ordering::Relaxed);
+    fn sync_log(&self, _path: &Path, sync: &dyn Fn() -> Result<()>) -> Result<()> {
+        if let Some(open_set) = self.counts.get() {
+            self.open_most.fetch_max(open_set.taken(), Ordering::Relaxed);
         }
         thread::sleep(self.sync);
         sync()
     }
-}
-
-/// How many databases below `root` this process has open: RocksDB locks each in a file of its own.
-fn open_databases(root: &Path) -> usize {
-    let links = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
-    let files = links.filter_map(|link| std::fs::read_link(link.path()).ok());
-    files.filter(|file| file.starts_with(root) && file.ends_with("LOCK")).count()
 }
 
 fn options(open_objects_max: usize) -> FileOptions {
@@ -126,11 +125,16 @@ async fn check_all(place: &Arc<Opened>, count: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn new_objects_at_once_are_all_written_by_few_threads_with_few_of_them_open() {
     let disk = SlowDisk::new(Duration::from_millis(1));
-    disk.looks.store(cfg!(target_os = "linux"), Ordering::Relaxed);
     let place = Directory::new().open_apart_in("", options(4), disk.clone());
+    disk.counts.set(place.open_set()).unwrap();
     write_all(&place, 500).await;
-    assert!(disk.open_most.load(Ordering::Relaxed) <= 4, "{disk:?}");
-    assert!(place.threads() <= THREADS_MAX, "{} threads", place.threads());
+    let most = disk.open_most.load(Ordering::Relaxed);
+    assert!(most <= 4, "{most} were open");
+    assert!(
+        place.open_set().workers().threads() <= THREADS_MAX,
+        "{} threads",
+        place.open_set().workers().threads()
+    );
     check_all(&place, 500).await;
 }
 
@@ -197,7 +201,11 @@ async fn a_flush_waits_behind_no_opening() {
     }
     open.put("key", "meanwhile").await;
     assert!(disk.halted.load(Ordering::Relaxed) > 0);
-    assert!(place.threads() <= THREADS_MAX, "{} threads", place.threads());
+    assert!(
+        place.open_set().workers().threads() <= THREADS_MAX,
+        "{} threads",
+        place.open_set().workers().threads()
+    );
     disk.halt_creation(false);
     for write in writes {
         write.end().await.unwrap();
@@ -213,7 +221,7 @@ async fn closing_while_many_are_being_opened_does_what_was_asked_and_then_ends()
     let late = caller_of_closed(&writes[0]).write(put(&["late"], "1"), None).wait().await;
     assert_eq!(late, Err(Error::Closed));
     closing.wait().await.unwrap();
-    assert_eq!(place.open_objects(), 0);
+    assert_eq!(place.open_set().taken(), 0);
     for write in writes {
         write.end().await.unwrap();
     }
@@ -243,7 +251,7 @@ async fn attempts_that_keep_all_places_wait_for_other_objects_and_win() {
     }
     // The limit holds again.
     write_all(&place, 12).await;
-    assert!(place.open_objects() <= 2, "{} are open", place.open_objects());
+    assert!(place.open_set().taken() <= 2, "{} are open", place.open_set().taken());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use ferroflare_core::backend::files::disk::{Disk, RealDisk};
+use ferroflare_core::backend::files::open_set::OpenSet;
 use ferroflare_core::backend::files::{FileOptions, FileUser};
 use ferroflare_core::backend::{Object, ObjectKey, Place};
 use ferroflare_core::{Answer, Result};
@@ -117,14 +118,9 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
-    /// How many objects are open or being opened.
-    pub(crate) fn open_objects(&self) -> usize {
-        self.user.open_objects()
-    }
-
-    /// How many threads work for it.
-    pub(crate) fn threads(&self) -> usize {
-        self.user.threads()
+    /// What is open, and who works for it.
+    pub(crate) fn open_set(&self) -> Arc<OpenSet> {
+        self.user.open_set().clone()
     }
 
     pub(crate) fn directory(&self) -> &Directory {

@@ -152,14 +152,9 @@ impl FileUser {
         Self { place, closed: AtomicBool::new(false) }
     }
 
-    /// How many objects of the directory are open or being opened.
-    pub fn open_objects(&self) -> usize {
-        self.place.open_set.taken()
-    }
-
-    /// How many threads open, flush and close objects.
-    pub fn threads(&self) -> usize {
-        self.place.open_set.workers().threads()
+    /// What is open in the directory, and who works for it.
+    pub fn open_set(&self) -> &Arc<OpenSet> {
+        self.place.open_set()
     }
 
     fn place(&self) -> Result<&Arc<FilePlace>> {

@@ -6,8 +6,8 @@
 //! [`OpenSet::idle`].
 //!
 //! **Nothing waits for ever.** A transaction may wait for an object that waits for a slot, and so keep all slots taken.
-//! When nothing has moved for [`PATIENCE`], the limit grows by what it was, and each further time after twice the wait;
-//! it is as before when no more than that are open again.
+//! When nothing has moved for [`PATIENCE`], more may be open, and after twice the wait twice as many more: as many as
+//! cannot be closed, and the limit. So the limit holds again when these transactions have ended.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::mem;
@@ -68,7 +68,7 @@ struct State {
     leaving: usize,
     /// Slots whose objects are being opened.
     opening: usize,
-    /// Slots beyond the limit, after nothing has moved.
+    /// Most slots beyond the limit, after nothing has moved.
     extra: usize,
     /// What waits for a slot, in order of arrival.
     entering: VecDeque<Entry>,
@@ -195,8 +195,16 @@ impl OpenSet {
         lock(&self.state).map_or(0, |state| state.taken)
     }
 
+    /// How many may be open now.
     fn limit(&self, state: &State) -> usize {
-        self.slots_max.load(Ordering::Relaxed) + state.extra
+        let most = self.slots_max.load(Ordering::Relaxed);
+        most + state.staying().min(state.extra)
+    }
+
+    /// Whether more objects have to leave than do already.
+    fn needs_room(&self, state: &State) -> bool {
+        let awaited = state.entering.len().min(LEAVING_MAX);
+        state.leaving < awaited || state.taken > self.limit(state) + state.leaving
     }
 
     /// Gives out the slots that are free, and sees to it that there will be more.
@@ -210,7 +218,7 @@ impl OpenSet {
             state.moves += 1;
             admitted.push(entry);
         }
-        let needs_room = state.needs_room() && !state.by_use.is_empty();
+        let needs_room = self.needs_room(&state) && !state.by_use.is_empty();
         let needs_room = needs_room && !mem::replace(&mut state.making_room, true);
         self.watch(&mut state);
         drop(state);
@@ -260,7 +268,7 @@ impl OpenSet {
     /// The object that was not used for the longest time, if one has to leave.
     fn next_to_leave(&self) -> Option<(u64, Weak<dyn Occupant>)> {
         let mut state = lock(&self.state).ok()?;
-        if state.needs_room()
+        if self.needs_room(&state)
             && let Some(((used, address), object)) = state.by_use.pop_first()
         {
             state.uses.remove(&address);
@@ -299,7 +307,8 @@ impl OpenSet {
         };
         state.watched = false;
         if state.moves == moves && state.leaving == 0 && state.opening == 0 {
-            state.extra += self.slots_max.load(Ordering::Relaxed);
+            let most = self.slots_max.load(Ordering::Relaxed);
+            state.extra += most << state.stills.min(PATIENCE_DOUBLINGS_MAX);
             state.stills += 1;
         }
         self.admit(state);
@@ -321,9 +330,9 @@ impl OpenSet {
 }
 
 impl State {
-    /// Whether more objects have to leave than do already.
-    fn needs_room(&self) -> bool {
-        self.leaving < self.entering.len().min(LEAVING_MAX)
+    /// About how many are open that cannot leave.
+    fn staying(&self) -> usize {
+        self.taken.saturating_sub(self.by_use.len() + self.leaving + self.opening)
     }
 
     fn list(&mut self, object: &Arc<dyn Occupant>, used: u64) {
