@@ -224,8 +224,14 @@ impl Completions {
 
 async fn deliver(awaiting: Awaiting, shared: Arc<Shared>, wake: Arc<Wake>) {
     let ready = awaiting.await;
-    shared.ready().push(ready);
-    wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+    let mut answers = shared.ready();
+    let is_first = answers.is_empty();
+    answers.push(ready);
+    drop(answers);
+    // Whoever put the first one there has woken the event loop, or gives it all of them at its end of the turn.
+    if is_first {
+        wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+    }
 }
 
 fn completion(ticket: u64, result: Result<Reply, Error>) -> Completion {

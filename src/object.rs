@@ -338,6 +338,13 @@ impl ObjectHandle {
         self.write_alarm(env, None, at)
     }
 
+    /// Makes `takeAlarm()` answer at once, where opening the object takes time; returns 0, or a ticket.
+    #[napi(catch_unwind)]
+    pub fn prepare_alarm(&self, env: Env) -> napi::Result<f64> {
+        let answer = self.object.prepare_alarm();
+        self.completions.reply(env, &mut [], answer, |()| Reply::Number(0.0))
+    }
+
     /// Removes the alarm if it is set for `dueMs` or earlier; returns whether it did, as 1 or 0.
     #[napi(catch_unwind)]
     pub fn take_alarm(&self, env: Env, due_ms: f64) -> napi::Result<f64> {

@@ -1,5 +1,5 @@
-//! The threads on which later answers are awaited, files are opened and flushed, and Redis is talked to. They start with the
-//! first of these: a process that uses only memory never has them.
+//! The threads on which later answers are awaited and Redis is talked to, and the end of all threads. They start with the
+//! first use: a process that uses only memory never has them.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ferroflare_core::Error;
+use ferroflare_core::backend::files::workers;
 use napi_derive::napi;
 use once_cell::sync::Lazy;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -17,9 +18,13 @@ static ENDED: AtomicBool = AtomicBool::new(false);
 /// How long the end of the process waits for work on files.
 const END_LIMIT: Duration = Duration::from_secs(2);
 
+/// Most threads that look up the names of hosts; work on files has threads of its own.
+const BLOCKING_THREADS_MAX: usize = 8;
+
 static RUNTIME: Lazy<Mutex<Option<Runtime>>> = Lazy::new(|| {
     let runtime = Builder::new_multi_thread()
         .worker_threads(1)
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
         .thread_name("ferroflare")
         .enable_all()
         .build();
@@ -56,6 +61,7 @@ pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> bool {
 #[napi(catch_unwind)]
 pub fn end_threads() {
     ENDED.store(true, Ordering::Release);
+    workers::end_shared(END_LIMIT);
     let Some(runtime) = Lazy::get(&RUNTIME) else {
         return;
     };

@@ -152,8 +152,8 @@ impl Store {
     /// The earliest pending alarm of objects with one of these names, in milliseconds; NaN for none.
     #[napi(catch_unwind)]
     pub fn next_alarm(&self, env: Env, names: Vec<String>) -> napi::Result<f64> {
-        let alarms = self.alarms(env, names)?;
-        Ok(alarm_number(alarms.first().map(|(at, _)| *at)))
+        let next = self.place.next_alarm(&texts(names)).map_err(|error| thrown(env, &error))?;
+        Ok(alarm_number(next))
     }
 
     /// The objects whose alarm is due at `nowMs`, as `NAME:id`, by time.
@@ -164,9 +164,10 @@ impl Store {
         names: Vec<String>,
         now_ms: f64,
     ) -> napi::Result<Vec<String>> {
-        let alarms = self.alarms(env, names)?;
-        let due = alarms.iter().take_while(|(at, _)| alarm_number(Some(*at)) <= now_ms);
-        Ok(due.map(|(_, key)| key.to_string()).collect())
+        #[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
+        let due = self.place.due_alarms(&texts(names), now_ms as i64);
+        let due = due.map_err(|error| thrown(env, &error))?;
+        Ok(due.iter().map(|(_, key)| key.to_string()).collect())
     }
 
     /// All objects with a pending alarm, as `NAME:id`, by time.
@@ -190,8 +191,7 @@ impl Store {
     /// Makes sure that the alarms of these names are known which others have set; returns 0, or a ticket.
     #[napi(catch_unwind)]
     pub fn refresh_alarms(&self, env: Env, names: Vec<String>) -> napi::Result<f64> {
-        let names: Vec<Arc<str>> = names.into_iter().map(Arc::from).collect();
-        let answer = self.place.refresh_alarms(&names);
+        let answer = self.place.refresh_alarms(&texts(names));
         self.completions.reply(env, &mut [], answer, |()| Reply::Number(0.0))
     }
 
@@ -250,7 +250,10 @@ impl Store {
     }
 
     fn alarms(&self, env: Env, names: Vec<String>) -> napi::Result<Vec<(i64, ObjectKey)>> {
-        let names: Vec<Arc<str>> = names.into_iter().map(Arc::from).collect();
-        self.place.alarms(&names).map_err(|error| thrown(env, &error))
+        self.place.alarms(&texts(names)).map_err(|error| thrown(env, &error))
     }
+}
+
+fn texts(names: Vec<String>) -> Vec<Arc<str>> {
+    names.into_iter().map(Arc::from).collect()
 }

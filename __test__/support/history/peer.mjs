@@ -125,6 +125,15 @@ const ACTS = {
     return found.filter((at, place) => at === place).length;
   },
 
+  /** Increments a key of `count` objects at once; gives what they hold then. */
+  async countEach(prefix, count, key) {
+    const storages = await Promise.all(
+      Array.from({ length: count }, (_, at) => storageOf(`${prefix}${at}`)),
+    );
+    await Promise.all(storages.map((storage) => storage.transaction(increment(key))));
+    return Promise.all(storages.map((storage) => storage.get(key)));
+  },
+
   /** Transactions that make each other lose, so that they take turns, until `settle`. */
   async contend(name, clients) {
     const storage = await storageOf(name);

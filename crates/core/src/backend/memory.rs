@@ -131,6 +131,16 @@ impl Place for MemoryPlace {
         self.alarms.pending(names)
     }
 
+    fn next_alarm(&self, names: &[Arc<str>]) -> Result<Option<i64>> {
+        lock(&self.objects)?.as_ref().ok_or(Error::Closed)?;
+        self.alarms.first(names)
+    }
+
+    fn due_alarms(&self, names: &[Arc<str>], now_ms: i64) -> Result<Vec<(i64, ObjectKey)>> {
+        lock(&self.objects)?.as_ref().ok_or(Error::Closed)?;
+        self.alarms.due(names, now_ms)
+    }
+
     fn object_ids(&self, name: &str) -> Answer<Vec<Arc<str>>> {
         Answer::Now(self.ids(name))
     }

@@ -43,6 +43,16 @@ impl KnownAlarms {
         self.index.pending(names)
     }
 
+    /// The earliest pending alarm of objects with one of `names`.
+    pub(crate) fn first(&self, names: &[Arc<str>]) -> Result<Option<i64>> {
+        self.index.first(names)
+    }
+
+    /// The pending alarms of objects with one of `names` that are due at `now_ms`, by time.
+    pub(crate) fn due(&self, names: &[Arc<str>], now_ms: i64) -> Result<Vec<(i64, ObjectKey)>> {
+        self.index.due(names, now_ms)
+    }
+
     /// This process has changed the alarm of an object.
     pub(crate) fn set(&self, key: &ObjectKey, alarm: Option<i64>) -> Result<()> {
         lock(&self.changed)?.insert(key.clone());

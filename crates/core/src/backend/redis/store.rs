@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::alarms::KnownAlarms;
 use super::keeper;
 use super::place::{RedisOptions, RedisPlace};
 use crate::answer::Answer;
@@ -21,6 +22,15 @@ impl RedisStore {
         place.shared.runtime.spawn(keeper::run(Arc::downgrade(&place)));
         Ok(Self { place })
     }
+
+    /// The alarms that this process knows, for bindings whose alarms it follows from now on.
+    fn watched(&self, names: &[Arc<str>]) -> Result<&KnownAlarms> {
+        if self.place.is_closed() {
+            return Err(Error::Closed);
+        }
+        self.place.watch(names)?;
+        Ok(&self.place.shared.alarms)
+    }
 }
 
 impl Place for RedisStore {
@@ -29,11 +39,15 @@ impl Place for RedisStore {
     }
 
     fn alarms(&self, names: &[Arc<str>]) -> Result<Vec<(i64, ObjectKey)>> {
-        if self.place.is_closed() {
-            return Err(Error::Closed);
-        }
-        self.place.watch(names)?;
-        self.place.shared.alarms.pending(names)
+        self.watched(names)?.pending(names)
+    }
+
+    fn next_alarm(&self, names: &[Arc<str>]) -> Result<Option<i64>> {
+        self.watched(names)?.first(names)
+    }
+
+    fn due_alarms(&self, names: &[Arc<str>], now_ms: i64) -> Result<Vec<(i64, ObjectKey)>> {
+        self.watched(names)?.due(names, now_ms)
     }
 
     fn refresh_alarms(&self, names: &[Arc<str>]) -> Answer<()> {
