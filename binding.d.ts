@@ -151,7 +151,7 @@ export interface Completion {
   /** The bytes that go with it. */
   bytes?: Buffer
   /** The error to reject with instead. */
-  error?: Error
+  error?: Failure
 }
 
 /** Version of the native core. */
@@ -162,6 +162,16 @@ export declare function coreVersion(): string
  * the middle of RocksDB while the process takes its memory down abort it.
  */
 export declare function endThreads(): void
+
+/** An error as data. */
+export interface Failure {
+  /** Name of the JavaScript class. */
+  name: string
+  /** Stable name of the error, for programs. */
+  code: string
+  /** What was wrong, and what to do. */
+  message: string
+}
 
 /** The limits of the storage API. */
 export declare function limits(): Limits

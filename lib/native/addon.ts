@@ -2,10 +2,16 @@
 import { isMainThread } from "node:worker_threads";
 import type * as Binding from "../../binding.js";
 import { loadBinding } from "./load";
+import { classInRealm, functionInRealm } from "./realm";
 
 const binding = loadBinding();
 
-export const { Completions, IdFactory, ObjectHandle, Store, checkKey, checkKeyCount } = binding;
+export const Completions = classInRealm(binding.Completions);
+export const IdFactory = classInRealm(binding.IdFactory);
+export const ObjectHandle = classInRealm(binding.ObjectHandle);
+export const Store = classInRealm(binding.Store);
+export const checkKey = functionInRealm(binding.checkKey);
+export const checkKeyCount = functionInRealm(binding.checkKeyCount);
 export type Completions = Binding.Completions;
 export type IdFactory = Binding.IdFactory;
 export type ObjectHandle = Binding.ObjectHandle;
