@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { parseArgv } from "@miniflare/cli-parser";
 import { Response } from "@miniflare/core";
+import { DurableObjectsPlugin as ReferencePlugin } from "@miniflare/durable-objects";
 import { logOptions, NoOpLog } from "@miniflare/shared";
 import {
   _kRunWithGates,
@@ -379,4 +380,13 @@ test("S11 options: an empty path for durableObjectsPersist is refused", () => {
     code: "ERR_OPTION",
     message: /^Invalid value for durableObjectsPersist.*: "" \(expected /,
   });
+});
+
+test("options that were not set leave no trace: a plugin has the keys that Miniflare 2's has", () => {
+  for (const options of [undefined, {}, { durableObjects: {} }, { durableObjectsPersist: false }]) {
+    const keys = Object.keys(new DurableObjectsPlugin(pluginContext(), options));
+    assert.deepEqual(keys, Object.keys(new ReferencePlugin(pluginContext(), options)));
+  }
+  const set = new DurableObjectsPlugin(pluginContext(), { durableObjectsMaxOpen: 5 });
+  assert.equal(set.durableObjectsMaxOpen, 5);
 });

@@ -64,6 +64,11 @@ const DEFAULT_PERSIST = ".mf/do";
 /** The plugin of the worker that others are mounted in, by what all of them share: it is constructed first. */
 const parents = new WeakMap<object, DurableObjectsPlugin>();
 const STATE_PREFIX = "durable-objects:state:";
+const ADDED_OPTIONS = [
+  "durableObjectsMaxValueSize",
+  "durableObjectsDurability",
+  "durableObjectsMaxOpen",
+] as const;
 
 export class DurableObjectsPlugin
   extends Plugin<DurableObjectsOptions>
@@ -115,6 +120,12 @@ export class DurableObjectsPlugin
       this.#objects.map(({ name }) => name),
       (what, error) => this.#report(what, error),
     );
+  }
+
+  /** Options that Miniflare 2 lacks leave no trace where they are not set, so that plugins and options compare as there. */
+  protected override assignOptions(options?: DurableObjectsOptions): void {
+    super.assignOptions(options);
+    for (const key of ADDED_OPTIONS) if (this[key] === undefined) delete this[key];
   }
 
   #defaultPersist(): string {

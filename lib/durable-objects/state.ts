@@ -72,11 +72,11 @@ export class DurableObjectState {
    * Runs `closure` and delivers no other event to the object until it has settled.
    *
    * If it fails, or takes longer than 30 seconds, the object is reset: it may not have been set up. The promise returned
-   * rejects with the same error, but need not be looked at.
+   * rejects with the same error, but need not be looked at if the state has an owner, who is told.
    */
   blockConcurrencyWhile<T>(closure: () => Promise<T>): Promise<T> {
     const blocked = this.#block(closure);
-    blocked.catch(() => {});
+    if (this.#owner !== undefined) blocked.catch(() => {});
     return blocked;
   }
 
