@@ -1,6 +1,6 @@
 /** Sends requests to one object, wherever its state is kept and however often it is constructed anew. */
 import { URL } from "node:url";
-import type { RequestInfo, RequestInit } from "@miniflare/core";
+import type { RequestInfo } from "@miniflare/core";
 import * as core from "@miniflare/core";
 import type { PluginContext } from "@miniflare/shared";
 import {
@@ -11,6 +11,7 @@ import {
 import { Response as BaseResponse } from "undici";
 import { DurableObjectError } from "../shared/error";
 import { kFetch } from "../shared/symbols";
+import { type FetchInit, type FetchInput, inOwnClasses } from "./foreign-request";
 import type { DurableObjectId } from "./id";
 import type { DurableObjectState } from "./state";
 
@@ -46,7 +47,7 @@ export class DurableObjectStub {
     return this.id.name;
   }
 
-  async fetch(input: RequestInfo, init?: RequestInit): Promise<core.Response> {
+  async fetch(input: FetchInput, init?: FetchInit): Promise<core.Response> {
     const state = await this.#factory(this.id);
     const request = this.#request(input, init);
     const caller = getRequestContext();
@@ -68,7 +69,8 @@ export class DurableObjectStub {
     );
   }
 
-  #request(input: RequestInfo, init?: RequestInit): core.Request {
+  #request(givenInput: FetchInput, givenInit?: FetchInit): core.Request {
+    const [input, init] = inOwnClasses(givenInput, givenInit);
     const fullUrlRequired = this.#ctx?.compat.isEnabled("durable_object_fetch_requires_full_url");
     const target: RequestInfo =
       typeof input === "string" && !fullUrlRequired ? new URL(input, BASE_URL) : input;
