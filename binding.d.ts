@@ -107,6 +107,8 @@ export declare class Store {
    * Closing it closes this one too.
    */
   overlay(): Store
+  /** Closes a place in memory, or an overlay alone, and gives what it holds to a new store. */
+  renew(): Store
   /** Begins a level of an overlay: what is written from now on is taken back by the `pop()` that ends it. */
   push(): void
   /** Ends the newest level of an overlay; without one, everything that was ever written to it is taken back. */
@@ -141,6 +143,23 @@ export declare function checkKey(key: string): void
 
 /** Throws if a batch names too many keys; those that are undefined count. */
 export declare function checkKeyCount(count: number): void
+
+/** What the numbers mean that operations return. */
+export declare function codes(): Codes
+
+/** The codes that JavaScript reads once, when it loads the addon. */
+export interface Codes {
+  /** The key does not exist. */
+  absent: number
+  /** The bytes did not fit into the scratch buffer. */
+  overflow: number
+  /** The transaction's attempt has lost. */
+  lost: number
+  /** Tickets count up from here; an operation returns the negated ticket. */
+  ticketFirst: number
+  /** What a write returns is how many keys it removed, plus its durability ticket times this. */
+  writeUnit: number
+}
 
 /** One later answer that is there. */
 export interface Completion {
@@ -184,6 +203,8 @@ export interface Limits {
   valueBytesDefault: number
   /** Largest value limit that can be configured. */
   valueBytesCeiling: number
+  /** Bytes over the value limit that are still accepted. */
+  valueBytesSlack: number
   /** Most open objects of a directory unless configured. */
   openObjectsDefault: number
 }

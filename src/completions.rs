@@ -164,10 +164,7 @@ impl Completions {
             Answer::Now(Ok(value)) => Ok(self.fit(scratch, convert(value))),
             Answer::Now(Err(error)) => Err(thrown(env, &error)),
             Answer::Later(pending) => {
-                if runtime::handle().is_none() {
-                    let error = Error::Internal("the system gives no threads".into());
-                    return Err(thrown(env, &error));
-                }
+                runtime::required().map_err(|error| thrown(env, &error))?;
                 let ticket = self.next_ticket.get();
                 self.next_ticket.set(ticket + 1);
                 if self.outstanding.get() == 0 {

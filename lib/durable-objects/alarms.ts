@@ -12,6 +12,7 @@ import { whenLevelsChange } from "../native/overlays";
 import { storeFor } from "../native/stores";
 import { settle } from "../native/tickets";
 import { warnOf } from "../shared/error";
+import { clearInterval, setImmediate, setInterval } from "../shared/real-timers";
 import { kWake } from "../shared/symbols";
 import { alarmTime, type DurableObjectAlarmBridge } from "../storage/options";
 import { addressOfKey } from "./id";
@@ -26,9 +27,6 @@ const LOOK_MS = 1_000;
 const RETRY_MS = 1_000;
 /** Later than any alarm. */
 const END_OF_TIME_MS = Number.MAX_SAFE_INTEGER;
-
-// Taken when the module is loaded, so that a test's fake timers do not hold it back.
-const { setImmediate, setInterval, clearInterval } = globalThis;
 
 type AlarmCallback = (objectKey: string) => Promise<void>;
 /** Reports an error that nobody waits for. */

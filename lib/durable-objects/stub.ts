@@ -10,10 +10,13 @@ import {
 } from "@miniflare/shared";
 import { Response as BaseResponse } from "undici";
 import { DurableObjectError } from "../shared/error";
-import { kFetch } from "../shared/symbols";
+import { kEvicted, kFetch } from "../shared/symbols";
+import { currentEffects } from "../storage/gates";
+import { gateBody } from "./bodies";
 import { type FetchInit, type FetchInput, inOwnClasses } from "./foreign-request";
 import type { DurableObjectId } from "./id";
 import type { DurableObjectState } from "./state";
+import { subrequest } from "./subrequest";
 
 /** What Miniflare's packages use of each other but leave out of their types. */
 interface CoreInternals {
@@ -47,8 +50,14 @@ export class DurableObjectStub {
     return this.id.name;
   }
 
-  async fetch(input: FetchInput, init?: FetchInit): Promise<core.Response> {
-    const state = await this.#factory(this.id);
+  fetch(input: FetchInput, init?: FetchInit): Promise<core.Response> {
+    return subrequest(() => this.#fetch(input, init));
+  }
+
+  async #fetch(input: FetchInput, init?: FetchInit): Promise<core.Response> {
+    let state = await this.#factory(this.id);
+    // The object may be evicted just now; an error of a reset is the caller's.
+    while (state[kEvicted]) state = await this.#factory(this.id);
     const request = this.#request(input, init);
     const caller = getRequestContext();
     caller?.incrementInternalSubrequests();
@@ -61,7 +70,8 @@ export class DurableObjectStub {
     const response: unknown = await context.runWith(() => state[kFetch](request));
     caller?.advanceCurrentTime();
     if (response instanceof Response || response instanceof BaseResponse) {
-      return withImmutableHeaders(response as core.Response);
+      const given = withImmutableHeaders(response as core.Response);
+      return currentEffects() ? withInputGating(given) : given;
     }
     throw new DurableObjectError(
       "ERR_RESPONSE_TYPE",
@@ -76,6 +86,8 @@ export class DurableObjectStub {
       typeof input === "string" && !fullUrlRequired ? new URL(input, BASE_URL) : input;
     this.#checkProtocol(_urlFromRequestInput(target));
     const request = target instanceof Request && !init ? target : new Request(target, init);
+    const effects = currentEffects();
+    if (effects) gateBody(request, effects);
     return withInputGating(withImmutableHeaders(request));
   }
 

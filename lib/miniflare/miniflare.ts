@@ -23,6 +23,7 @@ import { PLUGINS } from "./plugins";
 import { startREPL } from "./repl";
 import { ScriptRunner } from "./script-runner";
 import { VariedStorageFactory } from "./storage-factory";
+import { installWatcher } from "./watch/watcher";
 
 export type ServerOptions = http.ServerOptions & https.ServerOptions;
 
@@ -33,6 +34,7 @@ export class Miniflare extends MiniflareCore<Plugins> {
     if (options?.sourceMap) sourceMapSupport.install({ emptyCacheBetweenOperations: true });
     const log = options?.log ?? new NoOpLog();
     const storageFactory = new VariedStorageFactory();
+    installWatcher();
     super(
       PLUGINS,
       {

@@ -23,7 +23,8 @@ const ending = Symbol.for("ferroflare.ending");
 // Other threads end before the process does.
 if (isMainThread && !Reflect.get(process, ending)) {
   Reflect.set(process, ending, true);
-  process.once("exit", binding.endThreads);
+  // Before all other listeners: each of them gets the error that says why nothing is written any more.
+  process.prependOnceListener("exit", binding.endThreads);
 }
 
 /** Limits of the storage API; bytes and counts. */
@@ -32,13 +33,9 @@ export const limits = binding.limits();
 /** Version of the native core. */
 export const coreVersion = binding.coreVersion();
 
-/** What operations return instead of a result: see src/codes.rs. */
-export const ABSENT = -1;
-export const OVERFLOW = -2;
-export const LOST = -3;
-const TICKET_FIRST = 16;
-/** What a visible write returns is how many keys it removed, plus its durability ticket times this. */
-const WRITE_UNIT = 256;
+/** What operations return instead of a result. */
+export const { absent: ABSENT, overflow: OVERFLOW, lost: LOST } = binding.codes();
+const { ticketFirst: TICKET_FIRST, writeUnit: WRITE_UNIT } = binding.codes();
 
 /** Instead of a transaction's attempt: an operation outside of any. */
 export const PLAIN = 0;

@@ -1,6 +1,7 @@
 /** Which native store is behind a Miniflare storage factory. */
 import type { StorageFactory } from "@miniflare/shared";
 import { DurableObjectError } from "../shared/error";
+import { isRedisUrl } from "../shared/redis-url";
 import { limits, Store } from "./addon";
 import { answer, decodeTexts } from "./answers";
 import { type Levels, levelsOf } from "./overlays";
@@ -24,6 +25,8 @@ export const DEFAULT_STORE_OPTIONS: StoreOptions = {
 interface Stores {
   byPlace: Map<string, OpenStore>;
   users: number;
+  /** Whether the last user has left, so that a storage that is asked for now would never be closed. */
+  closed: boolean;
   /** The levels of a factory whose `push()` and `pop()` take writes back. */
   levels: Levels | undefined;
 }
@@ -43,6 +46,9 @@ const storesOf = new WeakMap<object, Stores>();
  *
  * There is one for each underlying factory and place, so that a worker and those mounted in it share it, and reloads
  * keep it. Of all the options it is asked for with, the safest durability and the largest limit count.
+ *
+ * # Errors
+ * `ERR_STORAGE_CLOSED` if the last user of the factory has left.
  */
 export function storeFor(
   factory: StorageFactory,
@@ -50,10 +56,11 @@ export function storeFor(
   options?: StoreOptions,
 ): Store {
   const place = typeof persist === "string" ? persist : "";
-  const { byPlace, levels } = storesFor(factory);
+  const { byPlace, closed, levels } = storesFor(factory);
+  if (closed) throw closedError();
   const known = byPlace.get(place);
   if (known !== undefined) {
-    if (place !== "" && !isRedis(place) && options !== undefined) ask(known, place, options);
+    if (place !== "" && !isRedisUrl(place) && options !== undefined) ask(known, place, options);
     return known.store;
   }
   const wanted = options ?? DEFAULT_STORE_OPTIONS;
@@ -61,6 +68,14 @@ export function storeFor(
   const store = levels ? levels.above(base) : base;
   byPlace.set(place, { store, options: wanted, more: [] });
   return store;
+}
+
+/** The error that the native core has for this, too. */
+function closedError(): Error {
+  return Object.assign(
+    new Error("The storage of this object is closed: its Miniflare instance has been disposed."),
+    { code: "ERR_STORAGE_CLOSED" },
+  );
 }
 
 /** Makes an open place keep `wanted` as well. */
@@ -74,17 +89,12 @@ function ask(known: OpenStore, place: string, wanted: StoreOptions): void {
   known.more.push(openStore(place, known.options));
 }
 
-/** Whether a place is a Redis server or cluster. */
-export function isRedis(place: string): boolean {
-  return /^rediss?:\/\//i.test(place);
-}
-
 /** Opens a directory or a Redis; whoever does it has to close the store. */
 export function openStore(
   place: string,
   { fsync, openObjectsMax }: StoreOptions = DEFAULT_STORE_OPTIONS,
 ): Store {
-  if (isRedis(place)) return Store.redis(completions, place);
+  if (isRedisUrl(place)) return Store.redis(completions, place);
   return Store.files(completions, place, fsync, openObjectsMax);
 }
 
@@ -95,19 +105,31 @@ export async function objectIds(store: Store, name: string): Promise<string[]> {
 
 /** Counts one more plugin that uses the stores of a factory. */
 export function useStores(factory: StorageFactory): void {
-  storesFor(factory).users++;
+  const stores = storesFor(factory);
+  stores.users++;
+  stores.closed = false;
 }
 
-/** Counts one plugin less; the last one closes the stores. */
+/** Counts one plugin less; the last one closes the stores, until another plugin uses the factory. */
 export async function leaveStores(factory: StorageFactory): Promise<void> {
   const stores = storesFor(factory);
   if (--stores.users <= 0) await closeStores(factory);
 }
 
-/** Closes the stores of a factory: what was written becomes durable, files are let go of, connections end. */
+/**
+ * Closes the stores of a factory: what was written becomes durable, files are let go of, connections end. Storages that
+ * were handed out refuse. Data in memory stays with the factory, for the next user.
+ */
 export async function closeStores(factory: StorageFactory): Promise<void> {
-  const { byPlace, levels } = storesFor(factory);
-  // Memory lives as long as somebody holds on to it.
+  const stores = storesFor(factory);
+  const { byPlace, levels } = stores;
+  stores.closed = true;
+  const memory = byPlace.get("");
+  if (memory !== undefined) {
+    const { store } = memory;
+    memory.store = store.renew();
+    levels?.replace(store, memory.store);
+  }
   const lasting = [...byPlace].filter(([place]) => place !== "");
   for (const [place, { store }] of lasting) {
     byPlace.delete(place);
@@ -122,7 +144,7 @@ function storesFor(factory: StorageFactory): Stores {
   let stores = storesOf.get(owner);
   if (stores === undefined) {
     checkFactory(owner);
-    stores = { byPlace: new Map(), users: 0, levels: levelsOf(owner) };
+    stores = { byPlace: new Map(), users: 0, closed: false, levels: levelsOf(owner) };
     storesOf.set(owner, stores);
   }
   return stores;

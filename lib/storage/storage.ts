@@ -1,10 +1,12 @@
 /** The storage of one Durable Object, as its class and those who look from outside have it. */
-import { OutputGate, runWithInputGateClosed, waitUntilOnOutputGate } from "@miniflare/shared";
+import { runWithInputGateClosed, waitUntilOnOutputGate } from "@miniflare/shared";
 import { durabilityTicket, isTicket, LOST, type ObjectHandle, removedKeys } from "../native/addon";
 import type { Answer } from "../native/answers";
 import { settle } from "../native/tickets";
+import { nextTick } from "../shared/real-timers";
 import { kAlarmExists, kHandle, kOnBroken } from "../shared/symbols";
-import { isInside, outputGateWaits, runInside } from "./gates";
+import { isClosureTimeout, runClosure } from "./closure";
+import { holdEffectsFor, isInside, transactionGate } from "./gates";
 import { objectFor } from "./inner";
 import { checkDefined, get, list, put, remove } from "./operations";
 import {
@@ -24,12 +26,9 @@ import { plainAt, runAlone } from "./turn";
 
 const OWNER = "DurableObjectStorage";
 
-/** Failures that the output gate, or the owner of the object, has been told. */
+/** Failures of writes that break an object, which tells of them. */
 const told = new WeakSet<object>();
 const isTold = (error: unknown): boolean => told.has(Object(error));
-
-// Taken when the module is loaded, so that a test's fake timers do not hold it back.
-const { nextTick } = process;
 
 export class DurableObjectStorage implements DurableObjectOperator {
   readonly #object: ObjectHandle;
@@ -41,7 +40,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
   [kAlarmExists] = true;
   [kOnBroken]?: (error: unknown) => void;
 
-  /** `inner` is a native object, or a storage of Miniflare 2 that stands for one: see `objectFor()`. */
+  /** `inner` is a native object; any other storage stands for a new one in memory. */
   constructor(inner: object, alarmBridge?: DurableObjectAlarmBridge) {
     this.#object = objectFor(inner);
     this.#alarms = alarmBridge;
@@ -136,7 +135,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
   transaction<T>(closure: (txn: DurableObjectTransaction) => Promise<T>): Promise<T> {
     const result = runWithInputGateClosed(() => this.#transact(closure));
     // A failed transaction is the program's own business: the output gate only waits for its end.
-    waitUntilOnOutputGate(result.then(nothing, nothing));
+    holdEffectsFor(result.then(nothing, nothing));
     return handedOut(result, isTold);
   }
 
@@ -151,10 +150,11 @@ export class DurableObjectStorage implements DurableObjectOperator {
     try {
       for (let alone = 0; ; alone = await settle(object.retry(id, plainAt()))) {
         const txn = new DurableObjectTransaction(object, id, this[kAlarmExists]);
-        const body = () => closure(txn);
-        const run = () => new OutputGate().runWith(isInside() ? () => runInside(body) : body);
+        const gated = () => transactionGate().runWith(() => closure(txn));
+        const run = () => runClosure(object, gated);
         const end = await outcome(alone > 0 ? runAlone(alone, run) : run());
         await txn[kFinish]("failure" in end ? "rolled back" : "committed");
+        if ("failure" in end && isClosureTimeout(end.failure)) throw end.failure;
         if (txn[kRolledBack] && !("failure" in end)) return end.value;
         const code = await settle(object.commit(id, "failure" in end));
         if (code === LOST) continue;
@@ -170,7 +170,10 @@ export class DurableObjectStorage implements DurableObjectOperator {
   /** Follows up a commit: the alarm's timer, and durability. */
   async #committed(code: number, alarm: number | null | undefined): Promise<void> {
     if (alarm !== undefined) await this.#alarmChanged(alarm);
-    if (durabilityTicket(code) > 0) await this.#durable(durabilityTicket(code));
+    if (durabilityTicket(code) === 0) return;
+    const durable = this.#durable(durabilityTicket(code));
+    this.#leave(durable);
+    await durable;
   }
 
   /** The answer of a read. One that has to wait closes the input gate of the running object until it is there. */
@@ -207,6 +210,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
     const durable = this.#durable(durabilityTicket(code));
     if (!isInside()) return durable.then(() => result(removedKeys(code)));
     this.#leave(durable, options?.allowUnconfirmed);
+    if (options?.allowUnconfirmed) void handedOut(durable, isTold);
     return Promise.resolve(result(removedKeys(code)));
   }
 
@@ -217,28 +221,20 @@ export class DurableObjectStorage implements DurableObjectOperator {
     options?: DurableObjectPutOptions,
   ): Promise<T> {
     nextTick(() => this.#object.seal());
-    const gateTells = !options?.allowUnconfirmed && outputGateWaits();
     const write = settle(ticket).then(async (code) => {
       if (durabilityTicket(code) > 0) await this.#durable(durabilityTicket(code));
       return result(removedKeys(code));
     });
     this.#track(write);
     const gated = runWithInputGateClosed(() => write, options?.allowConcurrency);
-    waitUntilOnOutputGate(gated, options?.allowUnconfirmed);
-    return handedOut(gated, (error) => {
-      if (gateTells) told.add(Object(error));
-      return isTold(error);
-    });
+    this.#leave(gated, options?.allowUnconfirmed);
+    return handedOut(gated, isTold);
   }
 
-  /**
-   * Leaves the failure of a write to the output gate that waits for it, or to the owner of the object, which is reset.
-   * Where neither is told, it is an unhandled rejection.
-   */
-  #leave(durable: Promise<void>, allowUnconfirmed = false): void {
-    waitUntilOnOutputGate(durable, allowUnconfirmed);
-    const gateTells = !allowUnconfirmed && outputGateWaits();
-    if (this[kOnBroken] === undefined && !gateTells) void handedOut(durable, isTold);
+  /** Leaves the failure of a write to the output gate, if there is one: it breaks the object, which tells of it. */
+  #leave(write: Promise<unknown>, allowUnconfirmed = false): void {
+    if (isInside() && !allowUnconfirmed) write.catch((error) => told.add(Object(error)));
+    waitUntilOnOutputGate(write, allowUnconfirmed);
   }
 
   /** Waits for a batch; all writes of one turn of the event loop are one batch. */

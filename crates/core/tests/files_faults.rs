@@ -6,17 +6,17 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use ferroflare_core::alarm::AlarmIndex;
+use ferroflare_core::alarm_index::AlarmIndex;
 use ferroflare_core::backend::local::LocalObject;
 use ferroflare_core::backend::{
     Access, Committed, Object, ObjectKey, Snapshot, Source, Table, Ticket, View,
 };
+use ferroflare_core::concurrency::turn::OPTIMISTIC_ATTEMPTS_MAX;
 use ferroflare_core::durability::Durability;
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::{ListOptions, Scan};
-use ferroflare_core::transaction::transaction::OPTIMISTIC_ATTEMPTS_MAX;
 use ferroflare_core::transaction::{Attempt, Read, Settled, Transaction};
-use ferroflare_core::write::WriteBatch;
+use ferroflare_core::write_batch::WriteBatch;
 use ferroflare_core::{Answer, Error, Result};
 
 /// What is stored, and what shall go wrong.

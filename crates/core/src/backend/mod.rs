@@ -12,30 +12,16 @@ pub mod memory;
 pub mod overlay;
 pub mod redis;
 
-use std::fmt;
 use std::sync::Arc;
 
 use crate::answer::Answer;
+use crate::concurrency::{Footprint, Sequence, TransactionId};
+pub use crate::durability::Ticket;
 use crate::error::Result;
 use crate::key::{Entry, Key, Value};
+pub use crate::object_key::ObjectKey;
 use crate::range::Scan;
-use crate::transaction::{Footprint, Sequence, TransactionId};
-use crate::write::WriteBatch;
-
-/// Names one Durable Object: the binding's name and the id.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ObjectKey {
-    /// Name of the binding.
-    pub name: Arc<str>,
-    /// The id: 64 hex digits, or whatever a test double's `toString()` gives.
-    pub id: Arc<str>,
-}
-
-impl fmt::Display for ObjectKey {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}:{}", self.name, self.id)
-    }
-}
+use crate::write_batch::WriteBatch;
 
 /// One memory, directory or server with the data of many objects.
 pub trait Place: Send + Sync {
@@ -99,9 +85,6 @@ pub struct Conflict {
     /// Whether the attempt ran alone, so that only its own closure can have written it.
     pub own: bool,
 }
-
-/// Durability of a write: 0 is durable already, anything else is for [`Object::durable`].
-pub type Ticket = u64;
 
 /// A plain write, or a transaction's, that is visible.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

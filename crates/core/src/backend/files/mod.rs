@@ -52,7 +52,7 @@ use self::table::FileTable;
 use self::whole::write_whole;
 use super::local::LocalObject;
 use super::{Object, ObjectKey, Place};
-use crate::alarm::AlarmIndex;
+use crate::alarm_index::AlarmIndex;
 use crate::answer::Answer;
 use crate::durability::Durability;
 use crate::error::{Error, Result};

@@ -22,7 +22,7 @@ use crate::key::{Entry, Value};
 use crate::lock::lock;
 use crate::merge::merge;
 use crate::range::Scan;
-use crate::write::WriteBatch;
+use crate::write_batch::WriteBatch;
 
 /// How often to look whether a flush has ended.
 const FLUSHED_STEP: Duration = Duration::from_micros(200);

@@ -16,16 +16,16 @@ use self::state::State;
 use super::{
     Committed, Conflict, Object, ObjectKey, Outcome, Snapshot, Source, Start, Table, Ticket, View,
 };
-use crate::alarm::AlarmIndex;
+use crate::alarm_index::AlarmIndex;
 use crate::answer::Answer;
+use crate::concurrency::turn::Intent;
+use crate::concurrency::{Footprint, TransactionId};
 use crate::durability::Durability;
 use crate::error::{Error, Result};
 use crate::key::{Entry, Key, Value};
 use crate::lock::lock;
 use crate::range::Scan;
-use crate::transaction::turn::Intent;
-use crate::transaction::{Footprint, TransactionId};
-use crate::write::WriteBatch;
+use crate::write_batch::WriteBatch;
 
 /// Names attempts across all objects of the process, so that an origin is never taken for another's.
 static NEXT_TRANSACTION: AtomicU64 = AtomicU64::new(1);

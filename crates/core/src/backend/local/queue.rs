@@ -9,11 +9,11 @@ use super::LocalObject;
 use super::state::State;
 use crate::answer::Answer;
 use crate::backend::{Access, Table};
+use crate::concurrency::TransactionId;
+use crate::concurrency::turn::{Intent, TURN_LEASE};
 use crate::error::{Error, Result};
 use crate::lock::lock;
-use crate::transaction::TransactionId;
-use crate::transaction::turn::{Intent, TURN_LEASE};
-use crate::write::WriteBatch;
+use crate::write_batch::WriteBatch;
 
 /// Counts uses of objects, to order them by last use.
 static USES: AtomicU64 = AtomicU64::new(1);

@@ -5,14 +5,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::queue::{Job, Need, Run};
-use crate::alarm::AlarmIndex;
+use crate::alarm_index::AlarmIndex;
 use crate::backend::memory::MemoryTable;
 use crate::backend::{Committed, Conflict, ObjectKey, Snapshot, Start, Table, Ticket, View};
+use crate::concurrency::commit_log::CommitLog;
+use crate::concurrency::turn::{Intent, Turn};
+use crate::concurrency::{Sequence, TransactionId};
 use crate::error::{Error, Result};
-use crate::transaction::commit_log::CommitLog;
-use crate::transaction::turn::{Intent, Turn};
-use crate::transaction::{Sequence, TransactionId};
-use crate::write::WriteBatch;
+use crate::write_batch::WriteBatch;
 
 /// What an object is, behind its lock.
 pub(super) struct State<T> {
