@@ -6,7 +6,7 @@
  */
 import type * as Binding from "../../binding.js";
 
-type Failure = Binding.Failure;
+export type Failure = Binding.Failure;
 type Native = (...given: unknown[]) => unknown;
 type NativeClass = new (...given: never[]) => object;
 
@@ -15,7 +15,10 @@ const classes: Record<string, ErrorConstructor | undefined> = { TypeError, Range
 const prototypes = new WeakMap<object, object>();
 
 /** The error that a failure of the core stands for. With `entry`, its stack begins at the caller of that function. */
-export function errorOf({ name, code, message }: Failure, entry?: Native | NativeClass): Error {
+export function errorOf(
+  { name, code, message }: Failure,
+  entry?: CallableFunction | NativeClass,
+): Error {
   const error = new (classes[name] ?? Error)(message);
   if (code !== undefined) Object.assign(error, { code });
   if (entry !== undefined) Error.captureStackTrace(error, entry);
@@ -36,8 +39,11 @@ export function functionInRealm<F>(native: F): F {
   return entry as F;
 }
 
-/** A class of the addon whose constructor, methods and factories throw errors of this realm. */
-export function classInRealm<C extends NativeClass>(Original: C): C {
+/**
+ * A class of the addon whose constructor, methods and factories throw errors of this realm. `ready` has those methods that
+ * do so already.
+ */
+export function classInRealm<C extends NativeClass>(Original: C, ready: object = {}): C {
   class Own extends (Original as unknown as new (...given: unknown[]) => object) {
     constructor(...given: unknown[]) {
       try {
@@ -47,17 +53,19 @@ export function classInRealm<C extends NativeClass>(Original: C): C {
       }
     }
   }
-  takeOver(Original, Own);
-  takeOver(Original.prototype, Own.prototype);
+  takeOver(Original, Own, {});
+  takeOver(Original.prototype, Own.prototype, ready);
   prototypes.set(Original.prototype, Own.prototype);
   return Own as unknown as C;
 }
 
-/** Gives `own` the functions of `original`. */
-function takeOver(original: object, own: object): void {
+/** Gives `own` the functions of `original`, or those of the same name in `ready`. */
+function takeOver(original: object, own: object, ready: object): void {
   for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(original))) {
     if (name === "constructor" || typeof descriptor.value !== "function") continue;
-    Object.defineProperty(own, name, { ...descriptor, value: functionInRealm(descriptor.value) });
+    const known = Object.getOwnPropertyDescriptor(ready, name);
+    const value = known?.value ?? functionInRealm(descriptor.value);
+    Object.defineProperty(own, name, { ...descriptor, value });
   }
 }
 
