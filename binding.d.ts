@@ -86,7 +86,7 @@ export declare class ObjectHandle {
   retry(transaction: number, at: number): number
   /**
    * Commits a transaction's attempt; with `discard` it only validates what the attempt has read.
-   * Returns a durability ticket times 256, or the code for lost.
+   * Returns a durability ticket times 256, plus 1 if the alarm was written; or the code for lost.
    */
   commit(transaction: number, discard: boolean): number
   /** Forgets a transaction; an attempt that still runs ends without a trace. */
@@ -170,7 +170,7 @@ export interface Completion {
   /** The bytes that go with it. */
   bytes?: Buffer
   /** The error to reject with instead. */
-  error?: Error
+  error?: Failure
 }
 
 /** Version of the native core. */
@@ -181,6 +181,16 @@ export declare function coreVersion(): string
  * the middle of RocksDB while the process takes its memory down abort it.
  */
 export declare function endThreads(): void
+
+/** An error as data. */
+export interface Failure {
+  /** Name of the JavaScript class. */
+  name: string
+  /** Stable name of the error, for programs. */
+  code: string
+  /** What was wrong, and what to do. */
+  message: string
+}
 
 /** The limits of the storage API. */
 export declare function limits(): Limits

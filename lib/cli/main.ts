@@ -124,7 +124,7 @@ async function run(given: WorkerOptions): Promise<void> {
   const close = async () => {
     for (const closer of closers.reverse()) await closer();
   };
-  endOnSignal(close);
+  endOnSignal(close, (error) => fail(lineOf(error)));
   try {
     if (options.repl) {
       const repl = await createREPL(mf);

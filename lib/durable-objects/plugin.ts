@@ -70,6 +70,11 @@ const STORAGE_PREFIX = "durable-objects:storage:";
 /** The plugin of the worker that others are mounted in, by what all of them share: it is constructed first. */
 const parents = new WeakMap<object, DurableObjectsPlugin>();
 const STATE_PREFIX = "durable-objects:state:";
+const ADDED_OPTIONS = [
+  "durableObjectsMaxValueSize",
+  "durableObjectsDurability",
+  "durableObjectsMaxOpen",
+] as const;
 
 export class DurableObjectsPlugin
   extends Plugin<DurableObjectsOptions>
@@ -124,6 +129,12 @@ export class DurableObjectsPlugin
       this.#objects.map(({ name }) => name),
       (what, error) => this.#report(what, error),
     );
+  }
+
+  /** Options that Miniflare 2 lacks leave no trace where they are not set, so that plugins and options compare as there. */
+  protected override assignOptions(options?: DurableObjectsOptions): void {
+    super.assignOptions(options);
+    for (const key of ADDED_OPTIONS) if (this[key] === undefined) delete this[key];
   }
 
   /** Mounts use their parent's root path. */

@@ -194,7 +194,9 @@ export class DurableObjectState implements GatedObject {
     this.#wakeIdlers();
     // A request that is on its way from the stub to the gates is told there.
     setImmediate(() => {
-      if (!broken.told) this.#owner?.report(reason);
+      if (broken.told) return;
+      if (this.#owner !== undefined) this.#owner.report(reason);
+      else void Promise.reject(reason);
     });
   }
 

@@ -1,6 +1,6 @@
 /** Sends requests to one object, wherever its state is kept and however often it is constructed anew. */
 import { URL } from "node:url";
-import type { RequestInfo, RequestInit } from "@miniflare/core";
+import type { RequestInfo } from "@miniflare/core";
 import * as core from "@miniflare/core";
 import type { PluginContext } from "@miniflare/shared";
 import {
@@ -13,6 +13,7 @@ import { DurableObjectError } from "../shared/error";
 import { kEvicted, kFetch } from "../shared/symbols";
 import { currentEffects } from "../storage/gates";
 import { gateBody } from "./bodies";
+import { type FetchInit, type FetchInput, inOwnClasses } from "./foreign-request";
 import type { DurableObjectId } from "./id";
 import type { DurableObjectState } from "./state";
 import { subrequest } from "./subrequest";
@@ -49,11 +50,11 @@ export class DurableObjectStub {
     return this.id.name;
   }
 
-  fetch(input: RequestInfo, init?: RequestInit): Promise<core.Response> {
+  fetch(input: FetchInput, init?: FetchInit): Promise<core.Response> {
     return subrequest(() => this.#fetch(input, init));
   }
 
-  async #fetch(input: RequestInfo, init?: RequestInit): Promise<core.Response> {
+  async #fetch(input: FetchInput, init?: FetchInit): Promise<core.Response> {
     let state = await this.#factory(this.id);
     // The object may be evicted just now; an error of a reset is the caller's.
     while (state[kEvicted]) state = await this.#factory(this.id);
@@ -78,7 +79,8 @@ export class DurableObjectStub {
     );
   }
 
-  #request(input: RequestInfo, init?: RequestInit): core.Request {
+  #request(givenInput: FetchInput, givenInit?: FetchInit): core.Request {
+    const [input, init] = inOwnClasses(givenInput, givenInit);
     const fullUrlRequired = this.#ctx?.compat.isEnabled("durable_object_fetch_requires_full_url");
     const target: RequestInfo =
       typeof input === "string" && !fullUrlRequired ? new URL(input, BASE_URL) : input;

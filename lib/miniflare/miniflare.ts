@@ -2,6 +2,7 @@
 import type http from "node:http";
 import type https from "node:https";
 import type { CacheStorage } from "@miniflare/cache";
+import type { Response } from "@miniflare/core";
 import { MiniflareCore } from "@miniflare/core";
 import { createServer, DEFAULT_PORT } from "@miniflare/http-server";
 import type { KVNamespace } from "@miniflare/kv";
@@ -11,6 +12,7 @@ import type { CronScheduler } from "@miniflare/scheduler";
 import { startScheduler } from "@miniflare/scheduler";
 import { NoOpLog } from "@miniflare/shared";
 import sourceMapSupport from "source-map-support";
+import { type FetchInit, type FetchInput, inOwnClasses } from "../durable-objects/foreign-request";
 import type { DurableObjectId, DurableObjectNamespace } from "../durable-objects/namespace";
 import { closeStores } from "../native/stores";
 import { printable } from "../shared/thrown";
@@ -78,6 +80,14 @@ export class Miniflare extends MiniflareCore<Plugins> {
       await closeStores(this.#storageFactory);
       await this.#storageFactory.dispose();
     }
+  }
+
+  /** Takes requests of any class: Miniflare's, those of Node.js, and those of other copies of undici and Miniflare. */
+  override async dispatchFetch<WaitUntil extends unknown[] = unknown[]>(
+    input: FetchInput,
+    init?: FetchInit,
+  ): Promise<Response<WaitUntil>> {
+    return super.dispatchFetch(...inOwnClasses(input, init));
   }
 
   async getKVNamespace(namespace: string): Promise<KVNamespace> {

@@ -2,10 +2,43 @@
 import { isMainThread } from "node:worker_threads";
 import type * as Binding from "../../binding.js";
 import { loadBinding } from "./load";
+import { classInRealm, errorOf, type Failure, functionInRealm } from "./realm";
 
 const binding = loadBinding();
 
-export const { Completions, IdFactory, ObjectHandle, Store, checkKey, checkKeyCount } = binding;
+/** What each `get()` and `put()` of a program calls has a function of its own: V8 compiles it for its one target. */
+class QuickHandle extends binding.ObjectHandle {
+  override get(key: string, bytes: Uint8Array, at: number): number {
+    try {
+      return super.get(key, bytes, at);
+    } catch (failure) {
+      throw errorOf(failure as Failure, this.get);
+    }
+  }
+
+  override put(key: string, bytes: Uint8Array, length: number, at: number): number {
+    try {
+      return super.put(key, bytes, length, at);
+    } catch (failure) {
+      throw errorOf(failure as Failure, this.put);
+    }
+  }
+
+  override unsettled(): number {
+    try {
+      return super.unsettled();
+    } catch (failure) {
+      throw errorOf(failure as Failure, this.unsettled);
+    }
+  }
+}
+
+export const Completions = classInRealm(binding.Completions);
+export const IdFactory = classInRealm(binding.IdFactory);
+export const ObjectHandle = classInRealm(binding.ObjectHandle, QuickHandle.prototype);
+export const Store = classInRealm(binding.Store);
+export const checkKey = functionInRealm(binding.checkKey);
+export const checkKeyCount = functionInRealm(binding.checkKeyCount);
 export type Completions = Binding.Completions;
 export type IdFactory = Binding.IdFactory;
 export type ObjectHandle = Binding.ObjectHandle;

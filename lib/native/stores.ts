@@ -2,7 +2,7 @@
 import type { StorageFactory } from "@miniflare/shared";
 import { DurableObjectError } from "../shared/error";
 import { isRedisUrl } from "../shared/redis-url";
-import { limits, ObjectHandle, Store } from "./addon";
+import { limits, Store } from "./addon";
 import { answer, decodeTexts } from "./answers";
 import { type Levels, levelsOf } from "./overlays";
 import { scratch } from "./packing";
@@ -40,7 +40,6 @@ interface OpenStore {
 }
 
 const storesOf = new WeakMap<object, Stores>();
-const memoryObjects = new WeakMap<object, ObjectHandle>();
 
 /**
  * The store with the data that `factory` and `persist`, an absolute path, a URL or nothing for memory, stand for.
@@ -138,17 +137,6 @@ export async function closeStores(factory: StorageFactory): Promise<void> {
   }
   const open = lasting.flatMap(([, { store, more }]) => [store, ...more]);
   await Promise.all(open.map((store) => settle(store.close())));
-}
-
-/** A native object for a `DurableObjectStorage` that is constructed by hand over any `inner` storage. */
-export function objectFor(inner: object): ObjectHandle {
-  if (inner instanceof ObjectHandle) return inner;
-  let object = memoryObjects.get(inner);
-  if (object === undefined) {
-    object = Store.memory(completions).object("", "", limits.valueBytesDefault);
-    memoryObjects.set(inner, object);
-  }
-  return object;
 }
 
 function storesFor(factory: StorageFactory): Stores {

@@ -1,6 +1,7 @@
 /** Answers of the native core that come later: each ticket becomes one promise. */
 import { nextTick, setImmediate } from "../shared/real-timers";
 import { Completions, isTicket } from "./addon";
+import { errorOf } from "./realm";
 
 /** A later answer: the operation's number, and the bytes that go with it. */
 export interface Reply {
@@ -25,7 +26,7 @@ function deliver(): void {
   for (const { ticket, value, bytes, error } of completions.drain()) {
     const entry = waiting.get(ticket);
     waiting.delete(ticket);
-    if (error) entry?.reject(error);
+    if (error) entry?.reject(errorOf(error));
     else entry?.resolve({ value, bytes });
   }
 }
