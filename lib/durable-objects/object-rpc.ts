@@ -1,22 +1,23 @@
 /** What a stub does beyond Miniflare 2's: RPC, and the object's resets, as far as the object's class is modern. */
+import type { PluginContext } from "@miniflare/shared";
 import {
   Broken,
   type ErrorMarks,
   errorForCaller,
   type Holder,
-  type Host,
   property,
   type Realm,
   type Remote,
   type RemoteEvent,
   type Side,
   type Source,
-  waitUntilDurable,
 } from "../rpc";
-import { _kRunWithGates, kBroken, kHost, kInstance } from "../shared/symbols";
+import { kBroken, kEvicted, kInstance } from "../shared/symbols";
 import type { DurableObjectId } from "./id";
-import { ModernState, runInContext } from "./modern-state";
+import { ModernState } from "./modern-state";
+import { ObjectHost } from "./object-host";
 import type { DurableObjectState } from "./state";
+import { subrequest } from "./subrequest";
 
 /** Finds the state of an object, constructing the object if it is not running. */
 export type DurableObjectFactory = (id: DurableObjectId) => Promise<DurableObjectState>;
@@ -31,6 +32,7 @@ export interface NamespaceSide {
   readonly withoutBase: boolean;
   /** The realm of the class, as far as is known. */
   readonly classRealm: Realm | undefined;
+  readonly usageModel: PluginContext["usageModel"];
 }
 
 /** Methods that only the system may call. */
@@ -96,13 +98,14 @@ export class ObjectRemote implements Remote, Source {
    * What `refuse` makes of it if the stub has seen the object's reset, or the constructor of a modern class has failed.
    */
   async connect(refuse: (error: Broken) => unknown): Promise<DurableObjectState> {
-    if (this.hasRpc) await waitUntilDurable();
     const known = this.#state?.deref();
     if (known instanceof ModernState && known[kBroken] !== undefined) {
       throw refuse(new Broken(known[kBroken].reason, { durableObjectReset: true }));
     }
     try {
-      const state = await this.#factory(this.#id);
+      let state = await this.#factory(this.#id);
+      // The object may be evicted just now.
+      while (state[kEvicted]) state = await this.#factory(this.#id);
       if (state !== known) this.#state = new WeakRef(state);
       return state;
     } catch (error) {
@@ -111,10 +114,16 @@ export class ObjectRemote implements Remote, Source {
     }
   }
 
-  async enter<T>(event: RemoteEvent<T>): Promise<T> {
+  enter<T>(event: RemoteEvent<T>): Promise<T> {
+    return subrequest(() => this.#enter(event));
+  }
+
+  async #enter<T>(event: RemoteEvent<T>): Promise<T> {
     const state = await this.connect((error) => error);
-    const host = state instanceof ModernState ? state[kHost] : this.#classicHost(state);
-    if (host === undefined) throw new Broken(new TypeError(NO_RPC), { remote: true });
+    if (!(state instanceof ModernState) && !this.#namespace.withoutBase) {
+      throw new Broken(new TypeError(NO_RPC), { remote: true });
+    }
+    const host = new ObjectHost(state, undefined, this.#namespace.usageModel);
     const objectId = this.#id.toString();
     const holder: Holder = { value: state[kInstance], host, reserved: RESERVED, objectId };
     return host.enter(() => event(holder));
@@ -125,11 +134,6 @@ export class ObjectRemote implements Remote, Source {
   }
 
   dispose(): void {}
-
-  #classicHost(state: DurableObjectState): Host | undefined {
-    if (!this.#namespace.withoutBase) return undefined;
-    return { enter: (event) => runInContext(undefined, () => state[_kRunWithGates](event)) };
-  }
 
   /** As `connect()`, for a request: rejects with what the caller gets. */
   reach(): Promise<DurableObjectState> {

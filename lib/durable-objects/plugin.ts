@@ -12,10 +12,14 @@ import {
 import type { Answer } from "../native/answers";
 import { leaveStores, objectIds, type StoreOptions, storeFor, useStores } from "../native/stores";
 import { settle } from "../native/tickets";
-import { warnOf } from "../shared/error";
+import { noteDataDirectory } from "../shared/data-directories";
+import { PERSIST_DEFAULT } from "../shared/default-place";
+import { received, warnOf } from "../shared/error";
+import { isRedisUrl } from "../shared/redis-url";
 import {
   kAlarm,
   kAlarmExists,
+  kConstruct,
   kEnd,
   kEvict,
   kForgetObjects,
@@ -26,9 +30,12 @@ import {
   kOnBroken,
   kReloadFailed,
   kReset,
+  kRetire,
   kRunAlarm,
+  kSockets,
   kWorkersModule,
 } from "../shared/symbols";
+import { printable } from "../shared/thrown";
 import { MODERN_VALUE_BYTES_MAX, ModernStorage } from "../storage/modern-storage";
 import { DurableObjectStorage } from "../storage/storage";
 import { note } from "../workers/early-bindings";
@@ -36,6 +43,7 @@ import type { WorkersModule } from "../workers/module";
 import { AlarmStore, alarmBridge } from "./alarms";
 import { isModern } from "./base";
 import { type BoundClass, findClass, notBound } from "./classes";
+import "./globals";
 import {
   addressOf,
   addressOfCacheKey,
@@ -70,11 +78,14 @@ import { type DurableObject, DurableObjectState, type StateOwner } from "./state
 import { Worker, workerOf } from "./worker";
 
 const STORAGE_PREFIX = "durable-objects:storage:";
-/** Where data is kept when no path is given, under the root path of the worker; mounts use their parent's. */
-const DEFAULT_PERSIST = ".mf/do";
 /** The plugin of the worker that others are mounted in, by what all of them share: it is constructed first. */
 const parents = new WeakMap<object, DurableObjectsPlugin>();
 const STATE_PREFIX = "durable-objects:state:";
+const ADDED_OPTIONS = [
+  "durableObjectsMaxValueSize",
+  "durableObjectsDurability",
+  "durableObjectsMaxOpen",
+] as const;
 
 export class DurableObjectsPlugin
   extends Plugin<DurableObjectsOptions>
@@ -104,10 +115,10 @@ export class DurableObjectsPlugin
   readonly #storeOptions: StoreOptions;
   /** The storages and states of the running objects, shared with the mounts; Miniflare clears it at each reload. */
   readonly #running: Map<string, unknown>;
+  /** The states that this plugin has constructed and that have not ended, those of an earlier worker too. */
+  readonly #living = new Set<DurableObjectState>();
   readonly #reloads: Reloads<DurableObjectsPlugin>;
   readonly #alarms: AlarmStore;
-  /** Objects of the script that a reload is about to replace. */
-  #retired: ModernState[] = [];
   #factory: StorageFactory | undefined;
   readonly #worker: Worker;
   #classes = new Map<string, BoundClass>();
@@ -122,6 +133,7 @@ export class DurableObjectsPlugin
     const persist = checkPersist(this.durableObjectsPersist);
     this.#persist =
       persist === true ? this.#defaultPersist() : resolveStoragePersist(ctx.rootPath, persist);
+    this.#noteData();
     this.#storeOptions = storeOptions(this.durableObjectsDurability, this.durableObjectsMaxOpen);
     this.#valueBytesGiven = valueBytesMax(this.durableObjectsMaxValueSize);
     this.#reloads = new Reloads<DurableObjectsPlugin>(this, ctx.sharedCache);
@@ -132,9 +144,24 @@ export class DurableObjectsPlugin
     );
   }
 
+  /** Options that Miniflare 2 lacks leave no trace where they are not set, so that plugins and options compare as there. */
+  protected override assignOptions(options?: DurableObjectsOptions): void {
+    super.assignOptions(options);
+    for (const key of ADDED_OPTIONS) if (this[key] === undefined) delete this[key];
+  }
+
+  /** Mounts use their parent's root path. */
   #defaultPersist(): string {
     const { rootPath } = parents.get(this.#running)?.ctx ?? this.ctx;
-    return path.resolve(rootPath, DEFAULT_PERSIST);
+    return path.resolve(rootPath, PERSIST_DEFAULT);
+  }
+
+  /** Notes where data is kept: below a root that holds sources too, in the directories of the bindings. */
+  #noteData(): void {
+    const root = this.#persist;
+    if (typeof root !== "string" || isRedisUrl(root)) return;
+    const names = this.#objects.map(({ name }) => name).filter((name) => /^[\w-]+$/.test(name));
+    for (const name of ["", ".ferroflare", ...names]) noteDataDirectory(path.join(root, name));
   }
 
   /** The most bytes of a value: without an option production's for a modern class, else Miniflare 2's. */
@@ -200,6 +227,9 @@ export class DurableObjectsPlugin
 
   /** Fires scheduled alarms now: all of this worker's bindings, or those of `ids`. */
   async flushAlarms(_storage: StorageFactory, ids?: IdLike[]): Promise<void> {
+    if (ids !== undefined && !Array.isArray(ids)) {
+      throw new TypeError(`Alarms are flushed for an array of IDs: received ${received(ids)}.`);
+    }
     const plugin = this.#reloads.begun ? await this.#reloads.serving() : this;
     return plugin.#alarms.flushAlarms(ids?.map((id) => keyOf(addressOf(id))));
   }
@@ -218,15 +248,19 @@ export class DurableObjectsPlugin
   }
 
   [kForgetObjects](): void {
-    for (const state of this.#modernStates()) state[kEnd]();
     for (const key of this.#running.keys()) {
       if (key.startsWith(STATE_PREFIX)) this.#running.delete(key);
     }
+    this.#forget("evicted");
   }
 
-  /** The running objects of modern classes. */
-  #modernStates(): ModernState[] {
-    return [...this.#running.values()].filter((state) => state instanceof ModernState);
+  /** Closes the sockets of all objects, whose instances are not reached any more. */
+  #forget(how: "evicted" | "reloaded"): void {
+    for (const state of this.#living) {
+      state[kSockets].end(how);
+      if (state instanceof ModernState) state[kRetire]();
+    }
+    this.#living.clear();
   }
 
   async [kRunAlarm](storage: StorageFactory, id: IdLike): Promise<boolean> {
@@ -266,7 +300,6 @@ export class DurableObjectsPlugin
   override async beforeReload(): Promise<void> {
     this.#alarms.pause();
     this.#worker.unload();
-    this.#retired = this.#modernStates();
     this.#reloads.begin();
   }
 
@@ -282,7 +315,7 @@ export class DurableObjectsPlugin
     }
     this.#bindings = bindings;
     this.#worker.load(bindings, moduleExports, this.#classes);
-    for (const state of this.#retired.splice(0)) state[kEnd]();
+    this.#forget("reloaded");
     this.#reloads.serve();
     this.#alarms.resume((key) => this.#fireAlarm(key));
   }
@@ -294,10 +327,14 @@ export class DurableObjectsPlugin
 
   override async dispose(): Promise<void> {
     this.#alarms.dispose();
+    this.#forget("reloaded");
     if (parents.get(this.#running) === this) parents.delete(this.#running);
     const factory = this.#factory;
     const retired = this.#reloads.retire();
-    if (factory) this.#bequeath(factory, retired).catch((error) => this.ctx.log.error(error));
+    if (factory) {
+      const closing = this.#bequeath(factory, retired);
+      closing.catch((error) => this.#report("Closing the stored Durable Objects", error));
+    }
   }
 
   /** An heir goes on using the stores, so that storages handed out before go on working; without one they are closed. */
@@ -321,22 +358,26 @@ export class DurableObjectsPlugin
     if (bound === undefined) throw notBound(address.name);
     const objectStorage = this.getStorage(storage, id);
     const owner: StateOwner = {
-      drop: () => this.#running.get(cacheKey) === state && this.#running.delete(cacheKey),
+      drop: () => {
+        this.#living.delete(state);
+        if (this.#running.get(cacheKey) === state) this.#running.delete(cacheKey);
+      },
       report: (reason) => constructed && this.#report(`Durable Object ${key}`, reason),
     };
     const { state, env } = this.#newState(id, bound, objectStorage, owner);
     let constructed = false;
     objectStorage[kOnBroken] = (error: unknown) => state[kReset](error);
     try {
-      state[kInstance] = new bound.Class(state, env);
+      state[kConstruct](() => new bound.Class(state, env));
     } catch (error) {
       state[kReset](error);
       if (state instanceof ModernState) failedToConstruct(error);
       throw error;
     }
     constructed = true;
-    objectStorage[kAlarmExists] = Boolean(state[kInstance].alarm);
+    objectStorage[kAlarmExists] = Boolean(state[kInstance]?.alarm);
     this.#running.set(cacheKey, state);
+    this.#living.add(state);
     return state;
   }
 
@@ -354,10 +395,11 @@ export class DurableObjectsPlugin
 
   async #evict(cacheKey: string): Promise<void> {
     const state = this.#running.get(cacheKey) as DurableObjectState | undefined;
-    await state?.[kIdle]();
-    if (this.#running.get(cacheKey) !== state) return;
-    if (state instanceof ModernState) state[kEnd]();
-    this.#running.delete(cacheKey);
+    if (state === undefined) return;
+    do await state[kIdle]();
+    while (!state[kEnd]());
+    this.#living.delete(state);
+    if (this.#running.get(cacheKey) === state) this.#running.delete(cacheKey);
   }
 
   async #fireAlarm(key: string): Promise<void> {
@@ -375,7 +417,7 @@ export class DurableObjectsPlugin
   /** Logs an error that nobody waits for, or warns of it where the log throws errors. */
   #report(what: string, error: unknown): void {
     try {
-      this.ctx.log.error(error as Error);
+      this.ctx.log.error(printable(error));
     } catch {
       warnOf(what, error);
     }

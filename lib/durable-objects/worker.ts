@@ -98,6 +98,7 @@ export class Worker {
       get withoutBase() {
         return isEnabled(worker.compat, "rpcWithoutBase");
       },
+      usageModel: worker.#ctx.usageModel,
       get classRealm() {
         const bound = worker.#classes?.get(name);
         return bound && realmOf(bound.Class as unknown as new () => object);

@@ -3,6 +3,7 @@ import { Blob } from "node:buffer";
 import { ReadableStream, WritableStream } from "node:stream/web";
 import * as core from "@miniflare/core";
 import { Request as BaseRequest, Response as BaseResponse, Headers } from "undici";
+import { currentOutputGate } from "../shared/gate-context";
 import type { Copying } from "./built-ins";
 import { dataCloneError, notSerializable } from "./error-kinds";
 
@@ -66,6 +67,8 @@ function locked(): TypeError {
 function movedReadable(stream: ReadableStream): ReadableStream {
   if (stream.locked) throw locked();
   const reader = stream.getReader();
+  // What an object sends leaves when what it had written by then is durable.
+  const effects = currentOutputGate();
   const source = {
     async pull(controller: {
       enqueue(chunk: unknown): void;
@@ -73,6 +76,7 @@ function movedReadable(stream: ReadableStream): ReadableStream {
       byobRequest?: unknown;
     }) {
       const { done, value } = await reader.read();
+      await effects?.waitForOpen();
       if (!done) controller.enqueue(value);
       else {
         controller.close();

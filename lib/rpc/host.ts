@@ -1,6 +1,7 @@
 /** Where code runs that others can call: an object behind its gates, or an event of a worker. */
-import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
-import { type Awaitable, waitForOpenInputGate, waitForOpenOutputGate } from "@miniflare/shared";
+import { AsyncResource } from "node:async_hooks";
+import type { Awaitable } from "@miniflare/shared";
+import { currentInputGate, currentOutputGate } from "../shared/gate-context";
 
 export interface Host {
   /** Runs `event` where the host's code runs; resolves when what it wrote may be told of. */
@@ -9,43 +10,43 @@ export interface Host {
   waitUntil?(promise: Promise<unknown>): void;
 }
 
-const current = new AsyncLocalStorage<Host>();
+let findObject: () => Host | undefined = () => undefined;
 
-/** Runs `closure` as code of `host`. */
-export function runAsHost<T>(host: Host, closure: () => T): T {
-  return current.run(host, closure);
+/** `find` tells the host of the code that runs, if that is code of an object: this room does not know objects. */
+export function setObjectFinder(find: () => Host | undefined): void {
+  findObject = find;
 }
 
-/** The host that the code that runs now was given, if any. */
-export function givenHost(): Host | undefined {
-  return current.getStore();
+/** The object whose code runs, if it is code of an object. */
+export function currentObject(): Host | undefined {
+  return findObject();
 }
 
 /** The host of the code that runs now. */
 export function currentHost(): Host {
-  return current.getStore() ?? new EventHost();
+  return findObject() ?? new EventHost();
 }
 
-/** What another host has answered arrives when the host of the code that waits takes events. */
-export function waitUntilOpen(): Promise<void> | undefined {
-  return waitForOpenInputGate() as Promise<void> | undefined;
-}
-
-/** What is asked of another host leaves only when what it may tell of is durable. */
-export function waitUntilDurable(): Promise<void> | undefined {
-  return waitForOpenOutputGate() as Promise<void> | undefined;
-}
-
-/** The event of which a function was passed: its context, its gates, its limits. */
+/** The event of a worker, or the code outside of workers, that has passed a function: its context and its limits. */
 export class EventHost implements Host {
   readonly #scope = new AsyncResource("FERROFLARE_RPC");
 
   enter<T>(event: () => Awaitable<T>): Promise<T> {
-    return this.#scope.runInAsyncScope(async () => {
-      await waitForOpenInputGate();
-      const result = await event();
-      await waitForOpenOutputGate();
-      return result;
-    });
+    return this.#scope.runInAsyncScope(async () => event());
+  }
+}
+
+/**
+ * Makes a call that leaves the object whose code runs, when what the object has written is durable. The answer is an
+ * event of the object. A call from outside of objects is made at once.
+ */
+export async function asSubrequest<T>(call: () => Promise<T>): Promise<T> {
+  const events = currentInputGate();
+  if (events === undefined) return call();
+  await currentOutputGate()?.waitForOpen();
+  try {
+    return await call();
+  } finally {
+    await events.waitForOpen();
   }
 }

@@ -1,7 +1,7 @@
 /** RPC: calls of what lives elsewhere in this process, by copies of values and stubs of what cannot be copied. */
 export { dataCloneError } from "./error-kinds";
 export { type ErrorMarks, errorForCaller } from "./errors";
-export { EventHost, givenHost, type Host, runAsHost, waitUntilDurable } from "./host";
+export { currentObject, EventHost, type Host, setObjectFinder } from "./host";
 export {
   property,
   RpcPromise,

@@ -2,7 +2,7 @@
 import type { Awaitable } from "@miniflare/shared";
 import { dispose } from "../shared/dispose";
 import type { ErrorMarks } from "./errors";
-import { type Host, waitUntilDurable } from "./host";
+import { asSubrequest, type Host } from "./host";
 import { HOST, type Realm } from "./realm";
 
 /** Runs with what is referred to, as an event of its host. */
@@ -56,10 +56,9 @@ export class Exported implements Remote {
     this.realm = realm;
   }
 
-  async enter<T>(event: RemoteEvent<T>): Promise<T> {
-    await waitUntilDurable();
+  enter<T>(event: RemoteEvent<T>): Promise<T> {
     const holder = { value: this.#value, host: this.#host };
-    return this.#host.enter(() => event(holder));
+    return asSubrequest(() => this.#host.enter(() => event(holder)));
   }
 
   dup(): Remote {

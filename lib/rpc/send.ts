@@ -3,7 +3,7 @@ import type { Awaitable } from "@miniflare/shared";
 import { dispose } from "../shared/dispose";
 import { type Parcel, type Proxies, pack } from "./copy";
 import { type ErrorMarks, errorAtCaller, errorForCaller } from "./errors";
-import { type Host, waitUntilOpen } from "./host";
+import { asSubrequest, type Host } from "./host";
 import { find, notCallable } from "./path";
 import type { Realm } from "./realm";
 import { refOf, type Side } from "./refs";
@@ -50,7 +50,9 @@ export class OwnResult implements Remote {
   }
 
   enter<T>(event: RemoteEvent<T>): Promise<T> {
-    return this.#holder.then((holder) => holder.host.enter(() => event(holder)));
+    return asSubrequest(() =>
+      this.#holder.then((holder) => holder.host.enter(() => event(holder))),
+    );
   }
 
   dup(): Remote {
@@ -113,8 +115,6 @@ class Call {
     }
     try {
       const outcome = await this.#remote.enter((holder) => this.#execute(holder));
-      const open = waitUntilOpen();
-      if (open !== undefined) await open;
       if ("error" in outcome) throw outcome.error;
       return outcome.value;
     } catch (error) {

@@ -1,7 +1,7 @@
 /** Which event of a worker runs now: what it waits for, and what its context shows beyond Miniflare 2's. */
 import { ExecutionContext } from "@miniflare/core";
 import { getRequestContext, type RequestContext } from "@miniflare/shared";
-import { givenHost } from "../rpc";
+import { currentObject } from "../rpc";
 
 /** An event of Miniflare's. */
 interface ExtendableEvent {
@@ -70,7 +70,7 @@ export function waitUntil(...promises: [Promise<unknown>]): void {
     );
   }
   const settled = Promise.resolve(promises[0]);
-  const host = givenHost();
+  const host = currentObject();
   const now = running();
   if (host?.waitUntil !== undefined) host.waitUntil(settled);
   else if (getRequestContext() === undefined) throw new Error(OUTSIDE);

@@ -5,6 +5,7 @@
 //! - `model`: random programs on the real thing and on a simple model
 //! - `faults`: tables that fail or panic
 //! - `overlay`: what overlays hide, and what their levels take back
+//! - `many`: many objects of a directory at once
 //! - `power_loss`: what was acknowledged survives the loss of everything that was not synced
 //! - `strict_serializability`: histories of many threads, judged by the checker in `history`
 //!
@@ -15,6 +16,7 @@ mod anomalies;
 mod contract;
 mod faults;
 mod history;
+mod many;
 mod model;
 mod overlay;
 mod places;
