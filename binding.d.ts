@@ -86,7 +86,7 @@ export declare class ObjectHandle {
   retry(transaction: number, at: number): number
   /**
    * Commits a transaction's attempt; with `discard` it only validates what the attempt has read.
-   * Returns a durability ticket times 256, plus 1 if the alarm was written; or the code for lost.
+   * Returns a durability ticket times 256, or the code for lost.
    */
   commit(transaction: number, discard: boolean): number
   /** Forgets a transaction; an attempt that still runs ends without a trace. */
