@@ -67,6 +67,8 @@ export declare class ObjectHandle {
   setAlarm(ms: number, at: number): number
   /** Removes the alarm. */
   deleteAlarm(at: number): number
+  /** Makes `takeAlarm()` answer at once, where opening the object takes time; returns 0, or a ticket. */
+  prepareAlarm(): number
   /** Removes the alarm if it is set for `dueMs` or earlier; returns whether it did, as 1 or 0. */
   takeAlarm(dueMs: number): number
   /** The alarm that was taken has been handled; returns 0, or a ticket. */
