@@ -60,9 +60,7 @@ async function runHere({ place, durability, count }) {
   const storages = async (mf, kind) => {
     const namespace = await mf.getDurableObjectNamespace("STORE");
     const names = Array.from({ length: count }, (_, i) => `${kind} ${i}`);
-    return Promise.all(
-      names.map((name) => mf.getDurableObjectStorage(namespace.idFromName(name))),
-    );
+    return Promise.all(names.map((name) => mf.getDurableObjectStorage(namespace.idFromName(name))));
   };
   let mf = open(false);
   const written = await storages(mf, "written");
@@ -141,7 +139,15 @@ function line({ name, seconds, threads, descriptors, stallMs }, { durability, co
     ? `${seconds.toFixed(2)} s (${Math.round(count / seconds)}/s)`
     : `no end after ${limit} s`;
   const stall = stallMs === undefined ? "" : `${Math.round(stallMs)} ms`;
-  const cells = [String(count), durability, name, time, String(threads), String(descriptors), stall];
+  const cells = [
+    String(count),
+    durability,
+    name,
+    time,
+    String(threads),
+    String(descriptors),
+    stall,
+  ];
   const widths = [7, 9, 14, 22, 8, 12, 9];
   return cells.map((cell, i) => cell.padEnd(widths[i])).join("");
 }

@@ -433,7 +433,10 @@ test("S11 options: an empty path for durableObjectsPersist is refused", () => {
 test("options that were not set leave no trace: a plugin has the keys that Miniflare 2's has", () => {
   for (const options of [undefined, {}, { durableObjects: {} }, { durableObjectsPersist: false }]) {
     const keys = Object.keys(new DurableObjectsPlugin(pluginContext(), options));
-    assert.deepEqual(keys, Object.keys(new reference.DurableObjectsPlugin(pluginContext(), options)));
+    assert.deepEqual(
+      keys,
+      Object.keys(new reference.DurableObjectsPlugin(pluginContext(), options)),
+    );
   }
   const set = new DurableObjectsPlugin(pluginContext(), { durableObjectsMaxOpen: 5 });
   assert.equal(set.durableObjectsMaxOpen, 5);

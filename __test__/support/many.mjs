@@ -69,7 +69,8 @@ export function testManyObjects(place, settings, { openMax, lasts = true } = {})
       const most = { threads: 0, files: 0 };
       const look = () => {
         most.threads = Math.max(most.threads, threads());
-        if (openMax) most.files = Math.max(most.files, openFiles(given.durableObjectsPersist).length);
+        if (openMax)
+          most.files = Math.max(most.files, openFiles(given.durableObjectsPersist).length);
       };
       const looking = setInterval(look, 5);
       try {
@@ -169,8 +170,9 @@ export function testManyObjects(place, settings, { openMax, lasts = true } = {})
         await done;
       });
       await reopen();
-      const left = (await Promise.all((await storages("alarmed")).map((it) => it.getAlarm())))
-        .filter((alarm) => alarm !== null);
+      const left = (
+        await Promise.all((await storages("alarmed")).map((it) => it.getAlarm()))
+      ).filter((alarm) => alarm !== null);
       assert.deepEqual(left, []);
       assert.deepEqual([fired.count, fired.ids.size], [COUNT, COUNT]);
     });

@@ -22,7 +22,7 @@ use crate::backend::{ObjectKey, Ticket};
 use crate::durability::Durability;
 use crate::error::{Error, Result};
 use crate::lock::lock;
-use crate::write::WriteBatch;
+use crate::write_batch::WriteBatch;
 
 /// What is left of an object that is not open any more, but still ours.
 pub struct Kept {

@@ -14,10 +14,10 @@
 //! One way up: `sending/settle.rs` makes a list of effects of the replies to a round, and `sending/driver.rs` applies
 //! it in one place. Callers that wait get their answers there.
 //!
-//! [`shared`] is what the objects of one server have in common: the connection, [`registry`] (the index of objects and
-//! alarms on the server), [`alarms`] (those that this process knows), and [`cork`] (what is asked in one turn of the
-//! event loop is sent together). [`layout`] names the keys, [`called`] holds the names of
-//! objects.
+//! [`shared`] is what the objects of one server have in common: the connection and the three rooms below it.
+//! [`registry`] is the index of objects and alarms on the server. [`alarms`] are those that this process knows.
+//! [`cork`] sends what one turn of the event loop has asked together. [`layout`] names the keys, and
+//! [`called`] holds the names of objects.
 
 mod alarms;
 mod called;

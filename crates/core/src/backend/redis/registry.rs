@@ -1,8 +1,8 @@
 //! The index on the server: which objects may hold data, and which alarms may be pending.
 //!
-//! **An entry is written before what it tells of, and may tell of what does not exist:** an object's own keys are
-//! the truth, in one commit, while the index may be on another node of a cluster. The entry of an alarm has a name
-//! of its own, which the alarm has too, so that removing an old entry never removes a newer one.
+//! **An entry is written before its object or alarm, and may stay longer.** The object's own keys are the truth, and
+//! one commit changes them; the index may be on another node of a cluster. The alarm and its entry share a name that
+//! no other alarm has. So removing an old entry never removes a newer one.
 
 use std::sync::Arc;
 

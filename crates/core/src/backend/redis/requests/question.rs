@@ -14,7 +14,7 @@ use crate::range::KeyRange;
 
 /// How long the server remembers an attempt whose process shows no sign of life.
 const LEASE: Duration = Duration::from_secs(30);
-/// How long a request that waits for a turn, or for its end, keeps its place in the queue without asking, in milliseconds.
+/// How long a waiting request keeps its place in the server's queue without asking again, in milliseconds.
 pub(crate) const WAIT_LEASE_MS: u64 = 3_000;
 
 /// Name of an attempt on the server.
@@ -55,7 +55,8 @@ pub(crate) trait Question: Sized {
 pub(crate) enum Order {
     /// It changes nothing, so it may travel behind plain writes and be asked twice.
     Read,
-    /// It changes something, in the order of the calls: while one waits for the end of a turn, all later ones wait behind it.
+    /// It changes something, in the order of the calls. While one waits for the end of a turn, all later ones wait
+    /// behind it.
     Queued,
     /// It belongs to a turn or only ends something, so it waits for no other request.
     Free,

@@ -301,8 +301,8 @@ impl Driver {
         None
     }
 
-    /// Removes the index entry of an alarm that is no longer set, in the background. An entry that stays behind is found
-    /// to be old when it is due.
+    /// Removes the index entry of an alarm that is no longer set, in the background. An entry that stays behind is
+    /// found to be old when it is due.
     fn remove_from_index(&self, alarm: String) {
         let (shared, key) = (self.shared.clone(), self.key.clone());
         self.shared.runtime.spawn(async move {
