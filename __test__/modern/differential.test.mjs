@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
-import { Random } from "../differential/prng.mjs";
+import { Random } from "../support/prng.mjs";
 import { seed } from "../support/seed.mjs";
 import { divergences } from "./differential/divergences.mjs";
 import { program } from "./differential/generate.mjs";

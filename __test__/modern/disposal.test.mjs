@@ -23,7 +23,7 @@ export class Subject extends DurableObject {
   touch() {}
   logged() { return log.splice(0); }
 }
-const pause = () => new Promise((resolve) => setTimeout(resolve, 5));
+const pause = async () => { for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 0)); };
 export default { async fetch(request, env) {
   const stub = env.Subject.getByName("worker");
   const results = {};

@@ -113,7 +113,11 @@ export class DurableObjectNamespace {
     return this.#id(this.#ids.idFromString(text));
   }
 
-  get(id: DurableObjectId, options?: GetOptions): DurableObjectStub {
+  /** The stub of an object. `Members` are those of its class that callers use, for TypeScript. */
+  get<Members extends object = object>(
+    id: DurableObjectId,
+    options?: GetOptions,
+  ): DurableObjectStub & Members {
     if (id === undefined || id === null) throw wrongArgument("get", "DurableObjectId", id);
     if (id[kObjectName] !== this.#objectName || !this.#ids.owns(id.toString())) {
       throw new TypeError("ID is not for this Durable Object class.");
@@ -124,11 +128,13 @@ export class DurableObjectNamespace {
       );
     }
     checkOptions("get", options);
-    return this.#stub(id);
+    return this.#stub(id) as DurableObjectStub & Members;
   }
 
   /** The stub of the object of a name: `get(idFromName(name))` in one. */
-  getByName(...given: [name: string, options?: GetOptions]): DurableObjectStub {
+  getByName<Members extends object = object>(
+    ...given: [name: string, options?: GetOptions]
+  ): DurableObjectStub & Members {
     const [name, options] = given;
     if (given.length < 1) {
       throw new TypeError(
@@ -136,7 +142,7 @@ export class DurableObjectNamespace {
       );
     }
     checkOptions("getByName", options);
-    return this.#stub(this.idFromName(asString(name)));
+    return this.#stub(this.idFromName(asString(name))) as DurableObjectStub & Members;
   }
 
   #id(hexId: string, name?: string, jurisdiction = this.#jurisdiction): DurableObjectId {

@@ -36,8 +36,7 @@ import {
   kWorkersModule,
 } from "../shared/symbols";
 import { printable } from "../shared/thrown";
-import { MODERN_VALUE_BYTES_MAX, ModernStorage } from "../storage/modern-storage";
-import { DurableObjectStorage } from "../storage/storage";
+import type { DurableObjectStorage } from "../storage/storage";
 import { note } from "../workers/early-bindings";
 import type { WorkersModule } from "../workers/module";
 import { AlarmStore, alarmBridge } from "./alarms";
@@ -54,8 +53,9 @@ import {
   keyOf,
 } from "./id";
 import { ModernState } from "./modern-state";
-import { nameInside, withName } from "./names";
+import { withName } from "./names";
 import { DurableObjectNamespace } from "./namespace";
+import { newState, storageOf } from "./new-state";
 import { failedToConstruct } from "./object-rpc";
 import {
   alarmsOption,
@@ -74,8 +74,8 @@ import {
   valueBytesMax,
 } from "./options";
 import { Reloads } from "./reload";
-import { type DurableObject, DurableObjectState, type StateOwner } from "./state";
-import { Worker, workerOf } from "./worker";
+import type { DurableObject, DurableObjectState, StateOwner } from "./state";
+import { Worker } from "./worker";
 
 const STORAGE_PREFIX = "durable-objects:storage:";
 /** The plugin of the worker that others are mounted in, by what all of them share: it is constructed first. */
@@ -111,7 +111,6 @@ export class DurableObjectsPlugin
 
   readonly #objects: BoundObject[];
   readonly #persist: boolean | string | undefined;
-  readonly #valueBytesGiven: number;
   readonly #storeOptions: StoreOptions;
   /** The storages and states of the running objects, shared with the mounts; Miniflare clears it at each reload. */
   readonly #running: Map<string, unknown>;
@@ -135,7 +134,7 @@ export class DurableObjectsPlugin
       persist === true ? this.#defaultPersist() : resolveStoragePersist(ctx.rootPath, persist);
     this.#noteData();
     this.#storeOptions = storeOptions(this.durableObjectsDurability, this.durableObjectsMaxOpen);
-    this.#valueBytesGiven = valueBytesMax(this.durableObjectsMaxValueSize);
+    valueBytesMax(this.durableObjectsMaxValueSize);
     this.#reloads = new Reloads<DurableObjectsPlugin>(this, ctx.sharedCache);
     this.#worker = new Worker(ctx, (name) => this.#namespace(this.#factory!, name, false));
     this.#alarms = new AlarmStore(
@@ -164,21 +163,17 @@ export class DurableObjectsPlugin
     for (const name of ["", ".ferroflare", ...names]) noteDataDirectory(path.join(root, name));
   }
 
-  /** The most bytes of a value: without an option production's for a modern class, else Miniflare 2's. */
-  #valueBytesMax(modern: boolean): number {
-    const isGiven = (this.durableObjectsMaxValueSize ?? undefined) !== undefined;
-    return modern && !isGiven ? MODERN_VALUE_BYTES_MAX : this.#valueBytesGiven;
-  }
-
   getStorage(storage: StorageFactory, id: IdLike): DurableObjectStorage {
     const address = addressOf(id);
     const cacheKey = STORAGE_PREFIX + cacheKeyOf(address);
     const running = this.#running.get(cacheKey);
     if (running !== undefined) return running as DurableObjectStorage;
     const store = storeFor(storage, this.#persist, this.#storeOptions);
-    const modern = isModern(this.#classes.get(address.name)?.Class);
-    const handle = store.object(address.name, address.id, this.#valueBytesMax(modern));
-    const Storage = modern ? ModernStorage : DurableObjectStorage;
+    const { Storage, valueBytes } = storageOf(
+      this.#classes.get(address.name)?.Class,
+      this.durableObjectsMaxValueSize,
+    );
+    const handle = store.object(address.name, address.id, valueBytes);
     const objectStorage = new Storage(handle, alarmBridge(store, address.name));
     this.#running.set(cacheKey, objectStorage);
     return objectStorage;
@@ -364,7 +359,8 @@ export class DurableObjectsPlugin
       },
       report: (reason) => constructed && this.#report(`Durable Object ${key}`, reason),
     };
-    const { state, env } = this.#newState(id, bound, objectStorage, owner);
+    const own = { worker: this.#worker, bindings: this.#bindings };
+    const { state, env } = newState({ id, bound, storage: objectStorage, owner, own });
     let constructed = false;
     objectStorage[kOnBroken] = (error: unknown) => state[kReset](error);
     try {
@@ -379,18 +375,6 @@ export class DurableObjectsPlugin
     this.#running.set(cacheKey, state);
     this.#living.add(state);
     return state;
-  }
-
-  /** The state of an object that is about to be constructed, and its bindings: of a modern class, its own worker's. */
-  #newState(id: IdLike, bound: BoundClass, storage: DurableObjectStorage, owner: StateOwner) {
-    const { name, id: hexId } = addressOf(id);
-    if (!isModern(bound.Class)) {
-      const unnamedId = new DurableObjectId(name, hexId);
-      return { state: new DurableObjectState(unnamedId, storage, owner), env: this.#bindings };
-    }
-    const worker = workerOf(bound.exports) ?? this.#worker;
-    const ownId = new DurableObjectId(name, hexId, nameInside(id));
-    return { state: new ModernState(ownId, storage, owner, worker.context), env: worker.bindings };
   }
 
   async #evict(cacheKey: string): Promise<void> {

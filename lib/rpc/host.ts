@@ -2,6 +2,7 @@
 import { AsyncResource } from "node:async_hooks";
 import type { Awaitable } from "@miniflare/shared";
 import { currentInputGate, currentOutputGate } from "../shared/gate-context";
+import { setImmediate } from "../shared/real-timers";
 
 export interface Host {
   /** Runs `event` where the host's code runs; resolves when what it wrote may be told of. */
@@ -32,7 +33,11 @@ export class EventHost implements Host {
   readonly #scope = new AsyncResource("FERROFLARE_RPC");
 
   enter<T>(event: () => Awaitable<T>): Promise<T> {
-    return this.#scope.runInAsyncScope(async () => event());
+    return this.#scope.runInAsyncScope(async () => {
+      // A call is never made while its caller's own code runs.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      return event();
+    });
   }
 }
 

@@ -1,16 +1,10 @@
 /** The proxies that callers hold: promises of results, properties of the other side, and stubs. */
-import { types } from "node:util";
-import { isObjectPrototype } from "../codec/ordinary";
-import { dispose } from "../shared/dispose";
-import { unsupported } from "../shared/error";
-import { emulatesTarget, type Proxies } from "./copy";
+import { type PromiseLikeRef, RpcPromise, RpcProperty, RpcStub, ServiceStub } from "./classes";
+import type { Proxies } from "./copy";
 import { callableTarget, PathHandler } from "./handlers";
-import { currentHost } from "./host";
-import { realmOfValue } from "./realm";
-import { kService, type PassingRef, refOf, type Service, type Side, StubRef, setRef } from "./refs";
-import { Exported, type Remote } from "./remote";
+import { refOf, type Service, type Side, type StubRef, setRef } from "./refs";
+import type { Remote } from "./remote";
 import { disposeResult, type Message, type Sent, send, unsent } from "./send";
-import { RpcTarget } from "./target";
 
 /** As in workerd: a first segment and 64 more. */
 const PATH_SEGMENTS_MAX = 65;
@@ -26,124 +20,6 @@ export interface Source {
    */
   use(): Remote;
 }
-
-type Callback = (value: unknown) => unknown;
-
-interface PromiseLikeRef extends PassingRef {
-  promise(): Promise<unknown>;
-  dispose(): void;
-}
-
-function passing(proxy: unknown): PromiseLikeRef {
-  const ref = Object(proxy) === proxy ? refOf(proxy as object) : undefined;
-  if (ref?.kind !== "passing") throw new TypeError("Illegal invocation");
-  return ref as PromiseLikeRef;
-}
-
-function checkFunction(method: string, { name }: PassingRef, place: number, value: unknown): void {
-  if (typeof value === "function") return;
-  throw new TypeError(
-    `Failed to execute '${method}' on 'Js${name}': parameter ${place} is not of type 'Function'.`,
-  );
-}
-
-/** What promises and properties have in common. */
-class Thenable {
-  constructor() {
-    throw new TypeError("Illegal constructor");
-  }
-
-  // biome-ignore lint/suspicious/noThenProperty: it stands for a result
-  then(resolved: Callback, rejected?: Callback): Promise<unknown> {
-    const ref = passing(this);
-    checkFunction("then", ref, 1, resolved);
-    if (rejected !== undefined) checkFunction("then", ref, 2, rejected);
-    return ref.promise().then(resolved, rejected);
-  }
-
-  catch(rejected: Callback): Promise<unknown> {
-    const ref = passing(this);
-    checkFunction("catch", ref, 1, rejected);
-    return ref.promise().catch(rejected);
-  }
-
-  finally(settled: () => void): Promise<unknown> {
-    const ref = passing(this);
-    checkFunction("finally", ref, 1, settled);
-    return ref.promise().finally(settled);
-  }
-}
-
-/** The result of a call, and what calls can be made on before it is there. */
-export class RpcPromise extends Thenable {
-  get [Symbol.toStringTag](): string {
-    return "JsRpcPromise";
-  }
-}
-
-/** A property of the other side: it can be called, and reading it means waiting for it. */
-export class RpcProperty extends Thenable {
-  get [Symbol.toStringTag](): string {
-    return "JsRpcProperty";
-  }
-}
-
-function stubRef(proxy: unknown): StubRef {
-  const ref = Object(proxy) === proxy ? refOf(proxy as object) : undefined;
-  if (ref?.kind !== "stub") throw new TypeError("Illegal invocation");
-  return ref;
-}
-
-/** Refers to a function or an object of another host, or of this one. */
-export class RpcStub {
-  get [Symbol.toStringTag](): string {
-    return "JsRpcStub";
-  }
-
-  /** Another stub of the same, which has to be disposed too. */
-  dup(): object {
-    return proxies.stub(stubRef(this).dup(), sides.get(this)!);
-  }
-}
-
-/** Reaches an object or a service by a binding. */
-export class ServiceStub {
-  static [Symbol.hasInstance](value: unknown): boolean {
-    if (Object(value) !== value) return false;
-    return refOf(value as object)?.kind === "service" || kService in (value as object);
-  }
-
-  constructor() {
-    throw new TypeError("Illegal constructor");
-  }
-
-  get [Symbol.toStringTag](): string {
-    return "Fetcher";
-  }
-
-  fetch(input: unknown, init?: unknown): Promise<unknown> {
-    const ref = refOf(this);
-    if (ref?.kind !== "service") throw new TypeError("Illegal invocation");
-    return ref.service.fetch(input, init);
-  }
-
-  connect(): never {
-    throw unsupported("connect()");
-  }
-}
-
-/** Whose stub it is. */
-const sides = new WeakMap<object, Side>();
-
-function defineDispose(prototype: object, run: (self: unknown) => void): void {
-  const value = function (this: unknown): void {
-    run(this);
-  };
-  Object.defineProperty(prototype, dispose, { value, writable: true, configurable: true });
-}
-
-defineDispose(RpcPromise.prototype, (self) => passing(self).dispose());
-defineDispose(RpcStub.prototype, (self) => stubRef(self).dispose());
 
 class PromiseHandler extends PathHandler<() => void> implements Source, PromiseLikeRef {
   readonly kind = "passing";
@@ -282,11 +158,11 @@ class ServiceHandler extends PathHandler<object> implements Source {
 }
 
 /** Makes the proxies that values of the other side become. */
-const proxies: Proxies = {
+export const proxies: Proxies = {
   stub(ref, side) {
     const proxy = new Proxy(callableTarget(), new StubHandler(ref, side));
     setRef(proxy, ref);
-    sides.set(proxy, side);
+    ref.proxied = (other) => proxies.stub(other, side);
     return proxy;
   },
   service: serviceStub,
@@ -341,43 +217,4 @@ function request(
     return unsent(error, message);
   }
   return send(remote, message);
-}
-
-/** The class `RpcStub` as a worker sees it: its stubs of its own values are on its side. */
-export function stubClass(side: () => Side): typeof RpcStub {
-  return new Proxy(RpcStub, {
-    apply() {
-      throw new TypeError(
-        "Failed to construct 'JsRpcStub': Please use the 'new' operator, this object constructor cannot be called as a function.",
-      );
-    },
-    construct: (_target, [value]: unknown[]) => stubOf(value, side()),
-  });
-}
-
-/**
- * A stub for a value of one's own.
- *
- * # Errors
- * A `TypeError` if the value cannot be referred to.
- */
-export function stubOf(value: unknown, side: Side): object {
-  if (Object(value) !== value) {
-    throw new TypeError(
-      "Failed to construct 'JsRpcStub': constructor parameter 1 is not of type 'Object'.",
-    );
-  }
-  if (!isReferable(value as object)) {
-    throw new TypeError(
-      "RpcStubs can only wrap plain objects, functions, and RpcTarget derivatives.",
-    );
-  }
-  const realm = realmOfValue(value) ?? side.realm;
-  return proxies.stub(new StubRef(new Exported(value as object, currentHost(), realm)), side);
-}
-
-function isReferable(value: object): boolean {
-  if (refOf(value)?.kind === "stub" || typeof value === "function") return true;
-  if (types.isProxy(value)) return refOf(value) === undefined && emulatesTarget(value);
-  return value instanceof RpcTarget || isObjectPrototype(Object.getPrototypeOf(value));
 }

@@ -74,12 +74,21 @@ function newTargetOf(Class: Constructor): Constructor {
 }
 
 const realms = new WeakMap<object, Realm>();
+const realmsOfClasses = new WeakMap<Constructor, Realm>();
 
 /** The realm that this module runs in. */
 export const HOST: Realm = realmOf(Object);
 
 /** The realm of a constructor. */
 export function realmOf(Class: Constructor): Realm {
+  const known = realmsOfClasses.get(Class);
+  if (known !== undefined) return known;
+  const realm = findRealm(Class);
+  realmsOfClasses.set(Class, realm);
+  return realm;
+}
+
+function findRealm(Class: Constructor): Realm {
   const newTarget = newTargetOf(Class);
   const prototype = getPrototypeOf(Reflect.construct(Object, [], newTarget)) as object;
   let realm = realms.get(prototype);
@@ -92,7 +101,8 @@ export function realmOf(Class: Constructor): Realm {
 
 /** The realm of a class or object of a worker, if it can be told. */
 export function realmOfValue(value: unknown): Realm | undefined {
-  for (const candidate of [value, Object(value).constructor]) {
+  if (value === undefined || value === null) return undefined;
+  for (const candidate of [value, value.constructor]) {
     if (isConstructor(candidate)) return realmOf(candidate);
   }
   return undefined;

@@ -21,6 +21,8 @@ export class StubRef {
   readonly kind = "stub";
   readonly remote: Remote;
   #disposed = false;
+  /** Makes a proxy like the one of this stub. */
+  proxied!: (ref: StubRef) => object;
 
   constructor(remote: Remote) {
     this.remote = remote;

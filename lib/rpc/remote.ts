@@ -1,6 +1,7 @@
 /** What a stub refers to: something that lives in a host, shared by as many stubs as have not been disposed. */
 import type { Awaitable } from "@miniflare/shared";
 import { dispose } from "../shared/dispose";
+import { setImmediate } from "../shared/real-timers";
 import type { ErrorMarks } from "./errors";
 import { asSubrequest, type Host } from "./host";
 import { HOST, type Realm } from "./realm";
@@ -37,9 +38,6 @@ export interface Remote {
   /** Counts one stub less. */
   dispose(): void;
 }
-
-// Taken when the module is loaded: fake timers must not hold back a disposer.
-const { setImmediate } = globalThis;
 
 type Disposable = { dup?: unknown } & { [key: symbol]: unknown };
 

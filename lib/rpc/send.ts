@@ -1,6 +1,7 @@
 /** Makes one call, or reads one property: arguments there, the result back, and a handle for calls on the result. */
 import type { Awaitable } from "@miniflare/shared";
 import { dispose } from "../shared/dispose";
+import { setImmediate } from "../shared/real-timers";
 import { type Parcel, type Proxies, pack } from "./copy";
 import { type ErrorMarks, errorAtCaller, errorForCaller } from "./errors";
 import { asSubrequest, type Host } from "./host";
@@ -29,9 +30,6 @@ export interface Sent {
 
 /** The stubs in a result, by the result: disposing of it disposes of them. */
 const resultStubs = new WeakMap<object, () => void>();
-
-// Taken when the module is loaded: fake timers must not hold back a disposer.
-const { setImmediate } = globalThis;
 
 /** What a callee has returned, before it was copied. */
 export class OwnResult implements Remote {

@@ -95,7 +95,11 @@ impl MemoryPlace {
             let table = object.close()?;
             Some((key.clone(), LocalObject::new(table, key, self.alarms.clone())))
         });
-        Ok(Self { objects: Mutex::new(Some(renewed.collect())), alarms: self.alarms.clone() })
+        Ok(Self {
+            objects: Mutex::new(Some(renewed.collect())),
+            alarms: self.alarms.clone(),
+            names: self.names.clone(),
+        })
     }
 
     fn ids(&self, name: &str) -> Result<Vec<Arc<str>>> {

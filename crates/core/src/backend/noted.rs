@@ -9,8 +9,8 @@ use crate::key::Value;
 use crate::lock::lock;
 
 /// The names that were noted in one place.
-#[derive(Debug, Default)]
-pub struct NotedNames(Mutex<HashMap<ObjectKey, Value>>);
+#[derive(Clone, Debug, Default)]
+pub struct NotedNames(Arc<Mutex<HashMap<ObjectKey, Value>>>);
 
 impl NotedNames {
     /// Notes a name, or removes the note.

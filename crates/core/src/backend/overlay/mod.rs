@@ -69,6 +69,7 @@ impl OverlayPlace {
             objects: Mutex::new(Some(renewed.collect())),
             alarms: self.alarms.clone(),
             levels: self.levels.clone(),
+            names: self.names.clone(),
         })
     }
 
