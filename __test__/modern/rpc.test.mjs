@@ -104,7 +104,7 @@ test("RPC: a stub, a property, a promise and a stub of a target are what they ar
   });
 });
 
-test("RPC: real and assigned members of a stub come first, then the object's; it is no thenable", async (t) => {
+test("RPC: real and assigned members of a stub come first, then the object's, and it is no thenable", async (t) => {
   const { stub } = await stubs(t);
   assert.deepEqual(Object.keys(stub).sort(), ["id", "name"]);
   assert.equal(stub.name, "a");

@@ -20,7 +20,9 @@ export interface GetOptions {
   routingMode?: string;
 }
 
-const JURISDICTIONS: readonly unknown[] = ["eu", "fedramp", "fedramp-high", "us"];
+/** Those of Miniflare 2, and what modern workers have beside them. */
+const JURISDICTIONS: readonly unknown[] = [undefined, "eu", "fedramp"];
+const NEWER_JURISDICTIONS: readonly unknown[] = [null, "fedramp-high", "us"];
 const HEX_ID = /^[A-Fa-f0-9]{64}$/;
 
 function wrongArgument(method: string, type: string, value: unknown): TypeError {
@@ -29,9 +31,9 @@ function wrongArgument(method: string, type: string, value: unknown): TypeError 
   );
 }
 
-function checkJurisdiction(method: string, jurisdiction: unknown): void {
-  if (jurisdiction === undefined || jurisdiction === null) return;
+function checkJurisdiction(method: string, jurisdiction: unknown, isModern: boolean): void {
   if (JURISDICTIONS.includes(jurisdiction)) return;
+  if (isModern && NEWER_JURISDICTIONS.includes(jurisdiction)) return;
   throw new TypeError(
     `${method} called with an unsupported jurisdiction: "${String(jurisdiction)}"`,
   );
@@ -83,13 +85,13 @@ export class DurableObjectNamespace {
 
   /** Returns a namespace of the same objects whose ids name the jurisdiction; all data is local. */
   jurisdiction(name?: string | null): DurableObjectNamespace {
-    checkJurisdiction("jurisdiction", name);
+    checkJurisdiction("jurisdiction", name, this.#isModern);
     if (name === undefined || name === null || !this.#isModern) return this;
     return new DurableObjectNamespace(this.#objectName, this.#factory, this.#ctx, this.#side, name);
   }
 
   newUniqueId(options?: NewUniqueIdOptions): DurableObjectId {
-    checkJurisdiction("newUniqueId", options?.jurisdiction);
+    checkJurisdiction("newUniqueId", options?.jurisdiction, this.#isModern);
     const given = this.#isModern ? options?.jurisdiction : undefined;
     const jurisdiction = given ?? this.#jurisdiction;
     return this.#id(this.#ids.newUniqueId(Date.now()), undefined, jurisdiction);
