@@ -304,3 +304,36 @@ test("module: the class of a mount has the bindings of its own worker, and its e
   t.after(() => mf.dispose());
   assert.deepEqual(await answer(mf), ["mount", "mount", ["Room", "default"]]);
 });
+
+test("module: under an unmodified MiniflareCore a script file has it, with the flag of Node.js", async (t) => {
+  const folder = await temporaryDirectory(t);
+  const scriptPath = path.join(folder, "worker.mjs");
+  await writeFile(
+    scriptPath,
+    `import { env } from "cloudflare:workers";
+    const early = Object.keys(env);
+    ${counter}
+    export default { async fetch(request, given) {
+      return Response.json([early, await given.COUNTER.getByName("a").add(2), Object.keys(env).sort()]);
+    } };`,
+  );
+  const { code, stdout, stderr } = await runModule(`
+    import { BindingsPlugin, CorePlugin, MiniflareCore } from "@miniflare/core";
+    import { VMScriptRunner } from "@miniflare/runner-vm";
+    import { QueueBroker } from "@miniflare/queues";
+    import { NoOpLog } from "@miniflare/shared";
+    import { MemoryStorage } from "@miniflare/storage-memory";
+    import { DurableObjectsPlugin } from "ferroflare";
+    const log = new NoOpLog();
+    const storageFactory = { storage: () => new MemoryStorage() };
+    const mf = new MiniflareCore(
+      { CorePlugin, DurableObjectsPlugin, BindingsPlugin },
+      { log, storageFactory, queueBroker: new QueueBroker(log), scriptRunner: new VMScriptRunner() },
+      { modules: true, scriptPath: ${JSON.stringify(scriptPath)}, bindings: { VALUE: 1 }, durableObjects: { COUNTER: "Counter" } },
+    );
+    console.log(await (await mf.dispatchFetch("http://localhost/")).text());
+    await mf.dispose();
+  `);
+  assert.deepEqual([code, stderr], [0, ""]);
+  assert.deepEqual(JSON.parse(stdout), [["COUNTER"], 2, ["COUNTER", "VALUE"]]);
+});

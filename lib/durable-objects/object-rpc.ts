@@ -99,7 +99,7 @@ export class ObjectRemote implements Remote, Source {
    */
   async connect(refuse: (error: Broken) => unknown): Promise<DurableObjectState> {
     const known = this.#state?.deref();
-    if (known instanceof ModernState && known[kBroken] !== undefined) {
+    if (known instanceof ModernState && known[kBroken] !== undefined && !known[kEvicted]) {
       throw refuse(new Broken(known[kBroken].reason, { durableObjectReset: true }));
     }
     try {
