@@ -96,7 +96,11 @@ impl Store {
         let options = FileOptions { fsync, open_objects_max: whole(open_objects_max) };
         let runtime =
             runtime::handle().ok_or_else(|| Error::Internal("the system gives no threads".into()));
-        let user = runtime.and_then(|runtime| FileUser::open(root.as_ref(), options, runtime));
+        let user = runtime.and_then(|runtime| {
+            with_randomness(|mut random| {
+                FileUser::open(root.as_ref(), options, runtime, &mut random)
+            })
+        });
         let place = Arc::new(user.map_err(|error| thrown(env, &error))?);
         Ok(Self { place, overlay: None, completions })
     }
@@ -128,18 +132,11 @@ impl Store {
     pub fn redis(env: Env, completions: Reference<Completions>, url: String) -> napi::Result<Self> {
         let runtime =
             runtime::handle().ok_or_else(|| Error::Internal("the system gives no threads".into()));
-        let mut failure = None;
-        let mut random = |bytes: &mut [u8]| failure = getrandom::fill(bytes).err();
         let place = runtime.and_then(|runtime| {
             let more_ca = std::env::var_os("NODE_EXTRA_CA_CERTS").map(Into::into);
-            RedisPlace::open(&url, RedisUse { runtime, corked: true, more_ca }, &mut random)
+            let usage = RedisUse { runtime, corked: true, more_ca };
+            with_randomness(|mut random| RedisPlace::open(&url, usage, &mut random))
         });
-        let place = match failure {
-            None => place,
-            Some(error) => {
-                Err(Error::Internal(format!("the system gives no random bytes: {error}")))
-            }
-        };
         let place = Arc::new(RedisUser(place.map_err(|error| thrown(env, &error))?));
         completions.flush_also(place.clone());
         Ok(Self { place, overlay: None, completions })
@@ -251,5 +248,17 @@ impl Store {
     fn alarms(&self, env: Env, names: Vec<String>) -> napi::Result<Vec<(i64, ObjectKey)>> {
         let names: Vec<Arc<str>> = names.into_iter().map(Arc::from).collect();
         self.place.alarms(&names).map_err(|error| thrown(env, &error))
+    }
+}
+
+/// Does `work` with random bytes of the system; what it makes is of no use if there were none.
+fn with_randomness<R>(
+    work: impl FnOnce(&mut dyn FnMut(&mut [u8])) -> Result<R, Error>,
+) -> Result<R, Error> {
+    let mut failure = None;
+    let made = work(&mut |bytes| failure = failure.or(getrandom::fill(bytes).err()));
+    match failure {
+        None => made,
+        Some(error) => Err(Error::Internal(format!("the system gives no random bytes: {error}"))),
     }
 }

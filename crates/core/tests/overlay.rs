@@ -11,7 +11,7 @@ use ferroflare_core::key::Entry;
 use ferroflare_core::range::{ListOptions, Scan};
 use ferroflare_core::write::WriteBatch;
 
-use crate::places::no_threads;
+use crate::places::{no_threads, unlike_others};
 use crate::seed::{Random, cases, seed};
 use crate::support::{
     Caller, alarm, clear, fresh, key, later, names, now, object_key, prefix, put, remove, text,
@@ -215,7 +215,7 @@ fn what_answers_later_is_waited_for() {
     let folder = std::env::temp_dir().join(format!("ferroflare-overlay-{}", std::process::id()));
     let open = || {
         let options = FileOptions { fsync: false, ..FileOptions::default() };
-        FileUser::open(&folder, options, handle.clone()).unwrap()
+        FileUser::open(&folder, options, handle.clone(), &mut unlike_others).unwrap()
     };
     let stored = open();
     let object = stored.object(&object_key("one")).unwrap();

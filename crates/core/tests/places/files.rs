@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread;
 
 use ferroflare_core::backend::files::disk::{Disk, RealDisk};
@@ -58,6 +58,15 @@ impl TestPlace for Files {
     }
 }
 
+/// Stands for random bytes: never the same ones twice.
+pub(crate) fn unlike_others(bytes: &mut [u8]) {
+    static FILLED: AtomicU64 = AtomicU64::new(0);
+    let number = FILLED.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    for (byte, digit) in bytes.iter_mut().rev().zip(number.iter().rev()) {
+        *byte = *digit;
+    }
+}
+
 /// A directory of its own for one test.
 pub(crate) struct Directory(PathBuf);
 
@@ -71,7 +80,8 @@ impl Directory {
     }
 
     fn open(self: Arc<Self>, options: FileOptions) -> Opened {
-        let user = FileUser::open(&self.0, options, RUNTIME.handle().clone()).unwrap();
+        let runtime = RUNTIME.handle().clone();
+        let user = FileUser::open(&self.0, options, runtime, &mut unlike_others).unwrap();
         Opened { user, _directory: self }
     }
 
@@ -92,7 +102,7 @@ impl Directory {
         disk: Arc<dyn Disk>,
     ) -> Arc<Opened> {
         let (root, runtime) = (self.0.join(path), RUNTIME.handle().clone());
-        let user = FileUser::open_apart(&root, options, runtime, disk).unwrap();
+        let user = FileUser::open_apart(&root, options, runtime, disk, &mut unlike_others).unwrap();
         Arc::new(Opened { user, _directory: self.clone() })
     }
 }

@@ -82,6 +82,7 @@ impl FileSource {
         let layout = place.layout();
         let path = layout.object(&self.key);
         let exists = check_object(layout.root(), &path)?;
+        hold.account_for(&path, exists)?;
         // What a killed process has left is written anew by RocksDB when it opens a database to write, and only
         // then certainly durable: nobody is told of it before.
         let fsync = place.fsync().load(Ordering::Relaxed);
@@ -91,6 +92,8 @@ impl FileSource {
             self.prepare_to_write(place)?;
         }
         let database = Database::open(&path, access, hold, place.directories(), fsync)?;
+        // Once more, since only now RocksDB's own lock keeps other writers away.
+        database.check_place()?;
         let flusher = Flusher::new(database, object, self.durability.clone(), place)?;
         let table = FileTable::new(flusher)?;
         self.mend_alarm_sign(place, &table)?;
@@ -159,7 +162,8 @@ impl Source<FileTable> for FileSource {
             return;
         };
         place.runtime().clone().spawn_blocking(move || {
-            let hold = table.into_hold();
+            // What attempts have read there must still be what is written over.
+            let hold = table.check_place().and_then(|()| table.into_hold());
             self.finish(&place, Access::Write, &object, hold);
         });
     }

@@ -13,6 +13,7 @@ use super::FilePlace;
 use super::database::Database;
 use super::directories::Directories;
 use super::hold::Hold;
+use super::inventory::Inventory;
 use super::layout::Layout;
 use crate::backend::local::LocalObject;
 use crate::backend::{ObjectKey, Table, Ticket};
@@ -48,13 +49,19 @@ impl FileTable {
     /// Makes everything durable and closes the database. Not to be called by its flusher.
     pub fn close(self) -> Result<()> {
         let fsync = self.flusher.fsync.load(Ordering::Relaxed);
-        let takes_writes = self.flusher.database.takes_writes();
+        let written = self.flusher.database.takes_writes();
+        let path = self.flusher.database.path().to_owned();
         let hold = self.into_hold()?;
-        // A database that was only read is as durable as it was.
-        if fsync && (takes_writes || hold.began_settled()) {
-            hold.end_settled();
+        // A database that was only read is as it was found.
+        if written {
+            hold.end(fsync, Inventory::of_closed(&path, fsync).ok());
         }
         Ok(())
+    }
+
+    /// Fails when the database or the lock on it is no more where it was.
+    pub fn check_place(&self) -> Result<()> {
+        self.flusher.database.check_place()
     }
 
     /// The same, but the object is kept.
@@ -73,16 +80,11 @@ impl FileTable {
     }
 
     /// Closes the database and deletes its directory, which holds nothing any more.
-    pub fn remove(self, layout: &Layout, key: &ObjectKey) -> Result<()> {
+    pub fn remove(self, layout: &Layout) -> Result<()> {
         let path = self.flusher.database.path().to_owned();
         let trash = layout.own("trash");
         super::whole::create_dir(&trash)?;
-        let target = trash.join(format!(
-            "{}.{}.{}",
-            super::layout::flat_name(key),
-            std::process::id(),
-            self.ticket
-        ));
+        let target = layout.new_trash();
         fs::rename(&path, &target).map_err(|error| Error::io("delete", &path, &error))?;
         self.flusher.database.forget();
         drop(self);
@@ -337,7 +339,7 @@ impl Flusher {
         let flushed = self.sync();
         if flushed.is_ok() {
             // A directory that cannot be deleted holds an empty database: nothing is lost or left over.
-            let _ = table.remove(&self.layout, &self.key);
+            let _ = table.remove(&self.layout);
         }
         // Those who are told have nothing to do with this any more.
         let _ = self.settle(flushed);

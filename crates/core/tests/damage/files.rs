@@ -1,0 +1,142 @@
+//! Every file of a database is removed, emptied, zeroed, cut and garbled.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use ferroflare_core::backend::files::FileOptions;
+
+use super::state::{
+    End, PROCESS, assert_told, copy_of, last_of, manifest_of, object, use_object, written,
+    written_much,
+};
+use crate::places::{Directory, FSYNC};
+
+const SESSIONS: usize = 2;
+
+/// What is done to a file of that many bytes; none removes it.
+type Damage = (String, Option<Box<dyn Fn(&mut Vec<u8>)>>);
+
+fn damages(length: usize) -> Vec<Damage> {
+    let mut all: Vec<Damage> = vec![("removed".into(), None)];
+    let mut add = |what: String, damage: Box<dyn Fn(&mut Vec<u8>)>| all.push((what, Some(damage)));
+    add("emptied".into(), Box::new(Vec::clear));
+    for place in 0..8 {
+        let (start, end) = (length * place / 8, length);
+        let next = length * (place + 1) / 8;
+        add(format!("cut at {start}"), Box::new(move |bytes| bytes.truncate(start)));
+        add(format!("zeroed from {start}"), Box::new(move |bytes| bytes[start..end].fill(0)));
+        add(format!("zeroed {start}..{next}"), Box::new(move |bytes| bytes[start..next].fill(0)));
+    }
+    add("without its last byte".into(), Box::new(move |bytes| bytes.truncate(length - 1)));
+    all
+}
+
+fn damage_file(file: &Path, damage: Option<&dyn Fn(&mut Vec<u8>)>) {
+    let Some(damage) = damage else {
+        return fs::remove_file(file).unwrap();
+    };
+    let mut content = fs::read(file).unwrap();
+    damage(&mut content);
+    fs::write(file, content).unwrap();
+}
+
+/// Cuts the manifest at every byte; gives how many cuts were told.
+async fn cut_manifest(template: &Arc<Directory>, options: FileOptions) -> (usize, usize) {
+    let length = fs::read(manifest_of(template)).unwrap().len();
+    let mut told = 0;
+    for kept in 0..length {
+        let directory = copy_of(template);
+        let file = manifest_of(&directory);
+        damage_file(&file, Some(&|bytes| bytes.truncate(kept)));
+        let what = format!("{kept} of {length} bytes of {}", file.display());
+        told += usize::from(assert_told(&directory, options, SESSIONS, &what).await);
+    }
+    (told, length)
+}
+
+#[tokio::test]
+async fn a_manifest_that_is_cut_at_any_byte_is_told_however_the_last_process_has_ended() {
+    for options in [FSYNC, PROCESS] {
+        for end in [End::Closed, End::Killed] {
+            let template = written(options, SESSIONS, end).await;
+            let (told, length) = cut_manifest(&template, options).await;
+            assert_eq!(told, length, "{options:?} {end:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_is_removed_emptied_zeroed_or_cut_after_a_clean_end_is_told() {
+    for options in [FSYNC, PROCESS] {
+        let template = written(options, SESSIONS, End::Closed).await;
+        let length = fs::read(last_of(&template, "log")).unwrap().len();
+        for (what, damage) in damages(length) {
+            let directory = copy_of(&template);
+            let file = last_of(&directory, "log");
+            damage_file(&file, damage.as_deref());
+            let what = format!("{} {what}", file.display());
+            assert!(assert_told(&directory, options, SESSIONS, &what).await, "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_is_removed_emptied_zeroed_or_cut_is_told_however_the_last_process_has_ended()
+{
+    for end in [End::Closed, End::Killed] {
+        let template = written(FSYNC, SESSIONS, end).await;
+        let length = fs::read(last_of(&template, "sst")).unwrap().len();
+        for (what, damage) in damages(length) {
+            let directory = copy_of(&template);
+            let file = last_of(&directory, "sst");
+            damage_file(&file, damage.as_deref());
+            let what = format!("{} {what}", file.display());
+            // What is zeroed may be no more than what helps to find keys: then all are found.
+            let told = assert_told(&directory, FSYNC, SESSIONS, &what).await;
+            assert!(told || what.contains("zeroed"), "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_is_missing_after_a_kill_is_told() {
+    for options in [FSYNC, PROCESS] {
+        for sessions in [1, SESSIONS] {
+            let directory = written(options, sessions, End::Killed).await;
+            fs::remove_file(last_of(&directory, "log")).unwrap();
+            assert!(assert_told(&directory, options, sessions, "no log").await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn everything_but_a_manifest_or_a_table_removed_is_told() {
+    for kept in ["MANIFEST-", ".sst", ".log"] {
+        let directory = written(FSYNC, SESSIONS, End::Closed).await;
+        for entry in fs::read_dir(object(&directory)).unwrap() {
+            let entry = entry.unwrap();
+            if !entry.file_name().to_str().unwrap().contains(kept) {
+                fs::remove_file(entry.path()).unwrap();
+            }
+        }
+        assert!(assert_told(&directory, FSYNC, SESSIONS, kept).await);
+    }
+}
+
+/// Several logs: what RocksDB has moved to tables is in the manifest, which grows meanwhile.
+#[tokio::test]
+async fn a_manifest_that_is_cut_after_it_has_grown_is_told_after_a_kill() {
+    let template = written_much(FSYNC).await;
+    let keys = use_object(&copy_of(&template), FSYNC).await[0].clone().unwrap();
+    let length = fs::read(manifest_of(&template)).unwrap().len();
+    for kept in 0..length {
+        let directory = copy_of(&template);
+        damage_file(&manifest_of(&directory), Some(&|bytes| bytes.truncate(kept)));
+        let [found, _] = use_object(&directory, FSYNC).await;
+        match found {
+            Ok(found) => assert_eq!(found.len(), keys.len(), "{kept} of {length} bytes"),
+            Err(error) => assert_eq!(error.code(), "ERR_STORAGE_CORRUPT", "{kept}: {error}"),
+        }
+    }
+}
