@@ -1,6 +1,7 @@
 //! Every file of a database is removed, emptied, zeroed, cut and garbled.
 
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,31 +15,42 @@ use crate::places::{Directory, FSYNC};
 
 const SESSIONS: usize = 2;
 
-/// What is done to a file of that many bytes; none removes it.
-type Damage = (String, Option<Box<dyn Fn(&mut Vec<u8>)>>);
+/// What is done to a file.
+#[derive(Clone, Debug)]
+enum Damage {
+    Removed,
+    /// So many bytes are left.
+    Cut(usize),
+    Zeroed(Range<usize>),
+}
 
-fn damages(length: usize) -> Vec<Damage> {
-    let mut all: Vec<Damage> = vec![("removed".into(), None)];
-    let mut add = |what: String, damage: Box<dyn Fn(&mut Vec<u8>)>| all.push((what, Some(damage)));
-    add("emptied".into(), Box::new(Vec::clear));
-    for place in 0..8 {
-        let (start, end) = (length * place / 8, length);
-        let next = length * (place + 1) / 8;
-        add(format!("cut at {start}"), Box::new(move |bytes| bytes.truncate(start)));
-        add(format!("zeroed from {start}"), Box::new(move |bytes| bytes[start..end].fill(0)));
-        add(format!("zeroed {start}..{next}"), Box::new(move |bytes| bytes[start..next].fill(0)));
+/// How many stretches of a file are damaged.
+const STRETCHES: usize = 8;
+
+fn damages(file: &Path) -> Vec<Damage> {
+    let length = fs::read(file).unwrap().len();
+    let mut all = vec![Damage::Removed, Damage::Cut(length - 1)];
+    for stretch in 0..STRETCHES {
+        let [start, next] = [stretch, stretch + 1].map(|place| length * place / STRETCHES);
+        all.extend([
+            Damage::Cut(start),
+            Damage::Zeroed(start..length),
+            Damage::Zeroed(start..next),
+        ]);
     }
-    add("without its last byte".into(), Box::new(move |bytes| bytes.truncate(length - 1)));
     all
 }
 
-fn damage_file(file: &Path, damage: Option<&dyn Fn(&mut Vec<u8>)>) {
-    let Some(damage) = damage else {
-        return fs::remove_file(file).unwrap();
-    };
-    let mut content = fs::read(file).unwrap();
-    damage(&mut content);
-    fs::write(file, content).unwrap();
+impl Damage {
+    fn apply(&self, file: &Path) {
+        let mut content = fs::read(file).unwrap();
+        match self {
+            Self::Removed => return fs::remove_file(file).unwrap(),
+            Self::Cut(length) => content.truncate(*length),
+            Self::Zeroed(stretch) => content[stretch.clone()].fill(0),
+        }
+        fs::write(file, content).unwrap();
+    }
 }
 
 /// Cuts the manifest at every byte; gives how many cuts were told.
@@ -48,7 +60,7 @@ async fn cut_manifest(template: &Arc<Directory>, options: FileOptions) -> (usize
     for kept in 0..length {
         let directory = copy_of(template);
         let file = manifest_of(&directory);
-        damage_file(&file, Some(&|bytes| bytes.truncate(kept)));
+        Damage::Cut(kept).apply(&file);
         let what = format!("{kept} of {length} bytes of {}", file.display());
         told += usize::from(assert_told(&directory, options, SESSIONS, &what).await);
     }
@@ -70,12 +82,11 @@ async fn a_manifest_that_is_cut_at_any_byte_is_told_however_the_last_process_has
 async fn a_log_that_is_removed_emptied_zeroed_or_cut_after_a_clean_end_is_told() {
     for options in [FSYNC, PROCESS] {
         let template = written(options, SESSIONS, End::Closed).await;
-        let length = fs::read(last_of(&template, "log")).unwrap().len();
-        for (what, damage) in damages(length) {
+        for damage in damages(&last_of(&template, "log")) {
             let directory = copy_of(&template);
             let file = last_of(&directory, "log");
-            damage_file(&file, damage.as_deref());
-            let what = format!("{} {what}", file.display());
+            damage.apply(&file);
+            let what = format!("{} {damage:?}", file.display());
             assert!(assert_told(&directory, options, SESSIONS, &what).await, "{what}");
         }
     }
@@ -86,15 +97,14 @@ async fn a_table_that_is_removed_emptied_zeroed_or_cut_is_told_however_the_last_
 {
     for end in [End::Closed, End::Killed] {
         let template = written(FSYNC, SESSIONS, end).await;
-        let length = fs::read(last_of(&template, "sst")).unwrap().len();
-        for (what, damage) in damages(length) {
+        for damage in damages(&last_of(&template, "sst")) {
             let directory = copy_of(&template);
             let file = last_of(&directory, "sst");
-            damage_file(&file, damage.as_deref());
-            let what = format!("{} {what}", file.display());
+            damage.apply(&file);
+            let what = format!("{} {damage:?}", file.display());
             // What is zeroed may be no more than what helps to find keys: then all are found.
             let told = assert_told(&directory, FSYNC, SESSIONS, &what).await;
-            assert!(told || what.contains("zeroed"), "{what}");
+            assert!(told || matches!(damage, Damage::Zeroed(_)), "{what}");
         }
     }
 }
@@ -132,7 +142,7 @@ async fn a_manifest_that_is_cut_after_it_has_grown_is_told_after_a_kill() {
     let length = fs::read(manifest_of(&template)).unwrap().len();
     for kept in 0..length {
         let directory = copy_of(&template);
-        damage_file(&manifest_of(&directory), Some(&|bytes| bytes.truncate(kept)));
+        Damage::Cut(kept).apply(&manifest_of(&directory));
         let [found, _] = use_object(&directory, FSYNC).await;
         match found {
             Ok(found) => assert_eq!(found.len(), keys.len(), "{kept} of {length} bytes"),
