@@ -169,7 +169,8 @@ async function runRound({ round, kind, durability, fault, workers }, place, reco
     }
     const { code, signal } = await worker.ended;
     const expected = moment.after === "disposed" ? code === 0 : code === 0 || signal === "SIGKILL";
-    if (!expected) problems.push(`process ${number} ended with ${code ?? signal}: ${worker.stderr}`);
+    if (!expected)
+      problems.push(`process ${number} ended with ${code ?? signal}: ${worker.stderr}`);
   });
   const all = Promise.all(worked);
   const [, faults] = await Promise.all([all, place.disturb(fault, all, workers)]);

@@ -110,6 +110,20 @@ async fn a_table_that_is_removed_emptied_zeroed_or_cut_is_told_however_the_last_
 }
 
 #[tokio::test]
+async fn the_first_manifest_of_a_database_that_was_never_synced_is_told_when_it_is_cut() {
+    for end in [End::Closed, End::Killed] {
+        let template = written(PROCESS, 1, end).await;
+        let length = fs::read(manifest_of(&template)).unwrap().len();
+        for kept in (0..length).step_by(7) {
+            let directory = copy_of(&template);
+            Damage::Cut(kept).apply(&manifest_of(&directory));
+            let what = format!("{kept} of {length} bytes, {end:?}");
+            assert!(assert_told(&directory, PROCESS, 1, &what).await, "{what}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_log_that_is_missing_after_a_kill_is_told() {
     for options in [FSYNC, PROCESS] {
         for sessions in [1, SESSIONS] {
@@ -140,7 +154,7 @@ async fn a_manifest_that_is_cut_after_it_has_grown_is_told_after_a_kill() {
     let template = written_much(FSYNC).await;
     let keys = use_object(&copy_of(&template), FSYNC).await[0].clone().unwrap();
     let length = fs::read(manifest_of(&template)).unwrap().len();
-    for kept in 0..length {
+    for kept in (0..length).rev().step_by(5) {
         let directory = copy_of(&template);
         Damage::Cut(kept).apply(&manifest_of(&directory));
         let [found, _] = use_object(&directory, FSYNC).await;

@@ -98,7 +98,11 @@ async fn an_object_whose_directory_was_deleted_or_emptied_starts_anew() {
 async fn a_note_that_is_out_of_date_is_ignored() {
     let directory = Directory::new();
     let mut notes = Vec::new();
-    let keep = |notes: &mut Vec<Vec<u8>>| notes.extend(fs::read(lock_file(&directory)).ok());
+    let keep = |notes: &mut Vec<String>| {
+        // Those of files that were never synced do not count any more after the system has started again.
+        let note = fs::read_to_string(lock_file(&directory)).ok();
+        notes.extend(note.filter(|note| !note.contains("\nboot ")));
+    };
     for round in 0..6 {
         for options in [FSYNC, PROCESS] {
             let place: Arc<dyn Place> = directory.open_apart(options);
@@ -120,7 +124,7 @@ async fn a_note_that_is_out_of_date_is_ignored() {
     }
 }
 
-async fn assert_old_notes_ignored(directory: &Directory, notes: &[Vec<u8>], round: u32) {
+async fn assert_old_notes_ignored(directory: &Directory, notes: &[String], round: u32) {
     for note in notes {
         let copy = copy_of(directory);
         let lock = lock_file(&copy);
@@ -128,7 +132,7 @@ async fn assert_old_notes_ignored(directory: &Directory, notes: &[Vec<u8>], roun
         fs::write(lock, note).unwrap();
         let place: Arc<dyn Place> = copy.open_apart(FSYNC);
         let found = Caller::new(&place).get("a").await;
-        assert_eq!(found, Some(round.to_string()), "{}", String::from_utf8_lossy(note));
+        assert_eq!(found, Some(round.to_string()), "{note}");
         place.close().wait().await.unwrap();
     }
 }

@@ -1,6 +1,7 @@
 //! The files backend under test, in directories that are deleted in the end.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -72,11 +73,19 @@ pub(crate) struct Directory(PathBuf);
 
 impl Directory {
     pub(crate) fn new() -> Arc<Self> {
-        let number = DIRECTORIES.fetch_add(1, Ordering::Relaxed);
-        let name = format!("ferroflare-core-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(&path).unwrap();
-        Arc::new(Self(path.canonicalize().unwrap()))
+        loop {
+            let number = DIRECTORIES.fetch_add(1, Ordering::Relaxed);
+            let name = format!("ferroflare-core-{}-{number}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            match fs::create_dir(&path) {
+                // An earlier process of the same number has left it.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                made => {
+                    made.unwrap();
+                    return Arc::new(Self(path.canonicalize().unwrap()));
+                }
+            }
+        }
     }
 
     fn open(self: Arc<Self>, options: FileOptions) -> Opened {

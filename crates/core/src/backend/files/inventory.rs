@@ -112,7 +112,9 @@ impl Inventory {
         let Some(manifest) = read(&path.join(&self.manifest.name))? else {
             return Ok(Some(self.manifest.missing()));
         };
-        if digest(&manifest[..ID_BYTES.min(manifest.len())]) != self.database {
+        // Until the system starts again no older inventory comes back.
+        let is_another = digest(&manifest[..ID_BYTES.min(manifest.len())]) != self.database;
+        if is_another && self.boot.is_none() {
             return Ok(None);
         }
         if let Some(wrong) = self.manifest.wrong(&manifest) {
