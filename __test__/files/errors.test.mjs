@@ -185,6 +185,8 @@ test("errors: an object of a newer version is left alone", async (t) => {
   const copy = `${root} copy`;
   cpSync(directory, copy, { recursive: true });
   setVersion(fileOf(directory, /\.log$/), 2);
+  // What it says is of the version before.
+  rmSync(path.join(root, ".ferroflare", "locks", `OBJECT.${path.basename(directory)}`));
   const mf = open(t, root);
   const { storage } = await storageOf(mf, "a");
   await assertRefused(
