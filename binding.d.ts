@@ -67,6 +67,8 @@ export declare class ObjectHandle {
   setAlarm(ms: number, at: number): number
   /** Removes the alarm. */
   deleteAlarm(at: number): number
+  /** Makes `takeAlarm()` answer at once, where opening the object takes time; returns 0, or a ticket. */
+  prepareAlarm(): number
   /** Removes the alarm if it is set for `dueMs` or earlier; returns whether it did, as 1 or 0. */
   takeAlarm(dueMs: number): number
   /** The alarm that was taken has been handled; returns 0, or a ticket. */
@@ -86,7 +88,7 @@ export declare class ObjectHandle {
   retry(transaction: number, at: number): number
   /**
    * Commits a transaction's attempt; with `discard` it only validates what the attempt has read.
-   * Returns a durability ticket times 256, plus 1 if the alarm was written; or the code for lost.
+   * Returns a durability ticket times 256, or the code for lost.
    */
   commit(transaction: number, discard: boolean): number
   /** Forgets a transaction; an attempt that still runs ends without a trace. */
@@ -107,6 +109,8 @@ export declare class Store {
    * Closing it closes this one too.
    */
   overlay(): Store
+  /** Closes a place in memory, or an overlay alone, and gives what it holds to a new store. */
+  renew(): Store
   /** Begins a level of an overlay: what is written from now on is taken back by the `pop()` that ends it. */
   push(): void
   /** Ends the newest level of an overlay; without one, everything that was ever written to it is taken back. */
@@ -142,6 +146,23 @@ export declare function checkKey(key: string): void
 /** Throws if a batch names too many keys; those that are undefined count. */
 export declare function checkKeyCount(count: number): void
 
+/** What the numbers mean that operations return. */
+export declare function codes(): Codes
+
+/** The codes that JavaScript reads once, when it loads the addon. */
+export interface Codes {
+  /** The key does not exist. */
+  absent: number
+  /** The bytes did not fit into the scratch buffer. */
+  overflow: number
+  /** The transaction's attempt has lost. */
+  lost: number
+  /** Tickets count up from here; an operation returns the negated ticket. */
+  ticketFirst: number
+  /** What a write returns is how many keys it removed, plus its durability ticket times this. */
+  writeUnit: number
+}
+
 /** One later answer that is there. */
 export interface Completion {
   /** Its ticket. */
@@ -151,7 +172,7 @@ export interface Completion {
   /** The bytes that go with it. */
   bytes?: Buffer
   /** The error to reject with instead. */
-  error?: Error
+  error?: Failure
 }
 
 /** Version of the native core. */
@@ -162,6 +183,16 @@ export declare function coreVersion(): string
  * the middle of RocksDB while the process takes its memory down abort it.
  */
 export declare function endThreads(): void
+
+/** An error as data. */
+export interface Failure {
+  /** Name of the JavaScript class. */
+  name: string
+  /** Stable name of the error, for programs. */
+  code: string
+  /** What was wrong, and what to do. */
+  message: string
+}
 
 /** The limits of the storage API. */
 export declare function limits(): Limits
@@ -174,6 +205,8 @@ export interface Limits {
   valueBytesDefault: number
   /** Largest value limit that can be configured. */
   valueBytesCeiling: number
+  /** Bytes over the value limit that are still accepted. */
+  valueBytesSlack: number
   /** Most open objects of a directory unless configured. */
   openObjectsDefault: number
 }

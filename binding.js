@@ -841,6 +841,7 @@ module.exports.ObjectHandle = nativeBinding.ObjectHandle
 module.exports.Store = nativeBinding.Store
 module.exports.checkKey = nativeBinding.checkKey
 module.exports.checkKeyCount = nativeBinding.checkKeyCount
+module.exports.codes = nativeBinding.codes
 module.exports.coreVersion = nativeBinding.coreVersion
 module.exports.endThreads = nativeBinding.endThreads
 module.exports.limits = nativeBinding.limits

@@ -2,7 +2,6 @@
 export type { RequestInfo, RequestInit } from "@miniflare/core";
 export { Request, Response } from "@miniflare/core";
 export { Log, LogLevel } from "@miniflare/shared";
-export { ALARM_KEY } from "./dist/durable-objects/alarm-key";
 export { AlarmStore } from "./dist/durable-objects/alarms";
 export type { NewUniqueIdOptions } from "./dist/durable-objects/namespace";
 export { DurableObjectId, DurableObjectNamespace } from "./dist/durable-objects/namespace";
@@ -26,6 +25,7 @@ export { VariedStorageFactory } from "./dist/miniflare/storage-factory";
 export type { UpdateCheckOptions } from "./dist/miniflare/update-check";
 export { updateCheck } from "./dist/miniflare/update-check";
 export { coreVersion } from "./dist/native/addon";
+export { ALARM_KEY } from "./dist/shared/alarm-key";
 export type { DurableObjectErrorCode } from "./dist/shared/error";
 export { DurableObjectError } from "./dist/shared/error";
 export { _kRunWithGates, kAlarmExists } from "./dist/shared/symbols";

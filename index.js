@@ -2,7 +2,7 @@
 // when first asked for: as a drop-in for @miniflare/durable-objects this module is loaded by Miniflare itself, in every
 // test environment, and must not load an HTTP server there or close an import cycle.
 
-const { ALARM_KEY } = require("./dist/durable-objects/alarm-key.js");
+const { ALARM_KEY } = require("./dist/shared/alarm-key.js");
 const { AlarmStore } = require("./dist/durable-objects/alarms.js");
 const { DurableObjectError } = require("./dist/shared/error.js");
 const { DurableObjectId, DurableObjectNamespace } = require("./dist/durable-objects/namespace.js");

@@ -6,7 +6,7 @@
  */
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { anomalies } from "../__test__/differential/anomaly-programs.mjs";
+import { anomalies } from "../__test__/support/anomalies/programs.mjs";
 
 const LIMIT_MS = 10_000;
 const script = "export class Test { alarm() {} }; export default { fetch() {} }";

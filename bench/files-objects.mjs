@@ -5,7 +5,8 @@ import path from "node:path";
 import { performance } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { median, openSide, sideKeys, VALUE } from "./files-sides.mjs";
+import { openSide, sideKeys, VALUE } from "./files-sides.mjs";
+import { single, summary } from "./results.mjs";
 
 const BLOCKS = 5;
 /** How many objects ours may have open, as by default; for the memory it is all of them. */
@@ -31,7 +32,7 @@ async function rates(sides, count, concurrent, work) {
       rates.get(side.key).push((size * 1000) / (performance.now() - start));
     }
   }
-  return Object.fromEntries([...rates].map(([key, list]) => [key, median(list)]));
+  return Object.fromEntries([...rates].map(([key, list]) => [key, summary(list)]));
 }
 
 async function write(side, name) {
@@ -58,6 +59,7 @@ export async function* manyObjects(count) {
       yield {
         name: `first write, ${kind}`,
         unit,
+        better: "higher",
         rates: await rates(sides, count, concurrent, run),
       };
     }
@@ -68,12 +70,12 @@ export async function* manyObjects(count) {
       for (const side of sides) await side.reopen();
       const run = (side, i) => read(side, nameOf(kind, i));
       const rate = await rates(sides, count, concurrent, run);
-      yield { name: `open and read, ${kind}`, unit: "objects/s", rates: rate };
+      yield { name: `open and read, ${kind}`, unit: "objects/s", better: "higher", rates: rate };
     }
     for (const side of sides) await side.miniflare.dispose();
-    const perObject = (side) => diskBytes(side.directory) / 1024 / (2 * count);
+    const perObject = (side) => single(diskBytes(side.directory) / 1024 / (2 * count));
     const disk = Object.fromEntries(sides.map((side) => [side.key, perObject(side)]));
-    yield { name: "disk, 1 key each", unit: "KiB/object", rates: disk, less: true };
+    yield { name: "disk, 1 key each", unit: "KiB/object", better: "lower", rates: disk };
   } finally {
     for (const side of sides) await side.dispose();
   }
@@ -93,9 +95,9 @@ export async function memory(count) {
     const script = fileURLToPath(import.meta.url);
     const flags = ["--experimental-vm-modules", "--no-warnings", "--expose-gc"];
     const { stdout } = await promisify(execFile)(process.execPath, [...flags, script, key, count]);
-    used[key] = Number(stdout);
+    used[key] = single(Number(stdout));
   }
-  return { name: `memory, ${count} open`, unit: "MiB more", rates: used, less: true };
+  return { name: "memory of the open objects", unit: "MiB", better: "lower", rates: used };
 }
 
 async function printMemory(key, count) {

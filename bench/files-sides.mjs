@@ -22,10 +22,12 @@ export default { fetch() {} }`;
 
 const classes = {
   reference: { name: "miniflare@2.14.4", Class: Reference },
-  fsync: { name: "ours, fsync", Class: Miniflare, durability: "fsync" },
-  process: { name: "ours, process", Class: Miniflare, durability: "process" },
+  fsync: { name: "ferroflare, fsync", Class: Miniflare, durability: "fsync" },
+  process: { name: "ferroflare, process", Class: Miniflare, durability: "process" },
 };
 export const sideKeys = Object.keys(classes);
+/** The name of each side by its key. */
+export const sideNames = Object.fromEntries(sideKeys.map((key) => [key, classes[key].name]));
 
 /** One side with a directory of its own. */
 export class Side {
@@ -74,5 +76,3 @@ export async function openSide(key, objectsMax) {
   const directory = await mkdtemp(path.join(os.tmpdir(), "ferroflare-bench-"));
   return new Side(key, directory, objectsMax);
 }
-
-export const median = (numbers) => numbers.slice().sort((a, b) => a - b)[numbers.length >> 1];

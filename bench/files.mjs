@@ -2,18 +2,18 @@
  * Data in files: miniflare@2.14.4 and ferroflare with each durability, in one run. The sides take turns, each case has
  * several rounds, the median counts. The path is a user's: `mf.getDurableObjectStorage(id)` and `stub.fetch`.
  *
- *   node --experimental-vm-modules bench/files.mjs [--json] [--quick] [--rounds N] [--objects N] [--only TEXT]
+ *   node --experimental-vm-modules bench/files.mjs [--json FILE] [--quick] [--rounds N] [--objects N] [--only TEXT]
  */
-import { cpus } from "node:os";
 import { performance } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 import { cases } from "./files-cases.mjs";
 import { manyObjects, memory } from "./files-objects.mjs";
-import { median, openSide, sideKeys } from "./files-sides.mjs";
+import { openSide, sideKeys, sideNames } from "./files-sides.mjs";
+import { machine, summary, versionsOf, writeResults } from "./results.mjs";
 
 const { values: flags } = parseArgs({
   options: {
-    json: { type: "boolean", default: false },
+    json: { type: "string" },
     quick: { type: "boolean", default: false },
     rounds: { type: "string" },
     objects: { type: "string" },
@@ -54,8 +54,8 @@ async function measure(sides, { name, prepare }) {
       one.rates.push((one.n * 1000) / spent);
     }
   }
-  const rates = Object.fromEntries(runs.map((one) => [one.key, median(one.rates)]));
-  return { name, unit: "ops/s", rates };
+  const rates = Object.fromEntries(runs.map((one) => [one.key, summary(one.rates)]));
+  return { name, unit: "ops/s", better: "higher", rates };
 }
 
 async function* results() {
@@ -74,33 +74,48 @@ async function* results() {
 const shown = (number) =>
   number.toLocaleString("en", { maximumFractionDigits: number < 100 ? 1 : 0 }).padStart(18);
 
-/** How much better ours is; below 1 it is worse. */
-const ratio = ({ rates, less }, key) =>
-  less ? rates.reference / rates[key] : rates[key] / rates.reference;
+/** How many times as good ours is: as fast, or as small. */
+function ratio({ rates, better }, key) {
+  const [ours, reference] = [rates[key].median, rates.reference.median];
+  return better === "lower" ? reference / ours : ours / reference;
+}
 
-async function main() {
-  const about = { node: process.version, cpus: cpus().length, cpu: cpus()[0]?.model ?? "unknown" };
-  const say = flags.json ? () => {} : console.log;
-  say(`Node ${about.node}, ${about.cpus} CPUs (${about.cpu}), files, median of ${rounds} rounds`);
-  say("miniflare@2.14.4 never calls fsync: what it has acknowledged may be lost with the power.");
-  say(
-    'Ours does with "fsync", the default. Compare it with "process", which promises what the reference can.',
+function line(row) {
+  const numbers = sideKeys.map((key) => shown(row.rates[key].median)).join("");
+  const [fsync, inProcess] = ["fsync", "process"].map((key) => ratio(row, key).toFixed(2));
+  return `${`${row.name}, ${row.unit}`.padEnd(38)}${numbers}${fsync.padStart(13)}${inProcess.padStart(15)}`;
+}
+
+function printHead(about) {
+  console.log(
+    `Node ${about.node}, ${about.cpus} CPUs (${about.cpu}), files, median of ${rounds} rounds, ${objects} objects`,
+  );
+  console.log(
+    "miniflare@2.14.4 never calls fsync: a power loss may take what it has acknowledged.",
+  );
+  console.log(
+    'Ours calls it with "fsync", the default. Compare "process", which promises what the reference can.',
   );
   const heads = ["miniflare@2.14.4", "fsync", "process"].map((head) => head.padStart(18)).join("");
-  say(`${"".padEnd(38)}${heads}   fsync : it   process : it`);
-  const all = [];
-  for await (const result of results()) {
-    all.push(result);
-    const numbers = sideKeys.map((key) => shown(result.rates[key])).join("");
-    const ratios = ["fsync", "process"].map((key) => ratio(result, key).toFixed(2));
-    say(
-      `${`${result.name}, ${result.unit}`.padEnd(38)}${numbers}${ratios[0].padStart(13)}${ratios[1].padStart(15)}`,
-    );
+  console.log(`${"".padEnd(38)}${heads}   fsync : it   process : it`);
+}
+
+async function main() {
+  const about = machine();
+  printHead(about);
+  const rows = [];
+  for await (const row of results()) {
+    rows.push(row);
+    console.log(line(row));
   }
-  if (flags.json)
-    console.log(
-      JSON.stringify({ ...about, backend: "files", rounds, objects, results: all }, null, 2),
-    );
+  await writeResults(flags.json, {
+    benchmark: "files",
+    ...about,
+    versions: await versionsOf("ferroflare", "miniflare"),
+    settings: { quick: flags.quick, rounds, objects },
+    sides: sideNames,
+    rows,
+  });
 }
 
 await main();

@@ -2,21 +2,21 @@
  * Operations a second of miniflare@2.14.4 and of ferroflare, both in memory, in one run: the sides take turns, each case
  * has several rounds, the median counts. The path is a user's: `mf.getDurableObjectStorage(id)` and `stub.fetch`.
  *
- *   node --experimental-vm-modules bench/memory.mjs [--json] [--rounds N] [--only TEXT]
+ *   node --experimental-vm-modules bench/memory.mjs [--json FILE] [--rounds N] [--only TEXT]
  */
-import { cpus } from "node:os";
 import { performance } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 import { Miniflare as Reference } from "miniflare";
 import { Miniflare } from "../index.mjs";
 import { cases } from "./cases.mjs";
+import { machine, summary, versionsOf, writeResults } from "./results.mjs";
 
 const ROUND_MS = 150;
 const WARM_UP_MS = 50;
 
 const { values: flags } = parseArgs({
   options: {
-    json: { type: "boolean", default: false },
+    json: { type: "string" },
     rounds: { type: "string", default: "7" },
     only: { type: "string", default: "" },
   },
@@ -36,8 +36,8 @@ export class Counter {
 export default { fetch() {} }`;
 
 class Side {
-  constructor(name, Class) {
-    this.name = name;
+  constructor(key, name, Class) {
+    Object.assign(this, { key, name });
     this.miniflare = new Class({ modules: true, script, durableObjects: { COUNTER: "Counter" } });
   }
 
@@ -64,44 +64,53 @@ async function calibrate(run) {
   return Math.max(1, Math.round((n * ROUND_MS) / spent));
 }
 
-const median = (numbers) => numbers.slice().sort((a, b) => a - b)[numbers.length >> 1];
-
 async function measure(sides, one, rounds) {
   const runs = [];
   for (const side of sides) {
     const run = await side.prepare(one);
-    runs.push({ run, n: await calibrate(run), rates: [] });
+    runs.push({ key: side.key, run, n: await calibrate(run), rates: [] });
   }
   for (let round = 0; round < rounds; round++) {
     for (const { run, n, rates } of round % 2 ? runs.slice().reverse() : runs) {
       rates.push((n * one.each * 1000) / (await timed(run, n)));
     }
   }
-  const [reference, ours] = runs.map(({ rates }) => Math.round(median(rates)));
-  return { name: one.name, unit: one.unit, reference, ours, ratio: ours / reference };
+  const rates = Object.fromEntries(runs.map((run) => [run.key, summary(run.rates)]));
+  return { name: one.name, unit: one.unit, better: "higher", rates };
+}
+
+/** A line of the table; the last column says how many times as fast ours is. */
+function line({ name, unit, rates }) {
+  const medians = [rates.reference.median, rates.ours.median];
+  const numbers = medians.map((rate) => Math.round(rate).toLocaleString("en").padStart(18));
+  const ratio = (medians[1] / medians[0]).toFixed(1).padStart(8);
+  return `${`${name}, ${unit}`.padEnd(34)}${numbers.join("")}${ratio}`;
 }
 
 async function main() {
-  const sides = [new Side("miniflare@2.14.4", Reference), new Side("ferroflare", Miniflare)];
-  const about = { node: process.version, cpus: cpus().length, cpu: cpus()[0]?.model ?? "unknown" };
-  const say = flags.json ? () => {} : console.log;
-  say(
+  const sides = [
+    new Side("reference", "miniflare@2.14.4", Reference),
+    new Side("ours", "ferroflare", Miniflare),
+  ];
+  const about = machine();
+  console.log(
     `Node ${about.node}, ${about.cpus} CPUs (${about.cpu}), memory, median of ${flags.rounds} rounds`,
   );
-  say(`${"".padEnd(34)}${sides.map(({ name }) => name.padStart(18)).join("")}   ratio`);
-  const results = [];
+  console.log(`${"".padEnd(34)}${sides.map(({ name }) => name.padStart(18)).join("")}   ratio`);
+  const rows = [];
   for (const one of cases.filter(({ name }) => name.includes(flags.only))) {
-    const result = await measure(sides, one, Number(flags.rounds));
-    results.push(result);
-    const rates = [result.reference, result.ours].map((rate) =>
-      rate.toLocaleString("en").padStart(18),
-    );
-    say(
-      `${`${result.name}, ${result.unit}`.padEnd(34)}${rates.join("")}${result.ratio.toFixed(1).padStart(8)}`,
-    );
+    rows.push(await measure(sides, one, Number(flags.rounds)));
+    console.log(line(rows.at(-1)));
   }
-  if (flags.json) console.log(JSON.stringify({ ...about, backend: "memory", results }, null, 2));
   for (const { miniflare } of sides) await miniflare.dispose();
+  await writeResults(flags.json, {
+    benchmark: "memory",
+    ...about,
+    versions: await versionsOf("ferroflare", "miniflare"),
+    settings: { rounds: Number(flags.rounds) },
+    sides: Object.fromEntries(sides.map(({ key, name }) => [key, name])),
+    rows,
+  });
 }
 
 await main();

@@ -85,7 +85,7 @@ export const cases = [
     plain: async (object) => (i) => stored(object.redis, object, [keyOf(i % 1000)]),
   },
   {
-    name: "put inside of an object",
+    name: "put inside an object",
     unit: "ops/s",
     each: INSIDE,
     product:
@@ -111,7 +111,7 @@ export const cases = [
       stored(object.redis, object, keysFrom((i * TOGETHER) % 900, TOGETHER)),
   },
   {
-    name: "list of 1000",
+    name: "list of 1000 entries",
     unit: "ops/s",
     each: 1,
     async product({ storage }) {
@@ -172,7 +172,7 @@ export const cases = [
   },
 ];
 
-/** Reads some keys and writes them, again and again until nobody has written meanwhile. */
+/** Reads some keys and writes them, and starts again if another client has written meanwhile. */
 async function watched(redis, { values, keys }, names) {
   for (;;) {
     await redis

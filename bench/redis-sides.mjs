@@ -43,7 +43,7 @@ class MiniflareSide {
 class OldSide {
   #number = 0;
   key = "old";
-  name = "the same on Redis";
+  name = "miniflare@2.14.4 on Redis";
 
   constructor(url) {
     this.miniflare = openMiniflare2(url, worker);

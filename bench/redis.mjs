@@ -2,18 +2,18 @@
  * Data in Redis: miniflare@2.14.4, plain ioredis and ferroflare on one server, in one run. The sides take turns, each case
  * has several rounds, the median counts. A million other keys are in the server all the time.
  *
- *   node --experimental-vm-modules bench/redis.mjs [--json] [--quick] [--rounds N] [--keys N] [--only TEXT]
+ *   node --experimental-vm-modules bench/redis.mjs [--json FILE] [--quick] [--rounds N] [--keys N] [--only TEXT]
  */
-import { cpus } from "node:os";
 import { performance } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 import { RedisServer } from "../__test__/support/redis.mjs";
 import { cases } from "./redis-cases.mjs";
 import { heads, openSides, sideKeys } from "./redis-sides.mjs";
+import { machine, summary, versionsOf, writeResults } from "./results.mjs";
 
 const { values: flags } = parseArgs({
   options: {
-    json: { type: "boolean", default: false },
+    json: { type: "string" },
     quick: { type: "boolean", default: false },
     rounds: { type: "string" },
     keys: { type: "string", default: "1000000" },
@@ -24,8 +24,6 @@ const rounds = Number(flags.rounds ?? (flags.quick ? 3 : 7));
 const roundMs = flags.quick ? 60 : 300;
 /** However slow an operation is, a round has one; and a side that takes longer than this has fewer rounds. */
 const SIDE_MS_MAX = 8000;
-
-const median = (numbers) => numbers.slice().sort((a, b) => a - b)[numbers.length >> 1];
 
 async function timed(run, n) {
   const start = performance.now();
@@ -56,46 +54,70 @@ async function measure(sides, { name, unit, each, product, plain }) {
       one.rates.push((one.n * each * 1000) / spent);
     }
   }
-  const rates = Object.fromEntries(runs.map((one) => [one.key, median(one.rates)]));
-  return { name, unit, rates };
+  const rates = Object.fromEntries(runs.map((one) => [one.key, summary(one.rates)]));
+  return { name, unit, better: "higher", rates };
 }
 
 const shown = (number) =>
   number.toLocaleString("en", { maximumFractionDigits: number < 100 ? 1 : 0 }).padStart(16);
 
-async function main() {
-  const server = await RedisServer.start();
-  const about = { node: process.version, cpus: cpus().length, cpu: cpus()[0]?.model ?? "unknown" };
-  const redis = await server.info("server", "redis_version");
-  const say = flags.json ? () => {} : console.log;
-  await server.call("DEBUG", "POPULATE", flags.keys, "other", 20);
-  say(
+function line({ name, unit, rates }) {
+  const numbers = sideKeys.map((key) => shown(rates[key].median)).join("");
+  const ratio = (rates.ours.median / rates.plain.median).toFixed(2).padStart(15);
+  return `${`${name}, ${unit}`.padEnd(42)}${numbers}${ratio}`;
+}
+
+function printHead(about, redis) {
+  console.log(
     `Node ${about.node}, Redis ${redis} without persistence on this machine, ${about.cpus} CPUs (${about.cpu}), median of ${rounds} rounds`,
   );
-  say(`${Number(flags.keys).toLocaleString("en")} other keys are in the server.`);
-  say(
+  console.log(`${Number(flags.keys).toLocaleString("en")} other keys are in the server.`);
+  console.log(
     "Miniflare 2 on Redis is its 2.14.4 with @miniflare/storage-redis@2.12.1, the newest on the registry.",
   );
-  say(
+  console.log(
     "Plain ioredis sends the same commands and neither encodes, decodes, orders nor checks anything; it batches where ours does.",
   );
-  say(`${"".padEnd(42)}${heads.map((head) => head.padStart(16)).join("")}   ours : plain`);
+  console.log(`${"".padEnd(42)}${heads.map((head) => head.padStart(16)).join("")}   ours : plain`);
+}
+
+async function measureAll(sides) {
+  const rows = [];
+  for (const one of cases.filter(({ name }) => name.includes(flags.only))) {
+    rows.push(await measure(sides, one));
+    console.log(line(rows.at(-1)));
+  }
+  return rows;
+}
+
+async function main() {
+  const about = machine();
+  const server = await RedisServer.start();
+  const redis = await server.info("server", "redis_version");
+  const versions = await versionsOf(
+    "ferroflare",
+    "miniflare",
+    "@miniflare/storage-redis",
+    "ioredis",
+  );
+  await server.call("DEBUG", "POPULATE", flags.keys, "other", 20);
+  printHead(about, redis);
   const sides = openSides(server.url());
-  const results = [];
+  let rows;
   try {
-    for (const one of cases.filter(({ name }) => name.includes(flags.only))) {
-      const result = await measure(sides, one);
-      results.push(result);
-      const numbers = sideKeys.map((key) => shown(result.rates[key])).join("");
-      const ratio = (result.rates.ours / result.rates.plain).toFixed(2).padStart(15);
-      say(`${`${result.name}, ${result.unit}`.padEnd(42)}${numbers}${ratio}`);
-    }
+    rows = await measureAll(sides);
   } finally {
     for (const side of sides) await side.dispose();
     await server.close();
   }
-  const settings = { backend: "redis", redis, rounds, otherKeys: Number(flags.keys) };
-  if (flags.json) console.log(JSON.stringify({ ...about, ...settings, results }, null, 2));
+  await writeResults(flags.json, {
+    benchmark: "redis",
+    ...about,
+    versions: { ...versions, redis },
+    settings: { quick: flags.quick, rounds, otherKeys: Number(flags.keys) },
+    sides: Object.fromEntries(sides.map(({ key, name }) => [key, name])),
+    rows,
+  });
 }
 
 await main();

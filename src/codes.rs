@@ -3,6 +3,8 @@
 //! Zero and above is a result. Below are these codes, and below [`TICKET_FIRST`] the negated ticket of
 //! an answer that comes later through `Completions`.
 
+use napi_derive::napi;
+
 /// The key does not exist.
 pub(crate) const ABSENT: f64 = -1.0;
 /// The bytes did not fit into the scratch buffer: `Completions.takeBytes()` has them.
@@ -13,5 +15,35 @@ pub(crate) const LOST: f64 = -3.0;
 pub(crate) const TICKET_FIRST: u64 = 16;
 /// A write returns `removed + ticket * WRITE_UNIT`: how many keys it removed, and its durability ticket.
 pub(crate) const WRITE_UNIT: u64 = 256;
-/// Added to what a commit returns when it wrote the alarm; a commit removes no counted keys.
-pub(crate) const ALARM_WRITTEN: u64 = 1;
+
+/// The codes that JavaScript reads once, when it loads the addon.
+#[napi(object, object_from_js = false)]
+pub struct Codes {
+    /// The key does not exist.
+    pub absent: f64,
+    /// The bytes did not fit into the scratch buffer.
+    pub overflow: f64,
+    /// The transaction's attempt has lost.
+    pub lost: f64,
+    /// Tickets count up from here; an operation returns the negated ticket.
+    pub ticket_first: f64,
+    /// What a write returns is how many keys it removed, plus its durability ticket times this.
+    pub write_unit: f64,
+}
+
+/// What the numbers mean that operations return.
+#[napi(catch_unwind)]
+pub fn codes() -> Codes {
+    Codes {
+        absent: ABSENT,
+        overflow: OVERFLOW,
+        lost: LOST,
+        ticket_first: number(TICKET_FIRST),
+        write_unit: number(WRITE_UNIT),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "small constants")]
+fn number(code: u64) -> f64 {
+    code as f64
+}

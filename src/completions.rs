@@ -10,13 +10,13 @@ use std::task::{Context, Poll, Waker};
 
 use ferroflare_core::backend::Place;
 use ferroflare_core::{Answer, Error};
-use napi::bindgen_prelude::{Buffer, Function, ToNapiValue, Uint8Array};
+use napi::bindgen_prelude::{Buffer, Function, Uint8Array};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status, sys};
 use napi_derive::napi;
 
 use crate::codes::{ABSENT, OVERFLOW, TICKET_FIRST};
-use crate::error::{self, thrown};
+use crate::error::{Failure, thrown};
 use crate::runtime;
 
 /// An answer with its ticket.
@@ -73,17 +73,7 @@ pub struct Completion {
     /// The bytes that go with it.
     pub bytes: Option<Buffer>,
     /// The error to reject with instead.
-    #[napi(ts_type = "Error")]
-    pub error: Option<Thrown>,
-}
-
-/// An error that becomes its JavaScript object when it is delivered.
-pub struct Thrown(Error);
-
-impl ToNapiValue for Thrown {
-    unsafe fn to_napi_value(env: sys::napi_env, value: Self) -> napi::Result<sys::napi_value> {
-        error::object(Env::from_raw(env), &value.0)
-    }
+    pub error: Option<Failure>,
 }
 
 #[napi]
@@ -174,10 +164,7 @@ impl Completions {
             Answer::Now(Ok(value)) => Ok(self.fit(scratch, convert(value))),
             Answer::Now(Err(error)) => Err(thrown(env, &error)),
             Answer::Later(pending) => {
-                if runtime::handle().is_none() {
-                    let error = Error::Internal("the system gives no threads".into());
-                    return Err(thrown(env, &error));
-                }
+                runtime::required().map_err(|error| thrown(env, &error))?;
                 let ticket = self.next_ticket.get();
                 self.next_ticket.set(ticket + 1);
                 if self.outstanding.get() == 0 {
@@ -227,8 +214,14 @@ impl Completions {
 
 async fn deliver(awaiting: Awaiting, shared: Arc<Shared>, wake: Arc<Wake>) {
     let ready = awaiting.await;
-    shared.ready().push(ready);
-    wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+    let mut answers = shared.ready();
+    let is_first = answers.is_empty();
+    answers.push(ready);
+    drop(answers);
+    // Whoever put the first one there has woken the event loop, or gives it all of them at its end of the turn.
+    if is_first {
+        wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+    }
 }
 
 fn completion(ticket: u64, result: Result<Reply, Error>) -> Completion {
@@ -238,7 +231,7 @@ fn completion(ticket: u64, result: Result<Reply, Error>) -> Completion {
         Ok(Reply::Number(number)) => (number, None, None),
         Ok(Reply::Bytes(bytes)) => (OVERFLOW, Some(bytes.to_vec().into()), None),
         Ok(Reply::Packed(bytes)) => (OVERFLOW, Some(bytes.into()), None),
-        Err(error) => (ABSENT, None, Some(Thrown(error))),
+        Err(error) => (ABSENT, None, Some(Failure::from(&error))),
     };
     Completion { ticket, value, bytes, error }
 }

@@ -1,67 +1,37 @@
-//! The one mapping of core errors to JavaScript: class by kind, message and `code` as they are.
-
-use std::ffi::CString;
-use std::ptr;
+//! The one mapping of core errors to JavaScript: as data, because the object must belong to the realm of the caller.
+//!
+//! `lib/native/realm.ts` makes the object. An object made here would belong to the realm that loaded the addon first.
 
 use ferroflare_core::{Error, ErrorKind};
-use napi::{Env, Status, sys};
+use napi::{Env, Status};
+use napi_derive::napi;
 
-/// Throws `error` in JavaScript and gives the marker that a callback returns then.
-pub(crate) fn thrown(env: Env, error: &Error) -> napi::Error {
-    let code = CString::new(error.code()).unwrap_or_default();
-    let message = c_message(error);
-    let (code, message) = (code.as_ptr(), message.as_ptr());
-    // SAFETY: `env` is the environment of the running callback; both strings outlive the call.
-    let status = unsafe {
-        match error.kind() {
-            ErrorKind::Type => sys::napi_throw_type_error(env.raw(), code, message),
-            ErrorKind::Range => sys::napi_throw_range_error(env.raw(), code, message),
-            ErrorKind::Usage | ErrorKind::Storage | ErrorKind::Internal => {
-                sys::napi_throw_error(env.raw(), code, message)
-            }
-        }
-    };
-    match status {
-        sys::Status::napi_ok => napi::Error::from_status(Status::PendingException),
-        _ => napi::Error::from_reason(error.to_string()),
+/// An error as data.
+#[napi(object, object_from_js = false)]
+pub struct Failure {
+    /// Name of the JavaScript class.
+    pub name: &'static str,
+    /// Stable name of the error, for programs.
+    pub code: &'static str,
+    /// What was wrong, and what to do.
+    pub message: String,
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        let name = match error.kind() {
+            ErrorKind::Type => "TypeError",
+            ErrorKind::Range => "RangeError",
+            ErrorKind::Usage | ErrorKind::Storage | ErrorKind::Internal => "Error",
+        };
+        Self { name, code: error.code(), message: error.to_string() }
     }
 }
 
-/// Makes the JavaScript error object for `error`, for rejections.
-pub(crate) fn object(env: Env, error: &Error) -> napi::Result<sys::napi_value> {
-    let text = |text: &str| {
-        let mut value = ptr::null_mut();
-        // SAFETY: `env` is the environment of the running callback, and `text` is valid for its length.
-        let status = unsafe {
-            sys::napi_create_string_utf8(
-                env.raw(),
-                text.as_ptr().cast(),
-                text.len().cast_signed(),
-                &raw mut value,
-            )
-        };
-        napi::check_status!(status).map(|()| value)
-    };
-    let (code, message) = (text(error.code())?, text(&error.to_string())?);
-    let mut value = ptr::null_mut();
-    // SAFETY: `code` and `message` are strings of this environment.
-    let status = unsafe {
-        match error.kind() {
-            ErrorKind::Type => {
-                sys::napi_create_type_error(env.raw(), code, message, &raw mut value)
-            }
-            ErrorKind::Range => {
-                sys::napi_create_range_error(env.raw(), code, message, &raw mut value)
-            }
-            ErrorKind::Usage | ErrorKind::Storage | ErrorKind::Internal => {
-                sys::napi_create_error(env.raw(), code, message, &raw mut value)
-            }
-        }
-    };
-    napi::check_status!(status).map(|()| value)
-}
-
-/// A NUL in a message (a key may hold one) ends a C string: it is shown as its symbol instead.
-fn c_message(error: &Error) -> CString {
-    CString::new(error.to_string().replace('\0', "\u{2400}")).unwrap_or_default()
+/// Throws `error` in JavaScript and gives the marker that a callback returns then.
+pub(crate) fn thrown(env: Env, error: &Error) -> napi::Error {
+    match env.throw(Failure::from(error)) {
+        Ok(()) => napi::Error::from_status(Status::PendingException),
+        Err(_) => napi::Error::from_reason(error.to_string()),
+    }
 }

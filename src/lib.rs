@@ -10,6 +10,7 @@ mod codes;
 mod completions;
 mod error;
 mod ids;
+mod limits;
 mod object;
 mod packing;
 mod runtime;

@@ -9,18 +9,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ferroflare_core::backend::{Committed, Object, Snapshot, View};
+use ferroflare_core::checks::{self, ValueLimit};
+use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Entry, Key, Value};
-use ferroflare_core::limits::{self, ValueLimit};
 use ferroflare_core::range::{ListOptions, Scan};
-use ferroflare_core::transaction::{Attempt, Read, Settled, Transaction, TransactionId};
-use ferroflare_core::write::WriteBatch;
+use ferroflare_core::transaction::{Attempt, Read, Settled, Transaction};
+use ferroflare_core::write_batch::WriteBatch;
 use ferroflare_core::{Answer, Error};
 use napi::Env;
 use napi::bindgen_prelude::Reference;
 use napi_derive::napi;
 
 use crate::arguments::{KeyArgument, Scratch, alarm_number, packed, whole};
-use crate::codes::{ABSENT, ALARM_WRITTEN, LOST, WRITE_UNIT};
+use crate::codes::{ABSENT, LOST, WRITE_UNIT};
 use crate::completions::{Completions, Reply};
 use crate::error::thrown;
 use crate::packing::{Unpack, pack_entries, pack_found};
@@ -172,7 +173,7 @@ impl ObjectHandle {
         #[napi(ts_arg_type = "Uint8Array")] scratch: Scratch<'_>,
         at: f64,
     ) -> napi::Result<f64> {
-        limits::check_key(&key.0).map_err(|error| thrown(env, &error))?;
+        checks::check_key(&key.0).map_err(|error| thrown(env, &error))?;
         let answer = self.read(env, vec![key.0], at)?;
         self.completions.reply(env, scratch.0, answer, |read| match read {
             Read::Found(mut values) => {
@@ -242,7 +243,7 @@ impl ObjectHandle {
         at: f64,
     ) -> napi::Result<f64> {
         let value = packed(scratch.0, length)?;
-        limits::check_key(&key.0)
+        checks::check_key(&key.0)
             .and_then(|()| self.limit.check(value))
             .map_err(|error| thrown(env, &error))?;
         self.put_pairs(env, vec![(key.0, Arc::from(value))], at)
@@ -271,7 +272,7 @@ impl ObjectHandle {
         #[napi(ts_arg_type = "string")] key: KeyArgument,
         at: f64,
     ) -> napi::Result<f64> {
-        limits::check_key(&key.0).map_err(|error| thrown(env, &error))?;
+        checks::check_key(&key.0).map_err(|error| thrown(env, &error))?;
         self.delete_keys(env, vec![key.0], at)
     }
 
@@ -327,7 +328,7 @@ impl ObjectHandle {
     /// Sets the alarm to a time in milliseconds.
     #[napi(catch_unwind)]
     pub fn set_alarm(&self, env: Env, ms: f64, at: f64) -> napi::Result<f64> {
-        let alarm = limits::check_alarm_time(ms).map_err(|error| thrown(env, &error))?;
+        let alarm = checks::check_alarm_time(ms).map_err(|error| thrown(env, &error))?;
         self.write_alarm(env, Some(alarm), at)
     }
 
@@ -335,6 +336,13 @@ impl ObjectHandle {
     #[napi(catch_unwind)]
     pub fn delete_alarm(&self, env: Env, at: f64) -> napi::Result<f64> {
         self.write_alarm(env, None, at)
+    }
+
+    /// Makes `takeAlarm()` answer at once, where opening the object takes time; returns 0, or a ticket.
+    #[napi(catch_unwind)]
+    pub fn prepare_alarm(&self, env: Env) -> napi::Result<f64> {
+        let answer = self.object.prepare_alarm();
+        self.completions.reply(env, &mut [], answer, |()| Reply::Number(0.0))
     }
 
     /// Removes the alarm if it is set for `dueMs` or earlier; returns whether it did, as 1 or 0.
@@ -400,17 +408,16 @@ impl ObjectHandle {
     }
 
     /// Commits a transaction's attempt; with `discard` it only validates what the attempt has read.
-    /// Returns a durability ticket times 256, plus 1 if the alarm was written; or the code for lost.
+    /// Returns a durability ticket times 256, or the code for lost.
     #[napi(catch_unwind)]
     pub fn commit(&self, env: Env, transaction: f64, discard: bool) -> napi::Result<f64> {
         let transaction = self.transaction(transaction).map_err(|error| thrown(env, &error))?;
         let unsealed = self.unsealed.clone();
         self.completions.reply(env, &mut [], transaction.commit(discard), move |settled| {
             Reply::Number(match settled {
-                Settled::Committed(Committed { ticket, .. }, alarm) => {
+                Settled::Committed(Committed { ticket, .. }) => {
                     unsealed.fetch_or(ticket > 0, Ordering::Relaxed);
-                    let alarm = if alarm { ALARM_WRITTEN } else { 0 };
-                    number(ticket * WRITE_UNIT + alarm)
+                    number(ticket * WRITE_UNIT)
                 }
                 Settled::Lost => LOST,
             })
@@ -436,10 +443,10 @@ impl ObjectHandle {
         bytes: &'a [u8],
     ) -> napi::Result<Vec<(&'a [u8], &'a [u8])>> {
         let throw = |error: Error| thrown(env, &error);
-        limits::check_pair_count(whole(count)).map_err(throw)?;
+        checks::check_pair_count(whole(count)).map_err(throw)?;
         let pairs = Unpack(bytes).pairs()?;
         for (key, value) in &pairs {
-            limits::check_batch_key(key)
+            checks::check_batch_key(key)
                 .and_then(|()| self.limit.check_in_batch(key, value))
                 .map_err(throw)?;
         }
@@ -450,7 +457,7 @@ impl ObjectHandle {
 fn batch_keys(env: Env, bytes: &[u8]) -> napi::Result<Vec<Key>> {
     let keys = Unpack(bytes).keys()?;
     for key in &keys {
-        limits::check_batch_key(key).map_err(|error| thrown(env, &error))?;
+        checks::check_batch_key(key).map_err(|error| thrown(env, &error))?;
     }
     Ok(keys)
 }
@@ -480,11 +487,11 @@ fn number(value: u64) -> f64 {
 /// Throws what is wrong with a key, alone.
 #[napi(catch_unwind)]
 pub fn check_key(env: Env, #[napi(ts_arg_type = "string")] key: KeyArgument) -> napi::Result<()> {
-    limits::check_key(&key.0).map_err(|error| thrown(env, &error))
+    checks::check_key(&key.0).map_err(|error| thrown(env, &error))
 }
 
 /// Throws if a batch names too many keys; those that are undefined count.
 #[napi(catch_unwind)]
 pub fn check_key_count(env: Env, count: f64) -> napi::Result<()> {
-    limits::check_key_count(whole(count)).map_err(|error| thrown(env, &error))
+    checks::check_key_count(whole(count)).map_err(|error| thrown(env, &error))
 }

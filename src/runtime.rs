@@ -1,28 +1,52 @@
-//! The threads on which later answers are awaited, files are opened and flushed, and Redis is talked to. They start with the
-//! first of these: a process that uses only memory never has them.
+//! The threads on which later answers are awaited and Redis is talked to, and the end of all threads. They start with the
+//! first use: a process that uses only memory never has them.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use ferroflare_core::Error;
+use ferroflare_core::backend::files::workers;
 use napi_derive::napi;
 use once_cell::sync::Lazy;
 use tokio::runtime::{Builder, Handle, Runtime};
 
+/// Whether the threads have been ended, because the process ends.
+static ENDED: AtomicBool = AtomicBool::new(false);
+
 /// How long the end of the process waits for work on files.
 const END_LIMIT: Duration = Duration::from_secs(2);
+
+/// Most threads that look up the names of hosts; work on files has threads of its own.
+const BLOCKING_THREADS_MAX: usize = 8;
 
 static RUNTIME: Lazy<Mutex<Option<Runtime>>> = Lazy::new(|| {
     let runtime = Builder::new_multi_thread()
         .worker_threads(1)
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
         .thread_name("ferroflare")
         .enable_all()
         .build();
     Mutex::new(runtime.ok())
 });
 
-/// The runtime, for backends; none when the system gives no threads.
+/// The runtime; an error says why there is none.
+pub(crate) fn required() -> Result<Handle, Error> {
+    handle().ok_or_else(|| {
+        if ENDED.load(Ordering::Acquire) {
+            Error::Ending
+        } else {
+            Error::Internal("the system gives no threads".into())
+        }
+    })
+}
+
+/// The runtime, if there is one.
 pub(crate) fn handle() -> Option<Handle> {
+    if ENDED.load(Ordering::Acquire) {
+        return None;
+    }
     let runtime = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
     runtime.as_ref().map(|runtime| runtime.handle().clone())
 }
@@ -36,6 +60,8 @@ pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> bool {
 /// the middle of RocksDB while the process takes its memory down abort it.
 #[napi(catch_unwind)]
 pub fn end_threads() {
+    ENDED.store(true, Ordering::Release);
+    workers::end_shared(END_LIMIT);
     let Some(runtime) = Lazy::get(&RUNTIME) else {
         return;
     };

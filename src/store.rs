@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use ferroflare_core::Error;
 use ferroflare_core::answer::Pending;
-use ferroflare_core::backend::files::{FileOptions, FileUser, OPEN_OBJECTS_DEFAULT};
+use ferroflare_core::backend::files::{FileOptions, FileUser};
 use ferroflare_core::backend::memory::MemoryPlace;
 use ferroflare_core::backend::overlay::OverlayPlace;
-use ferroflare_core::backend::redis::{RedisPlace, RedisUse, RedisUser};
+use ferroflare_core::backend::redis::{RedisOptions, RedisStore};
 use ferroflare_core::backend::{ObjectKey, Place};
-use ferroflare_core::limits::{self, ValueLimit};
+use ferroflare_core::checks::ValueLimit;
 use napi::Env;
 use napi::bindgen_prelude::Reference;
 use napi_derive::napi;
@@ -20,40 +20,6 @@ use crate::error::thrown;
 use crate::object::ObjectHandle;
 use crate::packing::pack_texts;
 use crate::runtime;
-
-/// The limits that the face needs to know: bytes and counts.
-#[napi(object, object_from_js = false)]
-pub struct Limits {
-    /// Most keys or pairs in one operation.
-    pub keys_max: u32,
-    /// Value limit unless configured.
-    pub value_bytes_default: u32,
-    /// Largest value limit that can be configured.
-    pub value_bytes_ceiling: u32,
-    /// Most open objects of a directory unless configured.
-    pub open_objects_default: u32,
-}
-
-/// The limits of the storage API.
-#[napi(catch_unwind)]
-pub fn limits() -> Limits {
-    Limits {
-        keys_max: small(limits::KEYS_MAX),
-        value_bytes_default: small(limits::VALUE_BYTES_DEFAULT),
-        value_bytes_ceiling: small(limits::VALUE_BYTES_CEILING),
-        open_objects_default: small(OPEN_OBJECTS_DEFAULT),
-    }
-}
-
-fn small(limit: usize) -> u32 {
-    u32::try_from(limit).unwrap_or(u32::MAX)
-}
-
-/// Version of the native core.
-#[napi(catch_unwind)]
-pub fn core_version() -> &'static str {
-    env!("CARGO_PKG_VERSION")
-}
 
 /// An alarm that has not fired.
 #[napi(object, object_from_js = false)]
@@ -66,12 +32,20 @@ pub struct PendingAlarm {
     pub time_ms: f64,
 }
 
+/// What only some places can do.
+enum Kind {
+    Memory(Arc<MemoryPlace>),
+    Overlay(Arc<OverlayPlace>),
+    /// A directory, or Redis.
+    Lasting,
+}
+
 /// The data of one place.
 #[napi]
 pub struct Store {
     place: Arc<dyn Place>,
-    /// The place once more, if it is an overlay.
-    overlay: Option<Arc<OverlayPlace>>,
+    /// The place once more, by what it is.
+    kind: Kind,
     completions: Reference<Completions>,
 }
 
@@ -80,7 +54,7 @@ impl Store {
     /// A new place in memory, seen by nobody else.
     #[napi(factory, catch_unwind)]
     pub fn memory(completions: Reference<Completions>) -> Self {
-        Self { place: Arc::new(MemoryPlace::new()), overlay: None, completions }
+        Self::over_memory(MemoryPlace::new(), completions)
     }
 
     /// The place in the directory `root`, shared by everybody who uses it. With `fsync` a write is
@@ -94,15 +68,13 @@ impl Store {
         open_objects_max: f64,
     ) -> napi::Result<Self> {
         let options = FileOptions { fsync, open_objects_max: whole(open_objects_max) };
-        let runtime =
-            runtime::handle().ok_or_else(|| Error::Internal("the system gives no threads".into()));
-        let user = runtime.and_then(|runtime| {
+        let user = runtime::required().and_then(|runtime| {
             with_randomness(|mut random| {
                 FileUser::open(root.as_ref(), options, runtime, &mut random)
             })
         });
         let place = Arc::new(user.map_err(|error| thrown(env, &error))?);
-        Ok(Self { place, overlay: None, completions })
+        Ok(Self { place, kind: Kind::Lasting, completions })
     }
 
     /// A place above this one: it shows what is here, and keeps everything written to it for itself.
@@ -110,9 +82,24 @@ impl Store {
     #[napi(catch_unwind)]
     pub fn overlay(&self, env: Env) -> napi::Result<Self> {
         let spawn = Arc::new(|work: Pending<()>| runtime::spawn(async { drop(work.await) }));
-        let overlay = Arc::new(OverlayPlace::new(self.place.clone(), spawn));
+        let overlay = OverlayPlace::new(self.place.clone(), spawn);
+        Ok(Self::over_overlay(overlay, self.completions.clone(env)?))
+    }
+
+    /// Closes a place in memory, or an overlay alone, and gives what it holds to a new store.
+    #[napi(catch_unwind)]
+    pub fn renew(&self, env: Env) -> napi::Result<Self> {
         let completions = self.completions.clone(env)?;
-        Ok(Self { place: overlay.clone(), overlay: Some(overlay), completions })
+        let renewed = match &self.kind {
+            Kind::Memory(memory) => {
+                memory.renew().map(|memory| Self::over_memory(memory, completions))
+            }
+            Kind::Overlay(overlay) => {
+                overlay.renew().map(|overlay| Self::over_overlay(overlay, completions))
+            }
+            Kind::Lasting => Err(Error::Internal("renew() of a place that keeps its data".into())),
+        };
+        renewed.map_err(|error| thrown(env, &error))
     }
 
     /// Begins a level of an overlay: what is written from now on is taken back by the `pop()` that ends it.
@@ -130,16 +117,16 @@ impl Store {
     /// The place in the Redis server or cluster at `url`, shared by everybody who uses it.
     #[napi(factory, catch_unwind)]
     pub fn redis(env: Env, completions: Reference<Completions>, url: String) -> napi::Result<Self> {
-        let runtime =
-            runtime::handle().ok_or_else(|| Error::Internal("the system gives no threads".into()));
-        let place = runtime.and_then(|runtime| {
+        let place = runtime::required().and_then(|runtime| {
             let more_ca = std::env::var_os("NODE_EXTRA_CA_CERTS").map(Into::into);
-            let usage = RedisUse { runtime, corked: true, more_ca };
-            with_randomness(|mut random| RedisPlace::open(&url, usage, &mut random))
+            #[expect(clippy::disallowed_methods, reason = "the binding gives the core its clock")]
+            let clock = tokio::time::Instant::now;
+            let options = RedisOptions { runtime, corked: true, more_ca, clock };
+            with_randomness(|mut random| RedisStore::open(&url, options, &mut random))
         });
-        let place = Arc::new(RedisUser(place.map_err(|error| thrown(env, &error))?));
+        let place = Arc::new(place.map_err(|error| thrown(env, &error))?);
         completions.flush_also(place.clone());
-        Ok(Self { place, overlay: None, completions })
+        Ok(Self { place, kind: Kind::Lasting, completions })
     }
 
     /// The object of that binding name and id. `valueBytesMax` is the value limit of this handle.
@@ -160,8 +147,8 @@ impl Store {
     /// The earliest pending alarm of objects with one of these names, in milliseconds; NaN for none.
     #[napi(catch_unwind)]
     pub fn next_alarm(&self, env: Env, names: Vec<String>) -> napi::Result<f64> {
-        let alarms = self.alarms(env, names)?;
-        Ok(alarm_number(alarms.first().map(|(at, _)| *at)))
+        let next = self.place.next_alarm(&texts(names)).map_err(|error| thrown(env, &error))?;
+        Ok(alarm_number(next))
     }
 
     /// The objects whose alarm is due at `nowMs`, as `NAME:id`, by time.
@@ -172,9 +159,10 @@ impl Store {
         names: Vec<String>,
         now_ms: f64,
     ) -> napi::Result<Vec<String>> {
-        let alarms = self.alarms(env, names)?;
-        let due = alarms.iter().take_while(|(at, _)| alarm_number(Some(*at)) <= now_ms);
-        Ok(due.map(|(_, key)| key.to_string()).collect())
+        #[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
+        let due = self.place.due_alarms(&texts(names), now_ms as i64);
+        let due = due.map_err(|error| thrown(env, &error))?;
+        Ok(due.iter().map(|(_, key)| key.to_string()).collect())
     }
 
     /// All objects with a pending alarm, as `NAME:id`, by time.
@@ -198,8 +186,7 @@ impl Store {
     /// Makes sure that the alarms of these names are known which others have set; returns 0, or a ticket.
     #[napi(catch_unwind)]
     pub fn refresh_alarms(&self, env: Env, names: Vec<String>) -> napi::Result<f64> {
-        let names: Vec<Arc<str>> = names.into_iter().map(Arc::from).collect();
-        let answer = self.place.refresh_alarms(&names);
+        let answer = self.place.refresh_alarms(&texts(names));
         self.completions.reply(env, &mut [], answer, |()| Reply::Number(0.0))
     }
 
@@ -235,19 +222,30 @@ impl Store {
 }
 
 impl Store {
+    fn over_memory(memory: MemoryPlace, completions: Reference<Completions>) -> Self {
+        let memory = Arc::new(memory);
+        Self { place: memory.clone(), kind: Kind::Memory(memory), completions }
+    }
+
+    fn over_overlay(overlay: OverlayPlace, completions: Reference<Completions>) -> Self {
+        let overlay = Arc::new(overlay);
+        Self { place: overlay.clone(), kind: Kind::Overlay(overlay), completions }
+    }
+
     fn level(
         &self,
         env: Env,
         change: impl FnOnce(&OverlayPlace) -> Result<(), Error>,
     ) -> napi::Result<()> {
-        let no_overlay = || Error::Internal("push() or pop() of a place that is no overlay".into());
-        let overlay = self.overlay.as_deref().ok_or_else(no_overlay);
-        overlay.and_then(change).map_err(|error| thrown(env, &error))
+        let changed = match &self.kind {
+            Kind::Overlay(overlay) => change(overlay),
+            _ => Err(Error::Internal("push() or pop() of a place that is no overlay".into())),
+        };
+        changed.map_err(|error| thrown(env, &error))
     }
 
     fn alarms(&self, env: Env, names: Vec<String>) -> napi::Result<Vec<(i64, ObjectKey)>> {
-        let names: Vec<Arc<str>> = names.into_iter().map(Arc::from).collect();
-        self.place.alarms(&names).map_err(|error| thrown(env, &error))
+        self.place.alarms(&texts(names)).map_err(|error| thrown(env, &error))
     }
 }
 
@@ -261,4 +259,8 @@ fn with_randomness<R>(
         None => made,
         Some(error) => Err(Error::Internal(format!("the system gives no random bytes: {error}"))),
     }
+}
+
+fn texts(names: Vec<String>) -> Vec<Arc<str>> {
+    names.into_iter().map(Arc::from).collect()
 }

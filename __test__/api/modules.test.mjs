@@ -193,8 +193,9 @@ test("S12: the seed's example runs by plain node, and prints nothing else", asyn
 
 /** Files of tests that use the `Miniflare` class in their own process; the ones that only start others would show nothing. */
 const SUITE = ["memory", "objects", "outside", "scripts", "transactions", "validation"]
-  .map((name) => `seed-${name}`)
-  .concat("alarms", "gates", "miniflare", "namespace", "plugin", "reload");
+  .map((name) => `promises/${name}`)
+  .concat("alarms/memory")
+  .concat(["gates", "miniflare", "namespace", "plugin", "reload"].map((name) => `api/${name}`));
 
 test("modules: the tests of the Miniflare class pass by plain node", async () => {
   const files = SUITE.map((name) => `__test__/${name}.test.mjs`);

@@ -1,8 +1,10 @@
 // S1 to S4, S13: the plugin's options, and what it gives to Miniflare and to the test environments.
 import assert from "node:assert/strict";
 import test from "node:test";
+import { runInNewContext } from "node:vm";
 import { parseArgv } from "@miniflare/cli-parser";
 import { Response } from "@miniflare/core";
+import * as reference from "@miniflare/durable-objects";
 import { logOptions, NoOpLog } from "@miniflare/shared";
 import {
   _kRunWithGates,
@@ -310,6 +312,54 @@ test("S13 getStorage: takes any object with a toString() for an id", async () =>
   await assert.rejects(plugin.getInstance(factory, double), { code: "ERR_CLASS_NOT_FOUND" });
 });
 
+test("S13 getStorage: refuses what is no id, and the other calls that take an id do too", async () => {
+  const { plugin, factory } = await servingPlugin({ TEST });
+  for (const [id, received] of [
+    [testId.toString(), "string"],
+    [5, "number"],
+    [null, "null"],
+    [undefined, "undefined"],
+    [{}, "an instance of Object"],
+    [Object.create(null), "object"],
+    [[testId], "an instance of Array"],
+    [new Date(0), "an instance of Date"],
+    [runInNewContext("({})"), "an instance of Object"],
+    [() => {}, "function"],
+    [plugin.getNamespace(factory, "TEST").get(testId), "an instance of DurableObjectStub"],
+    [{ toString: () => 5 }, "number"],
+  ]) {
+    const error = { name: "TypeError", message: new RegExp(`^Not a .* received ${received}\\. `) };
+    assert.throws(() => plugin.getStorage(factory, id), error);
+    await assert.rejects(plugin.getInstance(factory, id), error);
+    await assert.rejects(plugin.getObject(factory, id), error);
+    await assert.rejects(plugin.flushAlarms(factory, [id]), error);
+  }
+  await assert.rejects(
+    plugin.flushAlarms(factory, testId),
+    /^TypeError: Alarms are flushed for an array/,
+  );
+  const hint = /idFromString\(\) or idFromName\(\) of the namespace/;
+  assert.throws(() => plugin.getStorage(factory, testId.toString()), hint);
+});
+
+test("S13 getStorage: takes test doubles of any class that says how it becomes a string", async () => {
+  const { plugin, factory } = await servingPlugin({ TEST });
+  class Double {
+    toString() {
+      return TEST_ID_HEX;
+    }
+  }
+  const bare = Object.assign(Object.create(null), { toString: () => TEST_ID_HEX });
+  await plugin.getStorage(factory, new Double()).put("key", 1);
+  for (const id of [
+    bare,
+    new (class extends Double {})(),
+    new reference.DurableObjectId("A", TEST_ID_HEX),
+  ]) {
+    assert.equal(await plugin.getStorage(factory, id).get("key"), 1);
+  }
+});
+
 test("S13 getObjects: lists the running objects of a binding", async () => {
   class OTHER extends TEST {}
   const { plugin, factory, namespace } = await servingPlugin({ TEST, OTHER });
@@ -379,4 +429,16 @@ test("S11 options: an empty path for durableObjectsPersist is refused", () => {
     code: "ERR_OPTION",
     message: /^Invalid value for durableObjectsPersist.*: "" \(expected /,
   });
+});
+
+test("options that were not set leave no trace: a plugin has the keys that Miniflare 2's has", () => {
+  for (const options of [undefined, {}, { durableObjects: {} }, { durableObjectsPersist: false }]) {
+    const keys = Object.keys(new DurableObjectsPlugin(pluginContext(), options));
+    assert.deepEqual(
+      keys,
+      Object.keys(new reference.DurableObjectsPlugin(pluginContext(), options)),
+    );
+  }
+  const set = new DurableObjectsPlugin(pluginContext(), { durableObjectsMaxOpen: 5 });
+  assert.equal(set.durableObjectsMaxOpen, 5);
 });

@@ -2,10 +2,10 @@
 // FERROFLARE_SEED repeats a run, FERROFLARE_OPS asks for more operations.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { Random } from "../support/prng.mjs";
 import { seed } from "../support/seed.mjs";
 import { compare, unexplained } from "./compare.mjs";
 import { program as draw, size } from "./generate.mjs";
-import { Random } from "./prng.mjs";
 import { openOursOnFiles, withRestarts } from "./restarts.mjs";
 import { report } from "./shrink.mjs";
 import { openReference } from "./subjects.mjs";

@@ -3,14 +3,14 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
+import { anomalies } from "../support/anomalies/programs.mjs";
+import { Random } from "../support/prng.mjs";
 import { seed } from "../support/seed.mjs";
-import { anomalies } from "./anomaly-programs.mjs";
 import { compare, unexplained } from "./compare.mjs";
 import { defects } from "./defects.mjs";
 import { programsOf } from "./directed.mjs";
 import { divergences } from "./divergences.mjs";
 import { program as draw, size } from "./generate.mjs";
-import { Random } from "./prng.mjs";
 import { report } from "./shrink.mjs";
 import { openOurs, openReference } from "./subjects.mjs";
 

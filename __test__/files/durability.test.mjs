@@ -1,4 +1,4 @@
-// SPEC 5.4 and 5.6 for data in files: a write is seen at once, and what was acknowledged survives kill -9 as a whole.
+// Durability of data in files: a write is seen at once, and what was acknowledged survives kill -9 as a whole.
 // Whether a write also reaches the disk cannot be seen from here: a process that is killed loses nothing it gave to the system.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";

@@ -8,7 +8,7 @@ import path from "node:path";
 import { describe, test } from "node:test";
 import { Miniflare } from "../../index.mjs";
 import { sleep } from "../support/child.mjs";
-import { ask, withDirectory, withPeers } from "../transactions/history/peers.mjs";
+import { ask, withDirectory, withPeers } from "../support/history/peers.mjs";
 
 const VALUE = "x".repeat(30_000);
 

@@ -5,8 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import { after, describe, test } from "node:test";
 import { sleep } from "../support/child.mjs";
-import { seed } from "../support/seed.mjs";
-import { ask, withPeers } from "../transactions/history/peers.mjs";
+import { ask, withPeers } from "../support/history/peers.mjs";
 import {
   assertSerializable,
   COUNT,
@@ -14,7 +13,8 @@ import {
   runInstances,
   runThreads,
   startProcesses,
-} from "../transactions/history/runs.mjs";
+} from "../support/history/runs.mjs";
+import { seed } from "../support/seed.mjs";
 
 const directories = [];
 

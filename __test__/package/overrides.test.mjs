@@ -28,9 +28,22 @@ const probe = `
     script: \`
     export class Test {
       constructor(state) {
+        this.state = state;
         this.storage = state.storage;
       }
+      async add() {
+        const count = ((await this.storage.get("count")) ?? 0) + 1;
+        await this.state.blockConcurrencyWhile(() => scheduler.wait(1));
+        await this.storage.put("count", count);
+        return count;
+      }
       async fetch(request) {
+        if (request.method === "PUT") {
+          const { 0: client, 1: server } = new WebSocketPair();
+          server.accept();
+          server.addEventListener("message", async () => server.send(String(await this.add())));
+          return new Response(null, { status: 101, webSocket: client });
+        }
         if (request.method === "POST") await this.storage.put("key", await request.text());
         return new Response(await this.storage.get("key"));
       }
@@ -46,7 +59,16 @@ const probe = `
   const response = await post("value");
   const storage = await mf.getDurableObjectStorage(namespace.idFromName("a"));
   const tooLarge = await post("x".repeat(200)).catch((error) => error);
+  const { webSocket } = await mf.dispatchFetch("http://localhost/", { method: "PUT" });
+  webSocket.accept();
+  const counts = [];
+  const heard = new Promise((resolve) => {
+    webSocket.addEventListener("message", ({ data }) => counts.push(data) === 3 && resolve());
+  });
+  for (let i = 0; i < 3; i++) webSocket.send("add");
+  await heard;
   console.log(JSON.stringify({
+    counts,
     core: typeof objects.coreVersion,
     text: await response.text(),
     stored: await storage.get("key"),
@@ -62,6 +84,7 @@ const probe = `
 const onOurCore = {
   core: "string",
   text: "value",
+  counts: ["1", "2", "3"],
   stored: "value",
   storage: true,
   response: true,

@@ -22,7 +22,7 @@ const notOurs = new Set([
   "target",
 ]);
 const textFile =
-  /(^|\/)(LICENSE|run|\.[a-z]+)$|\.(c?js|mjs|ts|rs|json|toml|lock|md|ya?ml|html|sh)$/;
+  /(^|\/)(LICENSE|run|\.[a-z]+)$|\.(c?js|mjs|ts|rs|json|toml|lock|lua|md|ya?ml|html|sh)$/;
 
 function filesBelow(folder) {
   return readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap((entry) => {
@@ -41,7 +41,7 @@ function pathsNamedIn(markdown) {
   const prose = markdown.replace(/^```[\s\S]*?^```/gm, "");
   const quoted = [...prose.matchAll(/`([^`\n]+)`/g)].map((match) => match[1]);
   const rooms = new RegExp(`^(${topFolders().join("|")})/`);
-  const ending = /^[\w.-]+\.(mjs|cjs|js|ts|rs|md|toml)$/;
+  const ending = /^[\w.-]+\.(mjs|cjs|js|ts|rs|lua|md|toml)$/;
   return quoted.filter(
     (name) => !/[\s<>*{}…=]/.test(name) && (rooms.test(name) || ending.test(name)),
   );
@@ -70,7 +70,7 @@ const madeByUsers = new Set(["wrangler.toml", "worker.mjs", "jest.config.js", "v
 const indexes = new Set([
   "src/lib.rs",
   "crates/core/src/lib.rs",
-  "crates/core/src/transaction/mod.rs",
+  "crates/core/src/concurrency/mod.rs",
 ]);
 
 test("the map names every module of the core, the binding and the face", () => {

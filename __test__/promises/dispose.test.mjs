@@ -84,9 +84,9 @@ test("S10: the process ends by itself with storage and transactions in use after
         return txn.get("key");
       });
       console.log(result);`,
-      `${dispose} console.log(await storage.get("key"));`,
+      `${dispose} console.log(await storage.get("key").catch(({ code }) => code));`,
     ),
-    ["value", "changed", "changed"],
+    ["value", "changed", "ERR_STORAGE_CLOSED"],
   ));
 
 test("S10: the process ends by itself after dispose() of many instances", () =>

@@ -68,6 +68,15 @@ describe("URLs", () => {
     ["redis://u:s@h:1/2", "redis://u:***@h:1/2"],
     ["redis://:s:e@h", "redis://:***@h"],
     ["redis://u:s/x@h/1", "redis://u:***@h/1"],
+    ["redis://u:p@s/s@h/1?ca=/a@b", "redis://u:***@h/1?ca=/a@b"],
+    ["redis://u:s?x@h", "redis://u:***@h"],
+    ["redis://u:s#x=y@h", "redis://u:***@h"],
+    [
+      "redis://h/0?sentinel=m&sentinel_password=s@x#y",
+      "redis://h/0?sentinel=m&sentinel_password=***#y",
+    ],
+    ["redis://u:s#x@y=z@h", "redis://u:***@h"],
+    ["REDISS://u:a=b/c@h:1/2?ca=a", "REDISS://u:***@h:1/2?ca=a"],
     ["redis://h/?ca=a@b", "redis://h/?ca=a@b"],
     ["./data", "./data"],
   ]) {

@@ -4,16 +4,11 @@ import { after, before, describe, test } from "node:test";
 import { Miniflare } from "ferroflare";
 import { runCli } from "../support/cli.mjs";
 import { count, options, storageOf } from "../support/files.mjs";
+import { ask, withPeers } from "../support/history/peers.mjs";
+import { assertSerializable, COUNT, counts, startProcesses } from "../support/history/runs.mjs";
 import { Load } from "../support/load.mjs";
 import { RedisCluster, redisCluster, redisSentinels } from "../support/redis-cluster.mjs";
 import { seed } from "../support/seed.mjs";
-import { ask, withPeers } from "../transactions/history/peers.mjs";
-import {
-  assertSerializable,
-  COUNT,
-  counts,
-  startProcesses,
-} from "../transactions/history/runs.mjs";
 
 function open(t, url, more) {
   const mf = new Miniflare({ ...options, durableObjectsPersist: url, ...more });

@@ -4,9 +4,7 @@ import { after, before, beforeEach, describe, test } from "node:test";
 import { Miniflare } from "ferroflare";
 import { sleep } from "../support/child.mjs";
 import { options, storageOf } from "../support/files.mjs";
-import { RedisServer } from "../support/redis.mjs";
-import { seed } from "../support/seed.mjs";
-import { ask, withPeers } from "../transactions/history/peers.mjs";
+import { ask, withPeers } from "../support/history/peers.mjs";
 import {
   assertSerializable,
   COUNT,
@@ -14,7 +12,9 @@ import {
   runInstances,
   runThreads,
   startProcesses,
-} from "../transactions/history/runs.mjs";
+} from "../support/history/runs.mjs";
+import { RedisServer } from "../support/redis.mjs";
+import { seed } from "../support/seed.mjs";
 
 let server;
 let directory;

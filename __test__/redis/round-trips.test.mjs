@@ -59,7 +59,8 @@ after(async () => {
 async function assertCosts(sent, counted, use) {
   const from = proxy.commands.length;
   const calls = await callsDuring(server, use);
-  const commands = proxy.commands.slice(from);
+  // Once a second, the store reads the index of alarms. No operation here sends ZRANGE: lists are scripts.
+  const commands = proxy.commands.slice(from).filter((name) => name !== "ZRANGE");
   assert.deepEqual(commands, sent);
   for (const [name, count] of Object.entries(counted)) {
     assert.equal(calls[name] ?? 0, count, `${name} of ${JSON.stringify(calls)}`);

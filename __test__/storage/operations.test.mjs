@@ -2,10 +2,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as reference from "@miniflare/durable-objects";
+import { OutputGate } from "@miniflare/shared";
 import { DurableObjectStorage, DurableObjectTransaction } from "../../index.mjs";
 import { far, keysOf, manyKeys, manyPairs, serveObjects } from "../support/objects.mjs";
 
-const newObject = serveObjects();
+const newObject = serveObjects({
+  durableObjects: { ALARMED: "Alarmed", PLAIN: "Plain", WRITING: "Writing" },
+});
 const newStorage = async () => (await newObject()).storage;
 
 const variant = (method) => ({
@@ -324,4 +327,12 @@ describe("operations that nobody waits for", () => {
     assert.deepEqual(await keysOf(storage), ["a", "b"]);
     assert.equal(await (await newStorage()).sync(), undefined);
   });
+});
+
+test("a write on memory is done when it is called, and the output gate has nothing to wait for", async (t) => {
+  const { stub, storage } = await newObject("WRITING");
+  const waits = t.mock.method(OutputGate.prototype, "waitUntil").mock;
+  assert.equal(await (await stub.fetch("http://localhost/")).text(), "written");
+  assert.equal(waits.callCount(), 0);
+  assert.equal(await storage.get("key"), 1);
 });

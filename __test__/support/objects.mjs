@@ -2,7 +2,7 @@
 import { after, before } from "node:test";
 import { Miniflare } from "../../index.mjs";
 
-/** Classes with and without an alarm handler. */
+/** Classes with and without an alarm handler, and one that writes. */
 export const script = `
 export class Alarmed {
   alarm() {}
@@ -10,6 +10,15 @@ export class Alarmed {
 export class Plain {
   fetch() {
     return new Response("started");
+  }
+}
+export class Writing {
+  constructor({ storage }) {
+    this.storage = storage;
+  }
+  fetch() {
+    this.storage.put("key", 1);
+    return new Response("written");
   }
 }
 export default { fetch() {} }`;

@@ -1,6 +1,6 @@
 /**
- * Runs the suites of `__test__/fixtures/runners` on our environments in every supported version of Jest and Vitest. The
- * ordinary tests have the newest of both.
+ * Runs the suites of `__test__/fixtures/runners` on our environments in every supported version of Jest and Vitest, and the
+ * suite about realms also on the environment of the runner. The ordinary tests have the newest of both.
  *
  * Options:
  *   --only RUNNER@VERSION   one version, such as jest@27
@@ -11,9 +11,10 @@ import { Steps } from "../../scripts/lib/steps.mjs";
 import { runJest, runVitest, VM_MODULES } from "../support/runner-suites.mjs";
 import { installation } from "../support/runners.mjs";
 
-const SUITES = ["helpers", "isolation", "own", "timers", "retries"];
+const SUITES = ["helpers", "isolation", "own", "timers", "retries", "realms"];
+const REALM_TESTS = 9;
 /** Tests in these suites. */
-const TESTS = 18 + 12 + 3 + 2;
+const TESTS = 18 + 12 + 3 + 2 + REALM_TESTS;
 
 const jest = { run: runJest, environment: "ferroflare/jest" };
 const vitest = { run: runVitest, environment: "ferroflare/vitest" };
@@ -32,16 +33,20 @@ const versions = {
 async function runSuites({ run, environment, packages }) {
   const installed = await installation(packages, { reference: false });
   // Fake timers are a global of CommonJS in Jest.
-  const options = { environment, suites: SUITES, extension: "js" };
+  const own = { environment, suites: SUITES, extension: "js" };
   const sum = { passed: 0, failed: 0 };
-  for (const nodeOptions of ["", VM_MODULES]) {
-    const { code, output, tests } = await run(installed, { ...options, nodeOptions });
+  for (const options of [
+    { ...own, nodeOptions: "", least: TESTS },
+    { ...own, nodeOptions: VM_MODULES, least: TESTS },
+    { ...own, environment: "node", suites: ["realms"], nodeOptions: "", least: REALM_TESTS },
+  ]) {
+    const { code, output, tests } = await run(installed, options);
     const count = (outcome) => tests.filter(([, status]) => status === outcome).length;
     sum.passed += count("passed");
     sum.failed += count("failed");
     if (count("failed") > 0 || code !== 0) return { ...sum, failure: new Failure(output) };
-    if (count("passed") < TESTS) {
-      throw new Failure(`only ${count("passed")} of ${TESTS} tests ran:\n${output}`);
+    if (count("passed") < options.least) {
+      throw new Failure(`only ${count("passed")} of ${options.least} tests ran:\n${output}`);
     }
   }
   return sum;

@@ -170,3 +170,28 @@ async function withStorage(place, use) {
     await mf.dispose();
   }
 }
+
+/** The tests of the suite about realms. */
+const REALM_TESTS = 9;
+
+test("Jest: errors of the core belong to the realm of the test, in Jest's own environment and in ours", async () => {
+  for (const environment of ["node", runners.Jest.own]) {
+    for (const extension of ["js", "mjs"]) {
+      const nodeOptions = extension === "mjs" ? VM_MODULES : "";
+      const options = { environment, suites: ["realms"], extension, nodeOptions };
+      allPassed(await runJest(plain, options), REALM_TESTS);
+    }
+  }
+});
+
+test("Vitest: errors of the core belong to the realm of the test, in threads, forks and vmThreads, and in our environment", async () => {
+  for (const [pool, environment] of [
+    ["threads", "node"],
+    ["forks", "node"],
+    ["vmThreads", "node"],
+    ["forks", runners.Vitest.own],
+  ]) {
+    const options = { environment, suites: ["realms"], test: { pool } };
+    allPassed(await runVitest(plain, options), REALM_TESTS);
+  }
+});

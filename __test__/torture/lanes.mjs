@@ -104,6 +104,29 @@ export const LANES = {
     },
   },
 
+  /** Messages to a WebSocket, each answered by one after writes that are not awaited. What is received is acknowledged. */
+  socket: {
+    depth: 3,
+    async run({ objects, slot, state }, stamp) {
+      if (state.socket === undefined || state.socket.closed) {
+        state.connecting ??= objects.connect("socket", `/socket?slot=${slot}`);
+        state.socket = await state.connecting.finally(() => {
+          state.connecting = undefined;
+        });
+      }
+      return state.socket.ask(String(stamp));
+    },
+    async check({ objects, slot }, seen) {
+      const storage = await objects.storage("socket");
+      const heard = (await storage.get(`heard:${slot}`)) ?? 0;
+      const known = Math.max(0, ...seen.values);
+      if (heard < known) return `${heard} messages were heard, but ${known} were acknowledged`;
+      if (new Set(seen.values).size < seen.values.length) return "two messages had one count";
+      const stamps = [...(await storage.list({ prefix: `w:${slot}:` })).values()];
+      return oneStamp(stamps, stamps.length === 0 || stamps.length === 2, seen);
+    },
+  },
+
   /** One alarm after the other, now and then none. */
   alarm: {
     depth: 2,

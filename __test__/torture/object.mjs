@@ -23,6 +23,19 @@ export class Tortured {
       });
       return new Response(String(count));
     }
+    if (pathname === "/socket") {
+      const { 0: client, 1: server } = new WebSocketPair();
+      server.accept();
+      server.addEventListener("message", async ({ data }) => {
+        const key = "heard:" + slot;
+        const count = ((await this.storage.get(key)) ?? 0) + 1;
+        this.storage.put(key, count);
+        this.storage.put("w:" + slot + ":a", Number(data));
+        this.storage.put("w:" + slot + ":b", Number(data));
+        server.send(data + " " + count);
+      });
+      return new Response(null, { status: 101, webSocket: client });
+    }
     if (pathname === "/turn") {
       const stamp = Number(searchParams.get("stamp"));
       const old = Number(searchParams.get("old"));
@@ -52,6 +65,34 @@ export async function miniflare(directory, durability, copy) {
   });
 }
 
+/** One end of a socket. Each message is answered by one that begins with the same word. */
+class Connection {
+  #socket;
+  #waiting = new Map();
+  closed = false;
+
+  constructor(socket) {
+    this.#socket = socket;
+    socket.addEventListener("message", ({ data }) => {
+      const [word, answer] = data.split(" ");
+      this.#waiting.get(word)?.resolve(answer);
+      this.#waiting.delete(word);
+    });
+    socket.addEventListener("close", ({ code }) => {
+      this.closed = true;
+      for (const { reject } of this.#waiting.values()) reject(new Error(`closed with ${code}`));
+    });
+    socket.accept();
+  }
+
+  ask(word) {
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(word, { resolve, reject });
+      this.#socket.send(word);
+    });
+  }
+}
+
 /** Reaches the objects of a Miniflare by name: their storage, and their `fetch`. */
 export async function objects(mf) {
   const namespace = await mf.getDurableObjectNamespace(NAME);
@@ -63,6 +104,10 @@ export async function objects(mf) {
       const text = await response.text();
       if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`);
       return text;
+    },
+    connect: async (name, path) => {
+      const response = await namespace.get(namespace.idFromName(name)).fetch(`http://x${path}`);
+      return new Connection(response.webSocket);
     },
   };
 }

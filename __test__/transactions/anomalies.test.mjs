@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Miniflare as Reference } from "miniflare";
 import { Miniflare } from "../../index.mjs";
-import { anomalies } from "../differential/anomaly-programs.mjs";
-import { ATTEMPTS_MAX } from "../differential/attempts.mjs";
-import { findCycle } from "../differential/serializability.mjs";
+import { ATTEMPTS_MAX } from "../support/anomalies/attempts.mjs";
+import { anomalies } from "../support/anomalies/programs.mjs";
+import { findCycle } from "../support/anomalies/serializability.mjs";
 
 const script = `
 export class Counter {

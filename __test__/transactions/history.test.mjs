@@ -1,7 +1,7 @@
 // The checker of histories finds each anomaly that it is there for, and nothing where there is none.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { check } from "./history/checker.mjs";
+import { check } from "../support/history/checker.mjs";
 
 /** Transactions one after the other in real time, unless they say when they ran. */
 function history(...transactions) {

@@ -7,7 +7,7 @@ test("counts from one", async () => {
   expect(await response.text()).toBe("1");
 });
 
-test("starts anew in each test", async () => {
+test("starts again in each test", async () => {
   const storage = await getMiniflareDurableObjectStorage(id);
   expect(await storage.get("count")).toBeUndefined();
   await storage.put("count", 41);

@@ -1,4 +1,5 @@
 /** The errors of the command that have a line for the user. */
+import { messageOf } from "../shared/thrown";
 
 export const EXEC_NAME = "ferroflare";
 
@@ -14,6 +15,7 @@ export class CommandError extends Error {
 
 /** What an error says, in one line. */
 export function lineOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/\s*\n\s*/g, " ").trim();
+  return messageOf(error)
+    .replace(/\s*\n\s*/g, " ")
+    .trim();
 }

@@ -13,6 +13,7 @@ import type { MiniflareOptions, WorkerOptions } from "../miniflare/options";
 import { createREPL } from "../miniflare/repl";
 import { updateCheck } from "../miniflare/update-check";
 import { ownPackage } from "../shared/own-package";
+import { describeThrown, isError, messageOf } from "../shared/thrown";
 import { doctorCommand } from "./doctor/command";
 import { importCommand } from "./import/command";
 import { initCommand } from "./init/command";
@@ -94,7 +95,7 @@ async function openBrowser(mf: Miniflare): Promise<void> {
   try {
     await open(url);
   } catch (error) {
-    mf.log.warn(`Unable to open ${url} in a browser: ${(error as Error).message}`);
+    mf.log.warn(`Unable to open ${url} in a browser: ${messageOf(error)}`);
   }
 }
 
@@ -112,7 +113,7 @@ async function checkForUpdate(mf: Miniflare): Promise<void> {
     const registry = process.env.npm_config_registry?.replace(/\/*$/, "/");
     await updateCheck({ pkg, lastCheckFile, log: mf.log, registry });
   } catch (error) {
-    mf.log.debug(`Unable to check for updates: ${(error as Error).message}`);
+    mf.log.debug(`Unable to check for updates: ${messageOf(error)}`);
   }
 }
 
@@ -123,7 +124,7 @@ async function run(given: WorkerOptions): Promise<void> {
   const close = async () => {
     for (const closer of closers.reverse()) await closer();
   };
-  endOnSignal(close);
+  endOnSignal(close, (error) => fail(lineOf(error)));
   try {
     if (options.repl) {
       const repl = await createREPL(mf);
@@ -136,7 +137,7 @@ async function run(given: WorkerOptions): Promise<void> {
     }
   } catch (error) {
     fail(describeStartError(error, options));
-    if (options.verbose && error instanceof Error) console.error(error.stack);
+    if (options.verbose && isError(error)) console.error(describeThrown(error));
     await close().catch(() => {});
     // The plugins may have begun to fetch something; that must not hold up the end.
     process.exit();

@@ -3,11 +3,10 @@
 import { existsSync, statSync } from "node:fs";
 import path from "node:path";
 import { StoredObjects } from "../native/raw-objects";
+import { PERSIST_DEFAULT } from "../shared/default-place";
 import { shownUrl } from "../shared/redis-url";
 import { CommandError } from "./errors";
 import type { Arguments, Flags } from "./subcommand";
-
-const PLACE_DEFAULT = path.join(".mf", "do");
 
 export const placeFlags: Flags = { "do-persist": "optional value" };
 
@@ -26,7 +25,7 @@ export function checkDirectory(place: string, where: string): void {
 
 /** Opens the objects of the place that the options name; `place` is how it may be shown. */
 export function openObjects({ values }: Arguments): { objects: StoredObjects; place: string } {
-  const place = placeOf(values.get("do-persist") ?? PLACE_DEFAULT);
+  const place = placeOf(values.get("do-persist") ?? PERSIST_DEFAULT);
   checkDirectory(place, "--do-persist");
   return { objects: StoredObjects.open(place), place: shownUrl(place) };
 }

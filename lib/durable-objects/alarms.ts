@@ -12,6 +12,7 @@ import { whenLevelsChange } from "../native/overlays";
 import { storeFor } from "../native/stores";
 import { settle } from "../native/tickets";
 import { warnOf } from "../shared/error";
+import { clearInterval, setImmediate, setInterval } from "../shared/real-timers";
 import { kWake } from "../shared/symbols";
 import { alarmTime, type DurableObjectAlarmBridge } from "../storage/options";
 import { addressOfKey } from "./id";
@@ -24,11 +25,10 @@ const DELAY_MS_MAX = 2 ** 31 - 1;
 const LOOK_MS = 1_000;
 /** How long to wait after the store failed to answer. */
 const RETRY_MS = 1_000;
+/** For how many alarms objects are made ready at once, and how many alarms fire without a turn of the event loop. */
+const READY_MAX = 64;
 /** Later than any alarm. */
 const END_OF_TIME_MS = Number.MAX_SAFE_INTEGER;
-
-// Taken when the module is loaded, so that a test's fake timers do not hold it back.
-const { setImmediate, setInterval, clearInterval } = globalThis;
 
 type AlarmCallback = (objectKey: string) => Promise<void>;
 /** Reports an error that nobody waits for. */
@@ -229,19 +229,49 @@ export class AlarmStore {
     const now = Math.max(Date.now(), due);
     this.#claiming = true;
     try {
-      for (const key of store.dueAlarms([...this.#names], now).map(unpadded)) {
-        const callback = this.#callback;
-        if (callback === undefined || this.#store !== store) break;
-        const claim = this.#take(key, now);
-        if (typeof claim === "number" ? claim : await claim) void this.#run(callback, key);
-      }
+      await this.#fireAll(store, store.dueAlarms([...this.#names], now).map(unpadded), now);
     } catch (error) {
-      this.#retryAt = now + RETRY_MS;
-      this.#report("Alarms", error);
+      this.#failed(error, now);
     } finally {
       this.#claiming = false;
       this.#arm();
     }
+  }
+
+  /** Fires alarms in the order of `keys`. The objects of the next ones are opened meanwhile; one that fails holds up no other. */
+  async #fireAll(store: Store, keys: readonly string[], now: number): Promise<void> {
+    const ready: (number | Promise<number>)[] = [];
+    for (const [i, key] of keys.entries()) {
+      while (ready.length < Math.min(i + READY_MAX, keys.length)) {
+        ready.push(this.#makeReady(keys[ready.length]!));
+      }
+      if (typeof ready[i] !== "number") await ready[i];
+      // An alarm that was taken fires: it is not taken any more when nothing may fire.
+      const callback = this.#callback;
+      if (callback === undefined || this.#store !== store) return;
+      try {
+        const claim = this.#take(key, now);
+        if (typeof claim === "number" ? claim : await claim) void this.#run(callback, key);
+      } catch (error) {
+        this.#failed(error, now);
+      }
+      if (i % READY_MAX === READY_MAX - 1) await new Promise(setImmediate);
+    }
+  }
+
+  /** Has an object opened, so that its alarm can be taken at once. What fails here fails again when it is taken. */
+  #makeReady(key: string): number | Promise<number> {
+    try {
+      const code = this.#handle(key).prepareAlarm();
+      return isTicket(code) ? settle(code).catch(() => 0) : code;
+    } catch {
+      return 0;
+    }
+  }
+
+  #failed(error: unknown, now: number): void {
+    this.#retryAt = now + RETRY_MS;
+    this.#report("Alarms", error);
   }
 
   /** Takes an alarm away if it is due by `timeMs`; of all who try, one gets it. */

@@ -1,4 +1,5 @@
 /** Identifies one object: the id that workers hold, and the key `NAME:<64 hex digits>` that data and alarms are filed under. */
+import { received } from "../shared/error";
 import { kObjectName } from "../shared/symbols";
 
 export class DurableObjectId {
@@ -35,8 +36,36 @@ export interface ObjectAddress {
   id: string;
 }
 
+/** # Errors A `TypeError` for what is neither an id nor an object whose own class or literal says how it becomes a string. */
 export function addressOf(id: IdLike): ObjectAddress {
-  return { name: String(id[kObjectName]), id: id.toString() };
+  if (!(id instanceof DurableObjectId) && !hasOwnText(id)) throw notAnId(id);
+  const text: unknown = id.toString();
+  if (typeof text !== "string") throw notAnId(text);
+  return { name: String(id[kObjectName]), id: text };
+}
+
+/** Whether `toString()` of a value is written by a program: that of built-in classes says nothing of an id. */
+function hasOwnText(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  let owner: object | null = value;
+  while (owner !== null && !Object.hasOwn(owner, "toString")) owner = Object.getPrototypeOf(owner);
+  return owner !== null && !isBuiltIn(owner);
+}
+
+/** Whether an object is the prototype of a built-in class, of any realm. */
+function isBuiltIn(prototype: object): boolean {
+  const maker: unknown = Object.hasOwn(prototype, "constructor") && prototype.constructor;
+  return typeof maker === "function" && /\{\s*\[native code\]\s*\}$/.test(toText.call(maker));
+}
+
+const { toString: toText } = Function.prototype;
+
+function notAnId(value: unknown): TypeError {
+  const hint =
+    typeof value === "string"
+      ? "Make one of a string with idFromString() or idFromName() of the namespace."
+      : "Pass what idFromName(), idFromString() or newUniqueId() of the namespace returns.";
+  return new TypeError(`Not a Durable Object ID: received ${received(value)}. ${hint}`);
 }
 
 export function keyOf({ name, id }: ObjectAddress): string {

@@ -11,10 +11,15 @@ import {
 } from "@miniflare/shared";
 import { leaveStores, objectIds, type StoreOptions, storeFor, useStores } from "../native/stores";
 import { settle } from "../native/tickets";
-import { warnOf } from "../shared/error";
+import { noteDataDirectory } from "../shared/data-directories";
+import { PERSIST_DEFAULT } from "../shared/default-place";
+import { received, warnOf } from "../shared/error";
+import { isRedisUrl } from "../shared/redis-url";
 import {
   kAlarm,
   kAlarmExists,
+  kConstruct,
+  kEnd,
   kEvict,
   kForgetObjects,
   kHandle,
@@ -25,10 +30,13 @@ import {
   kReloadFailed,
   kReset,
   kRunAlarm,
+  kSockets,
 } from "../shared/symbols";
+import { printable } from "../shared/thrown";
 import { DurableObjectStorage } from "../storage/storage";
 import { AlarmStore, alarmBridge } from "./alarms";
 import { findClass, notBound } from "./classes";
+import "./globals";
 import {
   addressOf,
   addressOfCacheKey,
@@ -59,11 +67,14 @@ import { Reloads } from "./reload";
 import { type DurableObject, type DurableObjectConstructor, DurableObjectState } from "./state";
 
 const STORAGE_PREFIX = "durable-objects:storage:";
-/** Where data is kept when no path is given, under the root path of the worker; mounts use their parent's. */
-const DEFAULT_PERSIST = ".mf/do";
 /** The plugin of the worker that others are mounted in, by what all of them share: it is constructed first. */
 const parents = new WeakMap<object, DurableObjectsPlugin>();
 const STATE_PREFIX = "durable-objects:state:";
+const ADDED_OPTIONS = [
+  "durableObjectsMaxValueSize",
+  "durableObjectsDurability",
+  "durableObjectsMaxOpen",
+] as const;
 
 export class DurableObjectsPlugin
   extends Plugin<DurableObjectsOptions>
@@ -93,6 +104,8 @@ export class DurableObjectsPlugin
   readonly #storeOptions: StoreOptions;
   /** The storages and states of the running objects, shared with the mounts; Miniflare clears it at each reload. */
   readonly #running: Map<string, unknown>;
+  /** The states that this plugin has constructed and that have not ended, those of an earlier worker too. */
+  readonly #living = new Set<DurableObjectState>();
   readonly #reloads: Reloads<DurableObjectsPlugin>;
   readonly #alarms: AlarmStore;
   #factory: StorageFactory | undefined;
@@ -108,6 +121,7 @@ export class DurableObjectsPlugin
     const persist = checkPersist(this.durableObjectsPersist);
     this.#persist =
       persist === true ? this.#defaultPersist() : resolveStoragePersist(ctx.rootPath, persist);
+    this.#noteData();
     this.#storeOptions = storeOptions(this.durableObjectsDurability, this.durableObjectsMaxOpen);
     this.#valueBytesMax = valueBytesMax(this.durableObjectsMaxValueSize);
     this.#reloads = new Reloads<DurableObjectsPlugin>(this, ctx.sharedCache);
@@ -117,9 +131,24 @@ export class DurableObjectsPlugin
     );
   }
 
+  /** Options that Miniflare 2 lacks leave no trace where they are not set, so that plugins and options compare as there. */
+  protected override assignOptions(options?: DurableObjectsOptions): void {
+    super.assignOptions(options);
+    for (const key of ADDED_OPTIONS) if (this[key] === undefined) delete this[key];
+  }
+
+  /** Mounts use their parent's root path. */
   #defaultPersist(): string {
     const { rootPath } = parents.get(this.#running)?.ctx ?? this.ctx;
-    return path.resolve(rootPath, DEFAULT_PERSIST);
+    return path.resolve(rootPath, PERSIST_DEFAULT);
+  }
+
+  /** Notes where data is kept: below a root that holds sources too, in the directories of the bindings. */
+  #noteData(): void {
+    const root = this.#persist;
+    if (typeof root !== "string" || isRedisUrl(root)) return;
+    const names = this.#objects.map(({ name }) => name).filter((name) => /^[\w-]+$/.test(name));
+    for (const name of ["", ".ferroflare", ...names]) noteDataDirectory(path.join(root, name));
   }
 
   getStorage(storage: StorageFactory, id: IdLike): DurableObjectStorage {
@@ -163,6 +192,9 @@ export class DurableObjectsPlugin
 
   /** Fires scheduled alarms now: all of this worker's bindings, or those of `ids`. */
   async flushAlarms(_storage: StorageFactory, ids?: IdLike[]): Promise<void> {
+    if (ids !== undefined && !Array.isArray(ids)) {
+      throw new TypeError(`Alarms are flushed for an array of IDs: received ${received(ids)}.`);
+    }
     const plugin = this.#reloads.begun ? await this.#reloads.serving() : this;
     return plugin.#alarms.flushAlarms(ids?.map((id) => keyOf(addressOf(id))));
   }
@@ -184,6 +216,13 @@ export class DurableObjectsPlugin
     for (const key of this.#running.keys()) {
       if (key.startsWith(STATE_PREFIX)) this.#running.delete(key);
     }
+    this.#forget("evicted");
+  }
+
+  /** Closes the sockets of all objects, whose instances are not reached any more. */
+  #forget(how: "evicted" | "reloaded"): void {
+    for (const state of this.#living) state[kSockets].end(how);
+    this.#living.clear();
   }
 
   async [kRunAlarm](storage: StorageFactory, id: IdLike): Promise<boolean> {
@@ -229,6 +268,7 @@ export class DurableObjectsPlugin
       throw error;
     }
     this.#bindings = bindings;
+    this.#forget("reloaded");
     this.#reloads.serve();
     this.#alarms.resume((key) => this.#fireAlarm(key));
   }
@@ -240,10 +280,14 @@ export class DurableObjectsPlugin
 
   override async dispose(): Promise<void> {
     this.#alarms.dispose();
+    this.#forget("reloaded");
     if (parents.get(this.#running) === this) parents.delete(this.#running);
     const factory = this.#factory;
     const retired = this.#reloads.retire();
-    if (factory) this.#bequeath(factory, retired).catch((error) => this.ctx.log.error(error));
+    if (factory) {
+      const closing = this.#bequeath(factory, retired);
+      closing.catch((error) => this.#report("Closing the stored Durable Objects", error));
+    }
   }
 
   /** An heir goes on using the stores, so that storages handed out before go on working; without one they are closed. */
@@ -268,26 +312,33 @@ export class DurableObjectsPlugin
     const objectStorage = this.getStorage(storage, id);
     const unnamedId = new DurableObjectId(address.name, address.id);
     const state = new DurableObjectState(unnamedId, objectStorage, {
-      drop: () => this.#running.get(cacheKey) === state && this.#running.delete(cacheKey),
+      drop: () => {
+        this.#living.delete(state);
+        if (this.#running.get(cacheKey) === state) this.#running.delete(cacheKey);
+      },
       report: (reason) => constructed && this.#report(`Durable Object ${key}`, reason),
     });
     let constructed = false;
     objectStorage[kOnBroken] = (error: unknown) => state[kReset](error);
     try {
-      state[kInstance] = new Class(state, this.#bindings);
+      state[kConstruct](() => new Class(state, this.#bindings));
     } catch (error) {
       state[kReset](error);
       throw error;
     }
     constructed = true;
-    objectStorage[kAlarmExists] = Boolean(state[kInstance].alarm);
+    objectStorage[kAlarmExists] = Boolean(state[kInstance]?.alarm);
     this.#running.set(cacheKey, state);
+    this.#living.add(state);
     return state;
   }
 
   async #evict(cacheKey: string): Promise<void> {
     const state = this.#running.get(cacheKey) as DurableObjectState | undefined;
-    await state?.[kIdle]();
+    if (state === undefined) return;
+    do await state[kIdle]();
+    while (!state[kEnd]());
+    this.#living.delete(state);
     if (this.#running.get(cacheKey) === state) this.#running.delete(cacheKey);
   }
 
@@ -306,7 +357,7 @@ export class DurableObjectsPlugin
   /** Logs an error that nobody waits for, or warns of it where the log throws errors. */
   #report(what: string, error: unknown): void {
     try {
-      this.ctx.log.error(error as Error);
+      this.ctx.log.error(printable(error));
     } catch {
       warnOf(what, error);
     }

@@ -5,9 +5,7 @@
  */
 import { withDeadline } from "../shared/deadline";
 import { DurableObjectError } from "../shared/error";
-
-// Taken when the module is loaded: fake timers must not hold up the decision that a plugin has no heir.
-const { setImmediate } = globalThis;
+import { setImmediate } from "../shared/real-timers";
 
 /** A worker that takes longer than this between the start of a reload and its end has failed to reload. */
 const RELOAD_LIMIT_MS = 30_000;
@@ -57,10 +55,6 @@ export class Reloads<P> {
   /** Whether a reload has begun, ever. */
   get begun(): boolean {
     return this.#phase.kind !== "created";
-  }
-
-  get reloading(): boolean {
-    return this.#phase.kind === "reloading";
   }
 
   begin(): void {

@@ -1,13 +1,32 @@
 /** Holds one running object: its instance, its gates, and what becomes of them when it is reset. */
 import type { Request, Response } from "@miniflare/core";
 import type { Awaitable, Context } from "@miniflare/shared";
-import { InputGate, OutputGate } from "@miniflare/shared";
 import { withDeadline } from "../shared/deadline";
 import { DurableObjectError } from "../shared/error";
-import { _kRunWithGates, kAlarm, kFetch, kIdle, kInstance, kReset } from "../shared/symbols";
-import { runInside } from "../storage/gates";
+import { runWithGates } from "../shared/gate-context";
+import { setImmediate } from "../shared/real-timers";
+import {
+  _kRunWithGates,
+  kAlarm,
+  kConstruct,
+  kEnd,
+  kEnter,
+  kEvicted,
+  kFetch,
+  kHandle,
+  kIdle,
+  kInstance,
+  kLeave,
+  kReset,
+  kSockets,
+} from "../shared/symbols";
+import { noteEvent } from "../storage/closure";
+import { EffectGate, PendingWrites } from "../storage/effect-gate";
 import type { DurableObjectStorage } from "../storage/storage";
+import { gateBody } from "./bodies";
+import { currentEvents, EventGate, type GatedObject } from "./event-gate";
 import type { DurableObjectId } from "./id";
+import { Sockets } from "./sockets";
 
 export { _kRunWithGates };
 
@@ -21,6 +40,14 @@ export type DurableObjectConstructor = new (
   env: Context,
 ) => DurableObject;
 
+/** An event that waits or runs. */
+interface Running {
+  /** Whether a caller waits for the event. */
+  readonly called: boolean;
+  /** Settles what the caller waits for, when the object is reset. */
+  stop(reason: unknown): void;
+}
+
 /** Who keeps a state. */
 export interface StateOwner {
   /** The state has been reset: the next request needs another one. */
@@ -28,9 +55,6 @@ export interface StateOwner {
   /** The state has been reset and nobody has been told why. */
   report(reason: unknown): void;
 }
-
-// Taken when the module is loaded: fake timers must not hold back a report.
-const { setImmediate } = globalThis;
 
 /** As in production. */
 const BLOCK_CONCURRENCY_LIMIT_MS = 30_000;
@@ -42,19 +66,34 @@ function blockedTooLong(): DurableObjectError {
   );
 }
 
+/** Why a state has ended, and whether that has been reported. */
+interface Broken {
+  readonly reason: unknown;
+  told: boolean;
+}
+
+const EVICTED: Broken = {
+  reason: new DurableObjectError(
+    "ERR_EVICTED",
+    "This instance of a Durable Object has been evicted. Use a stub to reach the next instance.",
+  ),
+  told: true,
+};
+
 /**
- * A state is running until it is reset, and reset for good: what runs in it or waits for its gates rejects with the reason
- * of the reset, and so does everything started later.
+ * A state is running until it is reset or evicted, for good: what runs in it or waits for its gates rejects with the reason
+ * of the reset, and so does everything started later. Its sockets are closed.
  */
-export class DurableObjectState {
-  readonly #inputGate = new InputGate();
+export class DurableObjectState implements GatedObject {
+  readonly #events: EventGate = new EventGate(this);
+  readonly #writes = new PendingWrites((reason) => this[kReset](reason));
   readonly #owner: StateOwner | undefined;
-  /** How to reject what runs now. */
-  readonly #running = new Set<(reason: unknown) => void>();
+  readonly #running = new Set<Running>();
   /** Who waits until nothing runs. */
   #idlers: (() => void)[] = [];
-  #broken: { reason: unknown; told: boolean } | undefined;
+  #broken: Broken | undefined;
 
+  readonly [kSockets] = new Sockets();
   [kInstance]?: DurableObject;
 
   constructor(
@@ -69,7 +108,8 @@ export class DurableObjectState {
   waitUntil(_promise: Promise<unknown>): void {}
 
   /**
-   * Runs `closure` and delivers no other event to the object until it has settled.
+   * Runs `closure` and delivers no other event to the object until it has settled. Of several calls one runs after the
+   * other; a call within `closure` runs within it.
    *
    * If it fails, or takes longer than 30 seconds, the object is reset: it may not have been set up. The promise returned
    * rejects with the same error, but need not be looked at.
@@ -81,41 +121,96 @@ export class DurableObjectState {
   }
 
   async #block<T>(closure: () => Promise<T>): Promise<T> {
+    const gate = currentEvents();
+    return (gate?.object === this ? gate : this.#events).runSection(async () => {
+      this.#assertRunning();
+      try {
+        return await withDeadline(callAsync(closure), BLOCK_CONCURRENCY_LIMIT_MS, blockedTooLong);
+      } catch (reason) {
+        // Before the next section begins.
+        this[kReset](reason);
+        throw reason;
+      }
+    });
+  }
+
+  /** Settles as `closure` does, once every write of the object is durable. */
+  async [_kRunWithGates]<T>(closure: () => Awaitable<T>): Promise<T> {
     this.#assertRunning();
-    try {
-      return await this.#inputGate.runWithClosed(() =>
-        withDeadline(callAsync(closure), BLOCK_CONCURRENCY_LIMIT_MS, blockedTooLong),
+    noteEvent(this.storage?.[kHandle]);
+    const event = this.#event(this.#events, closure);
+    return new Promise<T>((resolve, reject) => {
+      this.#track({ called: true, stop: reject }, event.then(resolve, reject));
+    });
+  }
+
+  /** What the handler throws is an unhandled rejection. An event of an object that was reset or disposed is dropped. */
+  [kEnter](gate: EventGate, handler: () => Awaitable<unknown>): void {
+    if (this.#broken) return;
+    const event = this.#event(gate, handler);
+    const ended = new Promise<void>((resolve, reject) => {
+      this.#track(
+        { called: false, stop: () => resolve() },
+        event.then(
+          () => resolve(),
+          (reason) => (isDisposed(reason) ? resolve() : reject(reason)),
+        ),
       );
-    } catch (reason) {
-      this[kReset](reason);
-      throw reason;
+    });
+    void ended;
+  }
+
+  [kLeave](): Promise<void> | undefined {
+    return this.#writes.leave();
+  }
+
+  /** Waits for the turn of an event, and runs it as code of the object. */
+  async #event<T>(gate: EventGate, handler: () => Awaitable<T>): Promise<T> {
+    await gate.waitForOpen();
+    if (this.#broken) throw this.#broken.reason;
+    const effects = new EffectGate(this.#writes);
+    try {
+      return await runWithGates(gate, effects, handler);
+    } finally {
+      await effects.leave();
     }
   }
 
-  /** Settles as `closure` does, once every write it made is durable. */
-  async [_kRunWithGates]<T>(closure: () => Awaitable<T>): Promise<T> {
-    this.#assertRunning();
-    const result = new OutputGate().runWith(() =>
-      this.#inputGate.runWith(() => {
-        this.#assertRunning();
-        return runInside(closure);
-      }),
-    );
-    return this.#untilReset(result);
+  [kConstruct](construct: () => DurableObject): void {
+    this[kInstance] = runWithGates(this.#events, new EffectGate(this.#writes), construct);
   }
 
   [kReset](reason: unknown): void {
     if (this.#broken) return;
-    const broken = { reason, told: this.#running.size > 0 };
+    const running = [...this.#running];
+    const broken = { reason, told: running.some(({ called }) => called) };
     this.#broken = broken;
     this.#owner?.drop();
-    for (const reject of this.#running) reject(reason);
+    this.#events.end();
+    this.#writes.end(reason);
+    for (const { stop } of running) stop(reason);
     this.#running.clear();
+    this[kSockets].end("reset");
     this.#wakeIdlers();
     // A request that is on its way from the stub to the gates is told there.
     setImmediate(() => {
-      if (!broken.told) this.#owner?.report(reason);
+      if (broken.told) return;
+      if (this.#owner !== undefined) this.#owner.report(reason);
+      else void Promise.reject(reason);
     });
+  }
+
+  [kEnd](): boolean {
+    if (this.#running.size > 0) return false;
+    if (this.#broken) return true;
+    this.#broken = EVICTED;
+    this.#events.end();
+    this[kSockets].end("evicted");
+    return true;
+  }
+
+  get [kEvicted](): boolean {
+    return this.#broken === EVICTED;
   }
 
   async [kIdle](): Promise<void> {
@@ -124,12 +219,14 @@ export class DurableObjectState {
     }
   }
 
-  [kFetch](request: Request): Promise<Response> {
-    return this[_kRunWithGates](() => {
+  async [kFetch](request: Request): Promise<Response> {
+    const response = await this[_kRunWithGates](() => {
       const instance = this[kInstance];
       if (instance?.fetch) return instance.fetch(request);
       throw new DurableObjectError("ERR_NO_HANDLER", "No fetch handler defined in Durable Object");
     });
+    gateBody(response, this.#writes);
+    return response;
   }
 
   [kAlarm](): Promise<void> {
@@ -146,19 +243,22 @@ export class DurableObjectState {
     throw this.#broken.reason;
   }
 
-  #untilReset<T>(result: Promise<T>): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      this.#running.add(reject);
-      result.then(resolve, reject).finally(() => {
-        this.#running.delete(reject);
-        if (this.#running.size === 0) this.#wakeIdlers();
-      });
+  #track(running: Running, ended: Promise<void>): void {
+    this.#running.add(running);
+    ended.finally(() => {
+      this.#running.delete(running);
+      if (this.#running.size === 0) this.#wakeIdlers();
     });
   }
 
   #wakeIdlers(): void {
     for (const wake of this.#idlers.splice(0)) wake();
   }
+}
+
+/** Whether an event has failed because `dispose()` came before its end. */
+function isDisposed(reason: unknown): boolean {
+  return (Object(reason) as { code?: unknown }).code === "ERR_STORAGE_CLOSED";
 }
 
 /** Calls `closure` so that whatever goes wrong comes as a rejection. */

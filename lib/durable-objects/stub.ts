@@ -1,6 +1,6 @@
 /** Sends requests to one object, wherever its state is kept and however often it is constructed anew. */
 import { URL } from "node:url";
-import type { RequestInfo, RequestInit } from "@miniflare/core";
+import type { RequestInfo } from "@miniflare/core";
 import * as core from "@miniflare/core";
 import type { PluginContext } from "@miniflare/shared";
 import {
@@ -10,9 +10,13 @@ import {
 } from "@miniflare/shared";
 import { Response as BaseResponse } from "undici";
 import { DurableObjectError } from "../shared/error";
-import { kFetch } from "../shared/symbols";
+import { kEvicted, kFetch } from "../shared/symbols";
+import { currentEffects } from "../storage/gates";
+import { gateBody } from "./bodies";
+import { type FetchInit, type FetchInput, inOwnClasses } from "./foreign-request";
 import type { DurableObjectId } from "./id";
 import type { DurableObjectState } from "./state";
+import { subrequest } from "./subrequest";
 
 /** What Miniflare's packages use of each other but leave out of their types. */
 interface CoreInternals {
@@ -46,8 +50,14 @@ export class DurableObjectStub {
     return this.id.name;
   }
 
-  async fetch(input: RequestInfo, init?: RequestInit): Promise<core.Response> {
-    const state = await this.#factory(this.id);
+  fetch(input: FetchInput, init?: FetchInit): Promise<core.Response> {
+    return subrequest(() => this.#fetch(input, init));
+  }
+
+  async #fetch(input: FetchInput, init?: FetchInit): Promise<core.Response> {
+    let state = await this.#factory(this.id);
+    // The object may be evicted just now; an error of a reset is the caller's.
+    while (state[kEvicted]) state = await this.#factory(this.id);
     const request = this.#request(input, init);
     const caller = getRequestContext();
     caller?.incrementInternalSubrequests();
@@ -60,7 +70,8 @@ export class DurableObjectStub {
     const response: unknown = await context.runWith(() => state[kFetch](request));
     caller?.advanceCurrentTime();
     if (response instanceof Response || response instanceof BaseResponse) {
-      return withImmutableHeaders(response as core.Response);
+      const given = withImmutableHeaders(response as core.Response);
+      return currentEffects() ? withInputGating(given) : given;
     }
     throw new DurableObjectError(
       "ERR_RESPONSE_TYPE",
@@ -68,12 +79,15 @@ export class DurableObjectStub {
     );
   }
 
-  #request(input: RequestInfo, init?: RequestInit): core.Request {
+  #request(givenInput: FetchInput, givenInit?: FetchInit): core.Request {
+    const [input, init] = inOwnClasses(givenInput, givenInit);
     const fullUrlRequired = this.#ctx?.compat.isEnabled("durable_object_fetch_requires_full_url");
     const target: RequestInfo =
       typeof input === "string" && !fullUrlRequired ? new URL(input, BASE_URL) : input;
     this.#checkProtocol(_urlFromRequestInput(target));
     const request = target instanceof Request && !init ? target : new Request(target, init);
+    const effects = currentEffects();
+    if (effects) gateBody(request, effects);
     return withInputGating(withImmutableHeaders(request));
   }
 

@@ -2,6 +2,7 @@
 import type http from "node:http";
 import type https from "node:https";
 import type { CacheStorage } from "@miniflare/cache";
+import type { Response } from "@miniflare/core";
 import { MiniflareCore } from "@miniflare/core";
 import { createServer, DEFAULT_PORT } from "@miniflare/http-server";
 import type { KVNamespace } from "@miniflare/kv";
@@ -11,8 +12,10 @@ import type { CronScheduler } from "@miniflare/scheduler";
 import { startScheduler } from "@miniflare/scheduler";
 import { NoOpLog } from "@miniflare/shared";
 import sourceMapSupport from "source-map-support";
+import { type FetchInit, type FetchInput, inOwnClasses } from "../durable-objects/foreign-request";
 import type { DurableObjectId, DurableObjectNamespace } from "../durable-objects/namespace";
 import { closeStores } from "../native/stores";
+import { printable } from "../shared/thrown";
 import type { DurableObjectStorage } from "../storage/storage";
 import { listen } from "./listen";
 import type { MiniflareOptions } from "./options";
@@ -21,8 +24,27 @@ import { PLUGINS } from "./plugins";
 import { startREPL } from "./repl";
 import { ScriptRunner } from "./script-runner";
 import { VariedStorageFactory } from "./storage-factory";
+import { installWatcher } from "./watch/watcher";
 
 export type ServerOptions = http.ServerOptions & https.ServerOptions;
+
+/** An instance whose `dispatchFetch()` rejects with what the server can show, whatever the worker has thrown. */
+function withPrintableErrors(mf: Miniflare): Miniflare {
+  const dispatchFetch: Miniflare["dispatchFetch"] = async (...request) => {
+    try {
+      return await mf.dispatchFetch(...request);
+    } catch (thrown) {
+      throw printable(thrown);
+    }
+  };
+  return new Proxy(mf, {
+    get(target, key) {
+      if (key === "dispatchFetch") return dispatchFetch;
+      const member: unknown = Reflect.get(target, key, target);
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
+}
 
 export class Miniflare extends MiniflareCore<Plugins> {
   readonly #storageFactory: VariedStorageFactory;
@@ -31,6 +53,7 @@ export class Miniflare extends MiniflareCore<Plugins> {
     if (options?.sourceMap) sourceMapSupport.install({ emptyCacheBetweenOperations: true });
     const log = options?.log ?? new NoOpLog();
     const storageFactory = new VariedStorageFactory();
+    installWatcher();
     super(
       PLUGINS,
       {
@@ -57,6 +80,14 @@ export class Miniflare extends MiniflareCore<Plugins> {
       await closeStores(this.#storageFactory);
       await this.#storageFactory.dispose();
     }
+  }
+
+  /** Takes requests of any class: Miniflare's, those of Node.js, and those of other copies of undici and Miniflare. */
+  override async dispatchFetch<WaitUntil extends unknown[] = unknown[]>(
+    input: FetchInput,
+    init?: FetchInit,
+  ): Promise<Response<WaitUntil>> {
+    return super.dispatchFetch(...inOwnClasses(input, init));
   }
 
   async getKVNamespace(namespace: string): Promise<KVNamespace> {
@@ -88,7 +119,7 @@ export class Miniflare extends MiniflareCore<Plugins> {
   }
 
   createServer(options?: ServerOptions): Promise<http.Server | https.Server> {
-    return createServer(this, options);
+    return createServer(withPrintableErrors(this), options);
   }
 
   /** Resolves once the server accepts requests; rejects if it cannot listen on the host and port of the options. */

@@ -35,12 +35,21 @@ export class ScriptRunner extends VMScriptRunner {
     try {
       return await super.run(...args);
     } catch (thrown) {
-      const error = thrown as { name?: unknown; stack?: string } | null;
-      if (error?.name === "SyntaxError" && error.stack?.includes("new SourceTextModule")) {
+      if (isModuleSyntaxError(thrown)) {
         const problem = await findSyntaxProblem(args[1].code, args[1].filePath);
-        if (problem !== undefined) error.stack = `${problem.place}\n\n${error.stack}`;
+        if (problem !== undefined) thrown.stack = `${problem.place}\n\n${thrown.stack}`;
       }
       throw thrown;
     }
+  }
+}
+
+/** Looks at what the script has thrown, which may throw when it is looked at. */
+function isModuleSyntaxError(thrown: unknown): thrown is Error {
+  try {
+    const { name, stack } = thrown as Error;
+    return name === "SyntaxError" && String(stack).includes("new SourceTextModule");
+  } catch {
+    return false;
   }
 }

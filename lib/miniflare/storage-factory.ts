@@ -9,6 +9,8 @@ import type { Storage, StorageFactory } from "@miniflare/shared";
 import { sanitisePath } from "@miniflare/shared";
 import type { FileStorage } from "@miniflare/storage-file";
 import type { MemoryStorage } from "@miniflare/storage-memory";
+import { noteDataDirectory } from "../shared/data-directories";
+import { isRedisUrl, shownUrl } from "../shared/redis-url";
 
 /** What this module needs of an `ioredis` connection; that package is optional, so its types are not referred to. */
 export interface RedisConnection {
@@ -18,13 +20,7 @@ export interface RedisConnection {
 type RedisStorageClass = new (connection: RedisConnection, namespace: string) => Storage;
 type RedisConnectionClass = new (url: string) => RedisConnection;
 
-const REDIS_URL = /^rediss?:\/\//;
 const REDIS_PACKAGES = "@miniflare/storage-redis@2.14.4 ioredis@4";
-
-/** Returns the URL as it may be shown: without its password. */
-function withoutPassword(url: string): string {
-  return url.replace(/^(rediss?:\/\/[^:@/]*):[^@/]*@/, "$1:***@");
-}
 
 /** Loads an optional package from beside this one, or else from the user's own project. */
 function requireOptional(name: string, url: string): unknown {
@@ -39,7 +35,7 @@ function requireOptional(name: string, url: string): unknown {
     return requireFrom(file);
   }
   throw new Error(
-    `Cannot store data in ${withoutPassword(url)}: the package "${name}" is not installed. ` +
+    `Cannot store data in ${shownUrl(url)}: the package "${name}" is not installed. ` +
       `Install it with: npm install -D ${REDIS_PACKAGES}`,
   );
 }
@@ -71,11 +67,14 @@ export class VariedStorageFactory implements StorageFactory {
       );
     }
     if (persist === undefined) return this.#memory(namespace);
-    if (REDIS_URL.test(persist)) return this.#redis(namespace, persist);
+    if (isRedisUrl(persist)) return this.#redis(namespace, persist);
     const { FileStorage: File } = require("@miniflare/storage-file") as {
       FileStorage: typeof FileStorage;
     };
-    return new File(path.join(persist, sanitisePath(namespace)));
+    const directory = path.join(persist, sanitisePath(namespace));
+    noteDataDirectory(persist);
+    noteDataDirectory(directory);
+    return new File(directory);
   }
 
   #memory(namespace: string): MemoryStorage {

@@ -2,10 +2,43 @@
 import { isMainThread } from "node:worker_threads";
 import type * as Binding from "../../binding.js";
 import { loadBinding } from "./load";
+import { classInRealm, errorOf, type Failure, functionInRealm } from "./realm";
 
 const binding = loadBinding();
 
-export const { Completions, IdFactory, ObjectHandle, Store, checkKey, checkKeyCount } = binding;
+/** What each `get()` and `put()` of a program calls has a function of its own: V8 compiles it for its one target. */
+class QuickHandle extends binding.ObjectHandle {
+  override get(key: string, bytes: Uint8Array, at: number): number {
+    try {
+      return super.get(key, bytes, at);
+    } catch (failure) {
+      throw errorOf(failure as Failure, this.get);
+    }
+  }
+
+  override put(key: string, bytes: Uint8Array, length: number, at: number): number {
+    try {
+      return super.put(key, bytes, length, at);
+    } catch (failure) {
+      throw errorOf(failure as Failure, this.put);
+    }
+  }
+
+  override unsettled(): number {
+    try {
+      return super.unsettled();
+    } catch (failure) {
+      throw errorOf(failure as Failure, this.unsettled);
+    }
+  }
+}
+
+export const Completions = classInRealm(binding.Completions);
+export const IdFactory = classInRealm(binding.IdFactory);
+export const ObjectHandle = classInRealm(binding.ObjectHandle, QuickHandle.prototype);
+export const Store = classInRealm(binding.Store);
+export const checkKey = functionInRealm(binding.checkKey);
+export const checkKeyCount = functionInRealm(binding.checkKeyCount);
 export type Completions = Binding.Completions;
 export type IdFactory = Binding.IdFactory;
 export type ObjectHandle = Binding.ObjectHandle;
@@ -17,7 +50,8 @@ const ending = Symbol.for("ferroflare.ending");
 // Other threads end before the process does.
 if (isMainThread && !Reflect.get(process, ending)) {
   Reflect.set(process, ending, true);
-  process.once("exit", binding.endThreads);
+  // Before all other listeners: each of them gets the error that says why nothing is written any more.
+  process.prependOnceListener("exit", binding.endThreads);
 }
 
 /** Limits of the storage API; bytes and counts. */
@@ -26,13 +60,9 @@ export const limits = binding.limits();
 /** Version of the native core. */
 export const coreVersion = binding.coreVersion();
 
-/** What operations return instead of a result: see src/codes.rs. */
-export const ABSENT = -1;
-export const OVERFLOW = -2;
-export const LOST = -3;
-const TICKET_FIRST = 16;
-/** What a visible write returns is how many keys it removed, plus its durability ticket times this. */
-const WRITE_UNIT = 256;
+/** What operations return instead of a result. */
+export const { absent: ABSENT, overflow: OVERFLOW, lost: LOST } = binding.codes();
+const { ticketFirst: TICKET_FIRST, writeUnit: WRITE_UNIT } = binding.codes();
 
 /** Instead of a transaction's attempt: an operation outside of any. */
 export const PLAIN = 0;

@@ -4,6 +4,7 @@ import { DurableObjectError } from "../shared/error";
 import { ABSENT, isTicket, LOST, OVERFLOW } from "./addon";
 import { inKeyOrder, scratch } from "./packing";
 import { completions, replyOf } from "./tickets";
+import { Unpacker } from "./unpacking";
 
 /** A value that is there, or a promise where the operation has to wait. */
 export type Answer<T> = T | Promise<T>;
@@ -23,9 +24,6 @@ export class AttemptLostError extends Error {
 const DESERIALIZATION_MESSAGE =
   "Unable to deserialize stored Durable Object data due to an invalid or unsupported version.\n" +
   "The Durable Object data storage format changed in Miniflare 2. You cannot load Durable Object data created with Miniflare 1 and must delete it.";
-
-/** Bytes before each packed string of bytes: its length. */
-const LENGTH_BYTES = 4;
 
 /** What a read answers: `read` decodes its bytes; `absent` stands for a key that does not exist. */
 export function answer<T>(
@@ -66,12 +64,9 @@ export function decodeFound(
   keys: readonly string[],
 ): Map<string, unknown> {
   const found = new Map<string, unknown>();
-  let place = 0;
-  while (place < length) {
-    const key = keys[readU32(bytes, place)]!;
-    const start = place + 2 * LENGTH_BYTES;
-    place = start + readU32(bytes, place + LENGTH_BYTES);
-    found.set(key, decodeRange(bytes, start, place));
+  for (const packed = new Unpacker(bytes, length); !packed.atEnd; ) {
+    const key = keys[packed.number()]!;
+    found.set(key, packed.sized(decodeRange));
   }
   return new Map(inKeyOrder([...found.keys()]).map((key) => [key, found.get(key)]));
 }
@@ -79,24 +74,15 @@ export function decodeFound(
 /** Strings. */
 export function decodeTexts(bytes: Buffer, length: number): string[] {
   const texts: string[] = [];
-  for (let place = 0; place < length; ) {
-    const end = place + LENGTH_BYTES + readU32(bytes, place);
-    texts.push(bytes.toString("utf8", place + LENGTH_BYTES, end));
-    place = end;
-  }
+  for (const packed = new Unpacker(bytes, length); !packed.atEnd; ) texts.push(packed.text());
   return texts;
 }
 
 /** Keys and values of a list. */
 export function decodeEntries(bytes: Buffer, length: number): Map<string, unknown> {
   const entries = new Map<string, unknown>();
-  let place = 0;
-  while (place < length) {
-    const keyEnd = place + LENGTH_BYTES + readU32(bytes, place);
-    const key = bytes.toString("utf8", place + LENGTH_BYTES, keyEnd);
-    const start = keyEnd + LENGTH_BYTES;
-    place = start + readU32(bytes, keyEnd);
-    entries.set(key, decodeRange(bytes, start, place));
+  for (const packed = new Unpacker(bytes, length); !packed.atEnd; ) {
+    entries.set(packed.text(), packed.sized(decodeRange));
   }
   return entries;
 }
@@ -107,9 +93,4 @@ function decodeRange(bytes: Buffer, start: number, end: number): unknown {
   } catch (error) {
     throw new DurableObjectError("ERR_DESERIALIZATION", DESERIALIZATION_MESSAGE, error as Error);
   }
-}
-
-function readU32(bytes: Buffer, place: number): number {
-  const low = bytes[place]! | (bytes[place + 1]! << 8) | (bytes[place + 2]! << 16);
-  return (low | (bytes[place + 3]! << 24)) >>> 0;
 }

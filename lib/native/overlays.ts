@@ -58,6 +58,12 @@ export class Levels {
     if (at >= 0) this.#overlays.splice(at, 1);
   }
 
+  /** Follows the factory's levels with another overlay, which has what `overlay` held. */
+  replace(overlay: Store, renewed: Store): void {
+    const at = this.#overlays.indexOf(overlay);
+    if (at >= 0) this.#overlays[at] = renewed;
+  }
+
   #push(): void {
     this.#depth++;
     for (const overlay of this.#overlays) overlay.push();

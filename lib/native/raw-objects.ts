@@ -1,5 +1,6 @@
 /** Reads and writes whole objects as the bytes they are stored in, for the commands that look after a directory. */
 
+import { decode } from "../codec";
 import {
   checkKey,
   durabilityTicket,
@@ -13,6 +14,7 @@ import { AttemptLostError, answer, decodeTexts } from "./answers";
 import { packSized, packString, scratch } from "./packing";
 import { objectIds, openStore } from "./stores";
 import { settle } from "./tickets";
+import { Unpacker } from "./unpacking";
 
 /** A key and its value, serialized. */
 export type StoredEntry = [key: string, value: Buffer];
@@ -24,9 +26,25 @@ export interface StoredObject {
   alarm: number | undefined;
 }
 
+/** A value that cannot be decoded keeps its bytes. */
+export class UnreadableValue {
+  readonly bytes: Buffer;
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+  }
+}
+
+/** The value that some bytes stand for, or an `UnreadableValue`. */
+export function decoded(bytes: Buffer): unknown {
+  try {
+    return decode(bytes, 0, bytes.length);
+  } catch {
+    return new UnreadableValue(bytes);
+  }
+}
+
 const NO_LIMIT = -1;
-/** Bytes before each packed string of bytes: its length. */
-const LENGTH_BYTES = 4;
 const NOTHING = Buffer.alloc(0);
 
 export class StoredObjects {
@@ -81,11 +99,9 @@ export class StoredObjects {
     const code = this.#object(name, id).getMany(scratch.bytes, scratch.length, PLAIN);
     const found = await answer(code, copied, NOTHING);
     const values = new Map<string, Buffer>();
-    for (let place = 0; place < found.length; ) {
-      const start = place + 2 * LENGTH_BYTES;
-      const end = start + found.readUInt32LE(place + LENGTH_BYTES);
-      values.set(keys[found.readUInt32LE(place)]!, found.subarray(start, end));
-      place = end;
+    for (const packed = new Unpacker(found, found.length); !packed.atEnd; ) {
+      const key = keys[packed.number()]!;
+      values.set(key, packed.bytes());
     }
     return values;
   }
@@ -168,13 +184,9 @@ function copied(bytes: Buffer, length: number): Buffer {
 
 /** Takes a list apart: key, value, key, value... */
 function* packedEntries(bytes: Buffer): Generator<StoredEntry> {
-  let place = 0;
-  const next = () => {
-    const start = place + LENGTH_BYTES;
-    place = start + bytes.readUInt32LE(place);
-    return bytes.subarray(start, place);
-  };
-  while (place < bytes.length) yield [next().toString(), next()];
+  for (const packed = new Unpacker(bytes, bytes.length); !packed.atEnd; ) {
+    yield [packed.text(), packed.bytes()];
+  }
 }
 
 /** Waits until writes are durable; an answer has to be waited for as soon as it is asked for. */

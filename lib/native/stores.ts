@@ -1,7 +1,8 @@
 /** Which native store is behind a Miniflare storage factory. */
 import type { StorageFactory } from "@miniflare/shared";
 import { DurableObjectError } from "../shared/error";
-import { limits, ObjectHandle, Store } from "./addon";
+import { isRedisUrl } from "../shared/redis-url";
+import { limits, Store } from "./addon";
 import { answer, decodeTexts } from "./answers";
 import { type Levels, levelsOf } from "./overlays";
 import { scratch } from "./packing";
@@ -24,6 +25,8 @@ export const DEFAULT_STORE_OPTIONS: StoreOptions = {
 interface Stores {
   byPlace: Map<string, OpenStore>;
   users: number;
+  /** Whether the last user has left, so that a storage that is asked for now would never be closed. */
+  closed: boolean;
   /** The levels of a factory whose `push()` and `pop()` take writes back. */
   levels: Levels | undefined;
 }
@@ -37,13 +40,15 @@ interface OpenStore {
 }
 
 const storesOf = new WeakMap<object, Stores>();
-const memoryObjects = new WeakMap<object, ObjectHandle>();
 
 /**
  * The store with the data that `factory` and `persist`, an absolute path, a URL or nothing for memory, stand for.
  *
  * There is one for each underlying factory and place, so that a worker and those mounted in it share it, and reloads
  * keep it. Of all the options it is asked for with, the safest durability and the largest limit count.
+ *
+ * # Errors
+ * `ERR_STORAGE_CLOSED` if the last user of the factory has left.
  */
 export function storeFor(
   factory: StorageFactory,
@@ -51,10 +56,11 @@ export function storeFor(
   options?: StoreOptions,
 ): Store {
   const place = typeof persist === "string" ? persist : "";
-  const { byPlace, levels } = storesFor(factory);
+  const { byPlace, closed, levels } = storesFor(factory);
+  if (closed) throw closedError();
   const known = byPlace.get(place);
   if (known !== undefined) {
-    if (place !== "" && !isRedis(place) && options !== undefined) ask(known, place, options);
+    if (place !== "" && !isRedisUrl(place) && options !== undefined) ask(known, place, options);
     return known.store;
   }
   const wanted = options ?? DEFAULT_STORE_OPTIONS;
@@ -62,6 +68,14 @@ export function storeFor(
   const store = levels ? levels.above(base) : base;
   byPlace.set(place, { store, options: wanted, more: [] });
   return store;
+}
+
+/** The error that the native core has for this, too. */
+function closedError(): Error {
+  return Object.assign(
+    new Error("The storage of this object is closed: its Miniflare instance has been disposed."),
+    { code: "ERR_STORAGE_CLOSED" },
+  );
 }
 
 /** Makes an open place keep `wanted` as well. */
@@ -75,17 +89,12 @@ function ask(known: OpenStore, place: string, wanted: StoreOptions): void {
   known.more.push(openStore(place, known.options));
 }
 
-/** Whether a place is a Redis server or cluster. */
-export function isRedis(place: string): boolean {
-  return /^rediss?:\/\//i.test(place);
-}
-
 /** Opens a directory or a Redis; whoever does it has to close the store. */
 export function openStore(
   place: string,
   { fsync, openObjectsMax }: StoreOptions = DEFAULT_STORE_OPTIONS,
 ): Store {
-  if (isRedis(place)) return Store.redis(completions, place);
+  if (isRedisUrl(place)) return Store.redis(completions, place);
   return Store.files(completions, place, fsync, openObjectsMax);
 }
 
@@ -96,19 +105,31 @@ export async function objectIds(store: Store, name: string): Promise<string[]> {
 
 /** Counts one more plugin that uses the stores of a factory. */
 export function useStores(factory: StorageFactory): void {
-  storesFor(factory).users++;
+  const stores = storesFor(factory);
+  stores.users++;
+  stores.closed = false;
 }
 
-/** Counts one plugin less; the last one closes the stores. */
+/** Counts one plugin less; the last one closes the stores, until another plugin uses the factory. */
 export async function leaveStores(factory: StorageFactory): Promise<void> {
   const stores = storesFor(factory);
   if (--stores.users <= 0) await closeStores(factory);
 }
 
-/** Closes the stores of a factory: what was written becomes durable, files are let go of, connections end. */
+/**
+ * Closes the stores of a factory: what was written becomes durable, files are let go of, connections end. Storages that
+ * were handed out refuse. Data in memory stays with the factory, for the next user.
+ */
 export async function closeStores(factory: StorageFactory): Promise<void> {
-  const { byPlace, levels } = storesFor(factory);
-  // Memory lives as long as somebody holds on to it.
+  const stores = storesFor(factory);
+  const { byPlace, levels } = stores;
+  stores.closed = true;
+  const memory = byPlace.get("");
+  if (memory !== undefined) {
+    const { store } = memory;
+    memory.store = store.renew();
+    levels?.replace(store, memory.store);
+  }
   const lasting = [...byPlace].filter(([place]) => place !== "");
   for (const [place, { store }] of lasting) {
     byPlace.delete(place);
@@ -118,23 +139,12 @@ export async function closeStores(factory: StorageFactory): Promise<void> {
   await Promise.all(open.map((store) => settle(store.close())));
 }
 
-/** A native object for a `DurableObjectStorage` that is constructed by hand over any `inner` storage. */
-export function objectFor(inner: object): ObjectHandle {
-  if (inner instanceof ObjectHandle) return inner;
-  let object = memoryObjects.get(inner);
-  if (object === undefined) {
-    object = Store.memory(completions).object("", "", limits.valueBytesDefault);
-    memoryObjects.set(inner, object);
-  }
-  return object;
-}
-
 function storesFor(factory: StorageFactory): Stores {
   const owner = underlying(factory);
   let stores = storesOf.get(owner);
   if (stores === undefined) {
     checkFactory(owner);
-    stores = { byPlace: new Map(), users: 0, levels: levelsOf(owner) };
+    stores = { byPlace: new Map(), users: 0, closed: false, levels: levelsOf(owner) };
     storesOf.set(owner, stores);
   }
   return stores;

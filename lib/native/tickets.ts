@@ -1,5 +1,7 @@
 /** Answers of the native core that come later: each ticket becomes one promise. */
+import { nextTick, setImmediate } from "../shared/real-timers";
 import { Completions, isTicket } from "./addon";
+import { errorOf } from "./realm";
 
 /** A later answer: the operation's number, and the bytes that go with it. */
 export interface Reply {
@@ -11,10 +13,6 @@ interface Waiting {
   resolve(reply: Reply): void;
   reject(error: unknown): void;
 }
-
-// Taken when the module is loaded, so that a test's fake timers do not hold it back.
-const { nextTick } = process;
-const { setImmediate } = globalThis;
 
 /** How many times in a row answers are handed over without a turn of the event loop: others wait for theirs. */
 const IN_A_ROW_MAX = 64;
@@ -28,7 +26,7 @@ function deliver(): void {
   for (const { ticket, value, bytes, error } of completions.drain()) {
     const entry = waiting.get(ticket);
     waiting.delete(ticket);
-    if (error) entry?.reject(error);
+    if (error) entry?.reject(errorOf(error));
     else entry?.resolve({ value, bytes });
   }
 }

@@ -1,7 +1,5 @@
 /** Ends a wait that lasts too long with an error. */
-
-// Taken when the module is loaded: a worker's test that runs on fake timers must not run into a deadline.
-const { setTimeout, clearTimeout } = globalThis;
+import { clearTimeout, setTimeout } from "./real-timers";
 
 /** Settles as `promise` does, or rejects with `error()` after `limitMs`. The timer does not keep the process alive. */
 export function withDeadline<T>(

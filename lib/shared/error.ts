@@ -1,5 +1,6 @@
 /** Defines the error of everything around the storage, with a `code` for each reason. */
 import { MiniflareError } from "@miniflare/shared";
+import { describeThrown } from "./thrown";
 
 export type DurableObjectErrorCode =
   | "ERR_SCRIPT_NOT_FOUND"
@@ -13,6 +14,8 @@ export type DurableObjectErrorCode =
   | "ERR_OPTION"
   /** The `Miniflare` instance behind a namespace or stub has been disposed. */
   | "ERR_DISPOSED"
+  /** A test has evicted the instance of the object. */
+  | "ERR_EVICTED"
   /** Something that other requests wait for took longer than they may wait. */
   | "ERR_TIMEOUT";
 
@@ -22,15 +25,18 @@ export class DurableObjectError extends MiniflareError<DurableObjectErrorCode> {
 export function received(value: unknown): string {
   if (value === null) return "null";
   if (typeof value !== "object") return typeof value;
-  const name: unknown = value.constructor?.name;
-  return typeof name === "string" && name !== "" ? `an instance of ${name}` : "object";
+  try {
+    const name: unknown = value.constructor?.name;
+    return typeof name === "string" && name !== "" ? `an instance of ${name}` : "object";
+  } catch {
+    return "object";
+  }
 }
 
 /** Reports an error that nobody waits for as a warning of the process, which does not end it. */
 export function warnOf(what: string, error: unknown): void {
-  const { stack } = Object(error) as { stack?: unknown };
   process.emitWarning(
-    `${what} failed: ${String(stack ?? error)}`,
+    `${what} failed: ${describeThrown(error)}`,
     "DurableObjectWarning",
     "ERR_DURABLE_OBJECT",
   );

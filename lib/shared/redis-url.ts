@@ -21,9 +21,23 @@ export function isRedisUrl(place: string): boolean {
   return SCHEME.test(place);
 }
 
-/** The URL as it may be shown: with stars for its password. */
+/** Where the options of a URL begin. */
+const OPTIONS = /[?&](ca|cert|key|cluster|sentinel\w*)(=|&|#|$)|#insecure$/;
+
+/**
+ * The URL as it may be shown: with stars for its passwords.
+ *
+ * A password that is not encoded may hold `/`, `@`, `?` or `#`. So the login ends at the last `@` before the options.
+ */
 export function shownUrl(url: string): string {
-  return url.replace(/^([a-z]+:\/\/[^:@?#]*)(:[^?#]*)?@/i, "$1:***@");
+  const scheme = /^[a-z]+:\/\//i.exec(url)?.[0];
+  if (scheme === undefined) return url;
+  const rest = url.slice(scheme.length).replace(/([?&]sentinel_password=)[^&#]*/, "$1***");
+  const options = rest.search(OPTIONS);
+  const at = (options === -1 ? rest : rest.slice(0, options)).lastIndexOf("@");
+  if (at === -1) return scheme + rest;
+  const user = rest.slice(0, at).split(":", 1)[0];
+  return `${scheme}${user}:***${rest.slice(at)}`;
 }
 
 /** Whether a URL names more than one server, or one that only knows which servers there are. */

@@ -5,6 +5,8 @@ export const kObjectName = Symbol("kObjectName");
 
 /** On a state: the running instance of the user's class. */
 export const kInstance = Symbol("kInstance");
+/** On a state: `(construct) => void`; constructs the instance as code of the object. */
+export const kConstruct = Symbol("kConstruct");
 /** On a state: handles one request. */
 export const kFetch = Symbol("kFetch");
 /** On a state: runs the alarm handler; the alarm has been claimed before. */
@@ -13,6 +15,16 @@ export const kAlarm = Symbol("kAlarm");
 export const kReset = Symbol("kReset");
 /** On a state: `() => Promise`; resolves when nothing runs in the object. */
 export const kIdle = Symbol("kIdle");
+/** On a state: `(gate, handler) => void`; runs the handler as an event that no caller waits for, in its turn at that gate. */
+export const kEnter = Symbol("kEnter");
+/** On a state: `() => Promise | undefined`; waits until what the object has written is durable, if it is not. */
+export const kLeave = Symbol("kLeave");
+/** On a state: the WebSockets that the object has accepted or opened. */
+export const kSockets = Symbol("kSockets");
+/** On a state: `() => boolean`; ends the object if nothing runs in it: no event enters any more, and sockets close. */
+export const kEnd = Symbol("kEnd");
+/** On a state: whether the object has been evicted. */
+export const kEvicted = Symbol("kEvicted");
 /** On a state: `(closure) => Promise`; runs the closure as if it were a request to the object. */
 export const _kRunWithGates = Symbol("kRunWithGates");
 

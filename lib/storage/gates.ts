@@ -1,13 +1,25 @@
-/** Whether code runs inside of an object: there a write is on its way when its promise resolves, and the output gate waits for it. */
-import { AsyncLocalStorage } from "node:async_hooks";
+/** What storage asks of the gates of the object whose code runs, if it is code of an object. */
+import { OutputGate } from "@miniflare/shared";
+import { currentOutputGate } from "../shared/gate-context";
+import { EffectGate } from "./effect-gate";
 
-const inside = new AsyncLocalStorage<true>();
-
-/** Runs `closure` as code of an object. */
-export function runInside<T>(closure: () => T): T {
-  return inside.run(true, closure);
+/** The gate that effects of the running code have to pass; nothing outside of objects. */
+export function currentEffects(): EffectGate | undefined {
+  const gate = currentOutputGate();
+  return gate instanceof EffectGate ? gate : undefined;
 }
 
+/** Inside of an object a write is on its way when its promise resolves, and the output gate waits for it. */
 export function isInside(): boolean {
-  return inside.getStore() === true;
+  return currentEffects() !== undefined;
+}
+
+/** A gate for the closure of a transaction. */
+export function transactionGate(): OutputGate {
+  return currentEffects()?.insideTransaction() ?? new OutputGate();
+}
+
+/** Holds the effects of the object back until a transaction has ended, which may fail. */
+export function holdEffectsFor(transaction: Promise<unknown>): void {
+  currentEffects()?.holdFor(transaction);
 }

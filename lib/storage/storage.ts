@@ -1,11 +1,13 @@
 /** The storage of one Durable Object, as its class and those who look from outside have it. */
-import { OutputGate, runWithInputGateClosed, waitUntilOnOutputGate } from "@miniflare/shared";
+import { runWithInputGateClosed, waitUntilOnOutputGate } from "@miniflare/shared";
 import { durabilityTicket, isTicket, LOST, type ObjectHandle, removedKeys } from "../native/addon";
 import type { Answer } from "../native/answers";
-import { objectFor } from "../native/stores";
 import { settle } from "../native/tickets";
+import { nextTick } from "../shared/real-timers";
 import { kAlarmExists, kHandle, kOnBroken } from "../shared/symbols";
-import { isInside } from "./gates";
+import { isClosureTimeout, runClosure } from "./closure";
+import { holdEffectsFor, isInside, transactionGate } from "./gates";
+import { objectFor } from "./inner";
 import { checkDefined, get, list, put, remove } from "./operations";
 import {
   alarmOrNull,
@@ -18,13 +20,15 @@ import {
   type DurableObjectPutOptions,
   type DurableObjectSetAlarmOptions,
 } from "./options";
+import { handedOut, nothing } from "./promises";
 import { DurableObjectTransaction, kAlarmWritten, kFinish, kRolledBack } from "./transaction";
 import { plainAt, runAlone } from "./turn";
 
 const OWNER = "DurableObjectStorage";
 
-// Taken when the module is loaded, so that a test's fake timers do not hold it back.
-const { nextTick } = process;
+/** Failures of writes that break an object, which tells of them. */
+const told = new WeakSet<object>();
+const isTold = (error: unknown): boolean => told.has(Object(error));
 
 export class DurableObjectStorage implements DurableObjectOperator {
   readonly #object: ObjectHandle;
@@ -85,8 +89,11 @@ export class DurableObjectStorage implements DurableObjectOperator {
   }
 
   /** Removes every key, and the alarm. */
-  async deleteAll(options?: DurableObjectPutOptions): Promise<void> {
-    await this.#written(this.#object.deleteAll(plainAt()), () => this.#alarmChanged(null), options);
+  deleteAll(options?: DurableObjectPutOptions): Promise<void> {
+    return rejecting(async () => {
+      const code = this.#object.deleteAll(plainAt());
+      await this.#written(code, () => this.#alarmChanged(null), options);
+    });
   }
 
   list<Value = unknown>(options?: DurableObjectListOptions): Promise<Map<string, Value>>;
@@ -101,23 +108,24 @@ export class DurableObjectStorage implements DurableObjectOperator {
     return alarmOrNull(await alarm);
   }
 
-  async setAlarm(
-    scheduledTime: number | Date,
-    options?: DurableObjectSetAlarmOptions,
-  ): Promise<void> {
-    if (!this[kAlarmExists]) {
-      throw new Error(
-        "Your Durable Object class must have an alarm() handler in order to call setAlarm()",
-      );
-    }
-    const time = alarmTime(scheduledTime);
-    const code = this.#object.setAlarm(time, plainAt());
-    await this.#written(code, () => this.#alarmChanged(time), options);
+  setAlarm(scheduledTime: number | Date, options?: DurableObjectSetAlarmOptions): Promise<void> {
+    return rejecting(async () => {
+      if (!this[kAlarmExists]) {
+        throw new Error(
+          "Your Durable Object class must have an alarm() handler in order to call setAlarm()",
+        );
+      }
+      const time = alarmTime(scheduledTime);
+      const code = this.#object.setAlarm(time, plainAt());
+      await this.#written(code, () => this.#alarmChanged(time), options);
+    });
   }
 
-  async deleteAlarm(options?: DurableObjectSetAlarmOptions): Promise<void> {
-    const code = this.#object.deleteAlarm(plainAt());
-    await this.#written(code, () => this.#alarmChanged(null), options);
+  deleteAlarm(options?: DurableObjectSetAlarmOptions): Promise<void> {
+    return rejecting(async () => {
+      const code = this.#object.deleteAlarm(plainAt());
+      await this.#written(code, () => this.#alarmChanged(null), options);
+    });
   }
 
   /**
@@ -127,8 +135,8 @@ export class DurableObjectStorage implements DurableObjectOperator {
   transaction<T>(closure: (txn: DurableObjectTransaction) => Promise<T>): Promise<T> {
     const result = runWithInputGateClosed(() => this.#transact(closure));
     // A failed transaction is the program's own business: the output gate only waits for its end.
-    waitUntilOnOutputGate(result.then(nothing, nothing));
-    return result;
+    holdEffectsFor(result.then(nothing, nothing));
+    return handedOut(result, isTold);
   }
 
   /** Waits until everything written so far is durable. */
@@ -142,9 +150,11 @@ export class DurableObjectStorage implements DurableObjectOperator {
     try {
       for (let alone = 0; ; alone = await settle(object.retry(id, plainAt()))) {
         const txn = new DurableObjectTransaction(object, id, this[kAlarmExists]);
-        const run = () => new OutputGate().runWith(() => closure(txn));
+        const gated = () => transactionGate().runWith(() => closure(txn));
+        const run = () => runClosure(object, gated);
         const end = await outcome(alone > 0 ? runAlone(alone, run) : run());
         await txn[kFinish]("failure" in end ? "rolled back" : "committed");
+        if ("failure" in end && isClosureTimeout(end.failure)) throw end.failure;
         if (txn[kRolledBack] && !("failure" in end)) return end.value;
         const code = await settle(object.commit(id, "failure" in end));
         if (code === LOST) continue;
@@ -159,8 +169,11 @@ export class DurableObjectStorage implements DurableObjectOperator {
 
   /** Follows up a commit: the alarm's timer, and durability. */
   async #committed(code: number, alarm: number | null | undefined): Promise<void> {
-    if (alarm !== undefined) this.#alarmChanged(alarm);
-    if (durabilityTicket(code) > 0) await this.#confirm(code, nothing);
+    if (alarm !== undefined) await this.#alarmChanged(alarm);
+    if (durabilityTicket(code) === 0) return;
+    const durable = this.#durable(durabilityTicket(code));
+    this.#leave(durable);
+    await durable;
   }
 
   /** The answer of a read. One that has to wait closes the input gate of the running object until it is there. */
@@ -179,8 +192,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
     if (unsettled === 0) return found;
     const durable = this.#durable(unsettled);
     if (!isInside()) return durable.then(() => found);
-    durable.catch(nothing);
-    waitUntilOnOutputGate(durable);
+    this.#leave(durable);
     return found;
   }
 
@@ -190,39 +202,39 @@ export class DurableObjectStorage implements DurableObjectOperator {
    */
   #written<T>(
     code: number,
-    result: (removed: number) => T,
+    result: (removed: number) => T | Promise<T>,
     options?: DurableObjectPutOptions,
   ): Promise<T> {
     if (isTicket(code)) return this.#writtenLater(code, result, options);
     if (durabilityTicket(code) === 0) return Promise.resolve(result(removedKeys(code)));
-    const durable = this.#confirm(code, result);
-    if (!isInside()) return durable;
-    durable.catch(nothing);
-    waitUntilOnOutputGate(durable, options?.allowUnconfirmed);
+    const durable = this.#durable(durabilityTicket(code));
+    if (!isInside()) return durable.then(() => result(removedKeys(code)));
+    this.#leave(durable, options?.allowUnconfirmed);
+    if (options?.allowUnconfirmed) void handedOut(durable, isTold);
     return Promise.resolve(result(removedKeys(code)));
   }
 
   /** The promise of a write that has to wait before it is even visible. */
   #writtenLater<T>(
     ticket: number,
-    result: (removed: number) => T,
+    result: (removed: number) => T | Promise<T>,
     options?: DurableObjectPutOptions,
   ): Promise<T> {
     nextTick(() => this.#object.seal());
-    const durable = this.#track(
-      settle(ticket).then((code) =>
-        durabilityTicket(code) === 0 ? result(removedKeys(code)) : this.#confirm(code, result),
-      ),
-    );
-    return waitUntilOnOutputGate(
-      runWithInputGateClosed(() => durable, options?.allowConcurrency),
-      options?.allowUnconfirmed,
-    );
+    const write = settle(ticket).then(async (code) => {
+      if (durabilityTicket(code) > 0) await this.#durable(durabilityTicket(code));
+      return result(removedKeys(code));
+    });
+    this.#track(write);
+    const gated = runWithInputGateClosed(() => write, options?.allowConcurrency);
+    this.#leave(gated, options?.allowUnconfirmed);
+    return handedOut(gated, isTold);
   }
 
-  /** Resolves with the result of a visible write when it is durable. */
-  #confirm<T>(code: number, result: (removed: number) => T): Promise<T> {
-    return this.#track(this.#durable(durabilityTicket(code)).then(() => result(removedKeys(code))));
+  /** Leaves the failure of a write to the output gate, if there is one: it breaks the object, which tells of it. */
+  #leave(write: Promise<unknown>, allowUnconfirmed = false): void {
+    if (isInside() && !allowUnconfirmed) write.catch((error) => told.add(Object(error)));
+    waitUntilOnOutputGate(write, allowUnconfirmed);
   }
 
   /** Waits for a batch; all writes of one turn of the event loop are one batch. */
@@ -230,27 +242,30 @@ export class DurableObjectStorage implements DurableObjectOperator {
     if (this.#batch?.ticket === ticket) return this.#batch.durable;
     nextTick(() => this.#object.seal());
     const durable = settle(this.#object.durable(ticket)).then(nothing, (error) => {
+      if (this[kOnBroken] !== undefined) told.add(error);
       this[kOnBroken]?.(error);
       throw error;
     });
     this.#batch = { ticket, durable };
+    this.#track(durable);
     return durable;
   }
 
-  /** Remembers a write for `sync()` until it has ended. */
-  #track<T>(write: Promise<T>): Promise<T> {
+  /** Remembers a write for `sync()` until it has ended. It counts as handled then: the program gets another promise. */
+  #track(write: Promise<unknown>): void {
     this.#pending.add(write);
     const done = () => this.#pending.delete(write);
     write.then(done, done);
-    return write;
   }
 
-  #alarmChanged(time: number | null): void {
-    const bridge = this.#alarms;
-    if (bridge === undefined) return;
-    const told = time === null ? bridge.deleteAlarm() : bridge.setAlarm(time);
-    told.catch((error) => this[kOnBroken]?.(error));
+  async #alarmChanged(time: number | null): Promise<void> {
+    await (time === null ? this.#alarms?.deleteAlarm() : this.#alarms?.setAlarm(time));
   }
+}
+
+/** The promise of a write whose refusal is a rejection, not an exception as that of `put()`. */
+function rejecting(write: () => Promise<void>): Promise<void> {
+  return handedOut(write(), isTold);
 }
 
 /** How a closure ended. */
@@ -261,5 +276,3 @@ async function outcome<T>(run: Promise<T>): Promise<{ value: T } | { failure: un
     return { failure };
   }
 }
-
-function nothing(): void {}

@@ -14,6 +14,7 @@ import {
   type DurableObjectPutOptions,
   type DurableObjectSetAlarmOptions,
 } from "./options";
+import { handedOut } from "./promises";
 
 const OWNER = "DurableObjectTransaction";
 
@@ -156,7 +157,7 @@ export class DurableObjectTransaction implements DurableObjectOperator {
     this.#waiting.add(gated);
     const done = () => this.#waiting.delete(gated);
     gated.then(done, done);
-    return gated;
+    return handedOut(gated, isLost);
   }
 }
 
@@ -169,7 +170,9 @@ function number<T>(code: number, result: (value: number) => T): Answer<T> {
 
 /** A rejection; that of a lost attempt need not be handled, since the closure is run again anyway. */
 function rejection(error: unknown): Promise<never> {
-  const rejected = Promise.reject(error);
-  if (error instanceof AttemptLostError) rejected.catch(() => {});
-  return rejected;
+  return handedOut(Promise.reject(error), isLost);
+}
+
+function isLost(error: unknown): boolean {
+  return error instanceof AttemptLostError;
 }

@@ -1,5 +1,5 @@
 // Random module graphs: cycles, re-exports, live bindings, modules that await, that import dynamically and that throw.
-import { Random } from "../../differential/prng.mjs";
+import { Random } from "../../support/prng.mjs";
 
 function declarations(n) {
   return [

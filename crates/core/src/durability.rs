@@ -3,8 +3,10 @@
 use tokio::sync::watch;
 
 use crate::answer::Answer;
-use crate::backend::Ticket;
 use crate::error::{Error, Result};
+
+/// Durability of a write: 0 is durable already, anything else is for [`crate::backend::Object::durable`].
+pub type Ticket = u64;
 
 /// Progress of the writes of one object towards durability, across all its tables.
 ///

@@ -278,6 +278,11 @@ pub enum Error {
         /// How long we have waited.
         seconds: u64,
     },
+    /// The process has ended the threads that read and write.
+    #[error(
+        "Stored data cannot be reached any more: the process is ending. Read and write earlier, and await it: process.on(\"beforeExit\") may still do so, process.on(\"exit\") may not."
+    )]
+    Ending,
     /// The place was closed.
     #[error("The storage of this object is closed: its Miniflare instance has been disposed.")]
     Closed,
@@ -331,6 +336,7 @@ impl Error {
             | Self::RedisAccess { .. }
             | Self::RedisRefused { .. }
             | Self::NoAnswer { .. }
+            | Self::Ending
             | Self::Closed => ErrorKind::Storage,
             Self::Internal(_) => ErrorKind::Internal,
         }
@@ -366,6 +372,7 @@ impl Error {
             Self::RedisAccess { .. } => "ERR_REDIS_ACCESS",
             Self::RedisRefused { .. } => "ERR_REDIS_REFUSED",
             Self::NoAnswer { .. } => "ERR_STORAGE_NO_ANSWER",
+            Self::Ending => "ERR_STORAGE_ENDING",
             Self::Closed => "ERR_STORAGE_CLOSED",
             Self::Internal(_) => "ERR_INTERNAL",
         }

@@ -6,8 +6,8 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::clock::Randomness;
 use crate::error::{Error, Result};
+use crate::randomness::Randomness;
 
 /// Bytes of an id.
 pub const ID_BYTES: usize = 32;

@@ -2,10 +2,12 @@
 //!
 //! This crate knows neither Node.js nor napi. See ARCHITECTURE.md for the map.
 
-pub mod alarm;
+pub mod alarm_index;
 pub mod answer;
 pub mod backend;
+pub mod checks;
 pub mod clock;
+pub mod concurrency;
 pub mod durability;
 pub mod error;
 pub mod id;
@@ -13,9 +15,11 @@ pub mod key;
 pub mod limits;
 mod lock;
 mod merge;
+pub mod object_key;
+pub mod randomness;
 pub mod range;
 pub mod transaction;
-pub mod write;
+pub mod write_batch;
 
 pub use answer::Answer;
 pub use error::{Error, ErrorKind, Result};

@@ -1,14 +1,12 @@
-//! Every limit of the storage API, checked here and nowhere else.
+//! Every limit of the storage API, as a number.
 //!
-//! Source: the seed document ("Validation"), Miniflare 2.14.4 and Cloudflare's production limits.
-
-use crate::error::{Error, Result};
+//! Source: Miniflare 2.14.4 and Cloudflare's production limits. Only the default value limit is our own.
 
 /// Longest key, in UTF-8 bytes.
 pub const KEY_BYTES_MAX: usize = 2048;
 /// Most keys or pairs in one `get`, `put` or `delete`, and most keys one transaction writes.
 pub const KEYS_MAX: usize = 128;
-/// Value limit unless configured, in bytes: the seed's 32 KiB.
+/// Value limit unless configured, in bytes.
 pub const VALUE_BYTES_DEFAULT: usize = 32 * 1024;
 /// Largest value limit that can be configured, in bytes.
 pub const VALUE_BYTES_CEILING: usize = 2 * 1024 * 1024;
@@ -16,152 +14,4 @@ pub const VALUE_BYTES_CEILING: usize = 2 * 1024 * 1024;
 pub const VALUE_BYTES_SLACK: usize = 32;
 
 /// Latest time of a JavaScript `Date`, in milliseconds.
-const DATE_MS_MAX: f64 = 8.64e15;
-
-/// Checks the key of an operation on a single key.
-pub fn check_key(key: &[u8]) -> Result<()> {
-    if key.len() > KEY_BYTES_MAX {
-        return Err(Error::KeyTooLarge);
-    }
-    Ok(())
-}
-
-/// Checks one key of a batch; the error names the key.
-pub fn check_batch_key(key: &[u8]) -> Result<()> {
-    if key.len() > KEY_BYTES_MAX {
-        return Err(Error::BatchKeyTooLarge { key: String::from_utf8_lossy(key).into_owned() });
-    }
-    Ok(())
-}
-
-/// Checks how many keys a batch names, duplicates included.
-pub fn check_key_count(count: usize) -> Result<()> {
-    if count > KEYS_MAX {
-        return Err(Error::TooManyKeys);
-    }
-    Ok(())
-}
-
-/// Checks how many pairs a `put` of several entries has.
-pub fn check_pair_count(count: usize) -> Result<()> {
-    if count > KEYS_MAX {
-        return Err(Error::TooManyPairs);
-    }
-    Ok(())
-}
-
-/// Checks how many distinct keys a transaction has written.
-pub fn check_written_count(count: usize) -> Result<()> {
-    if count > KEYS_MAX {
-        return Err(Error::TooManyKeysWritten);
-    }
-    Ok(())
-}
-
-/// Checks an alarm time, in milliseconds since the epoch, and cuts it to whole ones. What is no time that
-/// a `Date` can hold is refused like one that is not positive.
-pub fn check_alarm_time(ms: f64) -> Result<i64> {
-    if !(1.0..=DATE_MS_MAX).contains(&ms) {
-        return Err(Error::AlarmTime);
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "the range fits, and fractions are cut")]
-    Ok(ms as i64)
-}
-
-/// The value limit of one place, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ValueLimit(usize);
-
-impl Default for ValueLimit {
-    fn default() -> Self {
-        Self(VALUE_BYTES_DEFAULT)
-    }
-}
-
-impl ValueLimit {
-    /// Accepts 1 to [`VALUE_BYTES_CEILING`] bytes.
-    pub fn new(bytes: usize) -> Result<Self> {
-        if bytes == 0 || bytes > VALUE_BYTES_CEILING {
-            return Err(Error::ValueLimit { bytes });
-        }
-        Ok(Self(bytes))
-    }
-
-    /// The limit as it is named in errors, without the slack.
-    pub fn bytes(self) -> usize {
-        self.0
-    }
-
-    /// Checks the value of a `put` of a single key.
-    pub fn check(self, value: &[u8]) -> Result<()> {
-        if value.len() > self.0 + VALUE_BYTES_SLACK {
-            return Err(Error::ValueTooLarge { limit: self.0 });
-        }
-        Ok(())
-    }
-
-    /// Checks one value of a batch; the error names its key.
-    pub fn check_in_batch(self, key: &[u8], value: &[u8]) -> Result<()> {
-        if value.len() > self.0 + VALUE_BYTES_SLACK {
-            return Err(Error::BatchValueTooLarge {
-                key: String::from_utf8_lossy(key).into_owned(),
-                limit: self.0,
-            });
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_of_2048_bytes_is_accepted_and_one_more_is_refused() {
-        assert!(check_key(&[b'k'; KEY_BYTES_MAX]).is_ok());
-        let error = check_key(&[b'k'; KEY_BYTES_MAX + 1]).unwrap_err();
-        assert_eq!(error.to_string(), "Keys cannot be larger than 2048 bytes.");
-        let error = check_batch_key(&[b'k'; KEY_BYTES_MAX + 1]).unwrap_err();
-        assert!(error.to_string().starts_with("Key \"kkk"));
-    }
-
-    #[test]
-    fn the_value_limit_has_32_bytes_of_slack() {
-        let limit = ValueLimit::default();
-        assert!(limit.check(&vec![0; 32 * 1024 + 32]).is_ok());
-        let error = limit.check(&vec![0; 32 * 1024 + 33]).unwrap_err();
-        assert_eq!(error.to_string(), "Values cannot be larger than 32768 bytes.");
-        let error = limit.check_in_batch(b"big", &vec![0; 32 * 1024 + 33]).unwrap_err();
-        assert_eq!(error.to_string(), "Value for key \"big\" is above the limit of 32768 bytes.");
-    }
-
-    #[test]
-    fn the_value_limit_can_be_set_from_1_byte_to_2_mib() {
-        assert!(ValueLimit::new(0).is_err());
-        assert!(ValueLimit::new(1).is_ok());
-        assert!(ValueLimit::new(VALUE_BYTES_CEILING).is_ok());
-        assert!(ValueLimit::new(VALUE_BYTES_CEILING + 1).is_err());
-    }
-
-    #[test]
-    fn counts_over_128_are_refused_with_their_own_words() {
-        assert!(check_key_count(128).is_ok());
-        assert_eq!(check_key_count(129).unwrap_err().to_string(), "Maximum number of keys is 128.");
-        assert_eq!(
-            check_pair_count(129).unwrap_err().to_string(),
-            "Maximum number of pairs is 128."
-        );
-        assert_eq!(
-            check_written_count(129).unwrap_err().to_string(),
-            "Maximum number of keys modified in a transaction is 128."
-        );
-    }
-
-    #[test]
-    fn alarm_times_must_be_positive_numbers() {
-        for bad in [0.0, -1.0, 0.5, f64::NAN, f64::NEG_INFINITY, f64::INFINITY, 1e300] {
-            assert!(check_alarm_time(bad).is_err(), "{bad}");
-        }
-        assert_eq!(check_alarm_time(1_700_000_000_000.9).unwrap(), 1_700_000_000_000);
-    }
-}
+pub const DATE_MS_MAX: f64 = 8.64e15;

@@ -6,17 +6,17 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use ferroflare_core::alarm::AlarmIndex;
-use ferroflare_core::backend::local::LocalObject;
+use ferroflare_core::alarm_index::AlarmIndex;
+use ferroflare_core::backend::local::{LocalObject, Released};
 use ferroflare_core::backend::{
     Access, Committed, Object, ObjectKey, Snapshot, Source, Table, Ticket, View,
 };
+use ferroflare_core::concurrency::turn::OPTIMISTIC_ATTEMPTS_MAX;
 use ferroflare_core::durability::Durability;
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::{ListOptions, Scan};
-use ferroflare_core::transaction::transaction::OPTIMISTIC_ATTEMPTS_MAX;
 use ferroflare_core::transaction::{Attempt, Read, Settled, Transaction};
-use ferroflare_core::write::WriteBatch;
+use ferroflare_core::write_batch::WriteBatch;
 use ferroflare_core::{Answer, Error, Result};
 
 /// What is stored, and what shall go wrong.
@@ -608,13 +608,13 @@ async fn an_alarm_that_cannot_be_taken_for_good_is_not_taken() {
 async fn memory_is_not_saved_where_an_attempt_runs_or_a_write_is_not_sealed() {
     let fixture = Fixture::opened();
     let (transaction, attempt) = fixture.begin();
-    assert!(fixture.object.release().is_none());
+    assert!(matches!(fixture.object.release(), Released::InUse));
     drop(attempt);
     transaction.rollback();
     let _committed = now(fixture.put("a", "1"));
-    assert!(fixture.object.release().is_none());
+    assert!(matches!(fixture.object.release(), Released::InUse));
     fixture.object.seal();
-    assert!(fixture.object.release().is_some());
+    assert!(matches!(fixture.object.release(), Released::Table(_)));
     let read = fixture.read("a");
     fixture.finish_opening();
     assert_eq!(value(read).await.as_deref(), Some("1"));

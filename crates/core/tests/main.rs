@@ -6,6 +6,7 @@
 //! - `damage`: files of a database that are removed, cut or garbled from outside
 //! - `faults`: tables that fail or panic
 //! - `overlay`: what overlays hide, and what their levels take back
+//! - `many`: many objects of a directory at once
 //! - `power_loss`: what was acknowledged survives the loss of everything that was not synced
 //! - `strict_serializability`: histories of many threads, judged by the checker in `history`
 //!
@@ -17,6 +18,7 @@ mod contract;
 mod damage;
 mod faults;
 mod history;
+mod many;
 mod model;
 mod overlay;
 mod places;

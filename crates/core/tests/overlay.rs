@@ -9,7 +9,7 @@ use ferroflare_core::backend::overlay::OverlayPlace;
 use ferroflare_core::backend::{Object, Place, View};
 use ferroflare_core::key::Entry;
 use ferroflare_core::range::{ListOptions, Scan};
-use ferroflare_core::write::WriteBatch;
+use ferroflare_core::write_batch::WriteBatch;
 
 use crate::places::{Directory, no_threads, unlike_others};
 use crate::seed::{Random, cases, seed};

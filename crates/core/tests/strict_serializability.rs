@@ -8,7 +8,7 @@ use ferroflare_core::backend::{Snapshot, View};
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::{ListOptions, Scan};
 use ferroflare_core::transaction::{Attempt, Read, Settled, Transaction};
-use ferroflare_core::write::WriteBatch;
+use ferroflare_core::write_batch::WriteBatch;
 
 use crate::history::{End, Object, Op, Recorder, check};
 use crate::places::{TestPlace, on_every_place};

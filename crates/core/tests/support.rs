@@ -7,10 +7,11 @@ use ferroflare_core::answer::Pending;
 use ferroflare_core::backend::{
     Committed, Object, ObjectKey, Outcome, Place, Snapshot, Start, View,
 };
+use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::{ListOptions, Scan};
-use ferroflare_core::transaction::{Attempt, Read, Settled, Transaction, TransactionId};
-use ferroflare_core::write::WriteBatch;
+use ferroflare_core::transaction::{Attempt, Read, Settled, Transaction};
+use ferroflare_core::write_batch::WriteBatch;
 use ferroflare_core::{Answer, Result};
 
 pub(crate) fn key(name: &str) -> Key {

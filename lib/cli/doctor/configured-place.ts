@@ -3,10 +3,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { parse } from "@iarna/toml";
+import { PERSIST_DEFAULT } from "../../shared/default-place";
 import { CommandError, lineOf } from "../errors";
 
 const FILE = "wrangler.toml";
-const DEFAULT = path.join(".mf", "do");
 
 export interface ConfiguredPlace {
   /** An absolute path or a URL; `undefined` for memory. */
@@ -23,7 +23,7 @@ export function configuredPlace(directory: string): ConfiguredPlace {
   const { miniflare } = read(file) as { miniflare?: { durable_objects_persist?: unknown } };
   const persist = miniflare?.durable_objects_persist;
   const where = `durable_objects_persist in ${FILE}`;
-  if (persist === true) return { place: path.resolve(directory, DEFAULT), where };
+  if (persist === true) return { place: path.resolve(directory, PERSIST_DEFAULT), where };
   if (typeof persist !== "string") return { place: undefined, where: `${FILE} names no place` };
   return { place: persist.includes("://") ? persist : path.resolve(directory, persist), where };
 }

@@ -3,9 +3,8 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { StoredObjects } from "../../native/raw-objects";
+import { decoded, StoredObjects, UnreadableValue } from "../../native/raw-objects";
 import { lineOf } from "../errors";
-import { decoded, UnreadableValue } from "../objects/json";
 import type { ImportObject } from "./importer";
 import { oldObjects } from "./miniflare2/files";
 

@@ -25,8 +25,6 @@ const COMMIT_BYTES = 8 * 1024 * 1024;
 const COMMIT_KEYS = 4096;
 /** Objects at once: each waits for the disk most of the time. */
 const OBJECTS_AT_ONCE = 8;
-/** What a value may exceed the limit by: see crates/core/src/limits.rs. */
-const VALUE_BYTES_SLACK = 32;
 
 interface Counts {
   objects: number;
@@ -146,7 +144,7 @@ export class Importer {
 }
 
 function withinLimit(bytes: Buffer): Buffer {
-  const most = limits.valueBytesCeiling + VALUE_BYTES_SLACK;
+  const most = limits.valueBytesCeiling + limits.valueBytesSlack;
   if (bytes.length <= most) return bytes;
   throw new RangeError(`its value of ${bytes.length} bytes is over the limit of ${most} bytes`);
 }

@@ -2,11 +2,16 @@
 
 import { inspect } from "node:util";
 import { IdFactory } from "../../native/addon";
-import type { StoredObject, StoredObjects } from "../../native/raw-objects";
+import {
+  decoded,
+  type StoredObject,
+  type StoredObjects,
+  UnreadableValue,
+} from "../../native/raw-objects";
 import { CommandError, EXEC_NAME, lineOf, UsageError } from "../errors";
 import { nearest } from "../nearest";
 import { type Arguments, hint, print, suggestion } from "../subcommand";
-import { decoded, jsonValue, UnreadableValue } from "./json";
+import { jsonValue } from "./json";
 
 interface Address {
   name: string;

@@ -1,6 +1,7 @@
 /** `ferroflare objects`: lists, shows, exports and deletes the objects of a directory or a Redis, also while workers use it. */
 
 import type { StoredObjects } from "../../native/raw-objects";
+import { PERSIST_DEFAULT } from "../../shared/default-place";
 import { EXEC_NAME, UsageError } from "../errors";
 import { nearest } from "../nearest";
 import { openObjects, placeFlags } from "../place";
@@ -17,8 +18,7 @@ interface Action {
   run(objects: StoredObjects, given: Arguments, place: string): Promise<void>;
 }
 
-const PLACE_HELP =
-  "  --do-persist PLACE   The directory of the objects, or a redis:// URL (./.mf/do by default)";
+const PLACE_HELP = `  --do-persist PLACE   The directory of the objects, or a redis:// URL (./${PERSIST_DEFAULT} by default)`;
 const JSON_HELP = "  --json               Print lines of JSON, for programs";
 const ID_HELP = "  --id-from-name TEXT  The object that idFromName(TEXT) names, in the place of ID";
 

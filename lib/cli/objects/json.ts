@@ -1,5 +1,5 @@
 /** Says how a stored value goes into a line of JSON: as it is, or as bytes with the name of its type. */
-import { decode } from "../../codec";
+import { decoded, UnreadableValue } from "../../native/raw-objects";
 
 export type JsonValue =
   | { value: unknown }
@@ -8,23 +8,6 @@ export type JsonValue =
 
 /** What stands for the type of a value that cannot be decoded. */
 const UNKNOWN_TYPE = "unknown";
-
-/** A value that cannot be decoded keeps its bytes. */
-export class UnreadableValue {
-  readonly bytes: Buffer;
-
-  constructor(bytes: Buffer) {
-    this.bytes = bytes;
-  }
-}
-
-export function decoded(bytes: Buffer): unknown {
-  try {
-    return decode(bytes, 0, bytes.length);
-  } catch {
-    return new UnreadableValue(bytes);
-  }
-}
 
 export function jsonValue(bytes: Buffer): JsonValue {
   const value = decoded(bytes);

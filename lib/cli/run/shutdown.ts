@@ -29,15 +29,17 @@ function dieBy(signal: EndSignal): never {
 /**
  * Calls `close` once, at the first signal, and then ends the process by that signal. A second signal ends it at once.
  * A signal that the starter passes on never counts as the second one: a terminal has sent it to both already.
+ * `report` is told why `close` has failed.
  */
-export function endOnSignal(close: () => Promise<void>): void {
+export function endOnSignal(close: () => Promise<void>, report: (error: unknown) => void): void {
   let ending = false;
   const end = (signal: EndSignal) => {
     if (ending) return;
     ending = true;
     setTimeout(() => dieBy(signal), DEADLINE_MS).unref();
-    const die = () => dieBy(signal);
-    close().then(die, die);
+    close()
+      .catch(report)
+      .finally(() => dieBy(signal));
   };
   for (const signal of SIGNALS) {
     process.on(signal, () => {

@@ -6,6 +6,7 @@ import { MiniflareError } from "@miniflare/shared";
 import { ListenError } from "../../miniflare/listen";
 import type { WorkerOptions } from "../../miniflare/options";
 import { ownDirectory } from "../../shared/own-package";
+import { describeThrown } from "../../shared/thrown";
 import { EXEC_NAME } from "../errors";
 import { eachOption, optionName } from "./arguments";
 
@@ -107,17 +108,24 @@ function isInternalFrame(line: string): boolean {
 
 /** Returns the stack down to where the script was started from, which says nothing about the script. */
 function describeScriptError(error: unknown): string {
-  const stack = (error as { stack?: unknown } | null)?.stack;
-  if (typeof stack !== "string") return String(error);
-  const lines = stack.split("\n");
+  const lines = describeThrown(error).split("\n");
   const end = lines.findIndex(isInternalFrame);
   return lines.slice(0, end === -1 ? undefined : end).join("\n");
 }
 
-/**
- * Returns the line to show. An error thrown by the worker itself keeps its stack: the user needs the place in the script.
- */
+/** Returns the line to show, also for a value that throws when it is looked at. */
 export function describeStartError(error: unknown, options: WorkerOptions): string {
+  try {
+    return describeByKind(error, options);
+  } catch {
+    return describeThrown(error);
+  }
+}
+
+/**
+ * An error thrown by the worker itself keeps its stack: the user needs the place in the script.
+ */
+function describeByKind(error: unknown, options: WorkerOptions): string {
   if (error instanceof MiniflareError) return describeMiniflareError(error, options);
   if (error instanceof ListenError) return error.message;
   if (!(error instanceof Error)) return describeScriptError(error);

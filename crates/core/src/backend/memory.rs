@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use super::local::LocalObject;
 use super::{Object, ObjectKey, Place, Table, Ticket};
-use crate::alarm::AlarmIndex;
+use crate::alarm_index::AlarmIndex;
 use crate::answer::Answer;
 use crate::error::{Error, Result};
 use crate::key::{Entry, Key, Value};
 use crate::lock::lock;
 use crate::range::Scan;
-use crate::write::WriteBatch;
+use crate::write_batch::WriteBatch;
 
 /// One object's data in an ordered map.
 #[derive(Debug, Default)]
@@ -82,6 +82,16 @@ impl MemoryPlace {
         Self { objects: Mutex::new(Some(HashMap::new())), alarms: Arc::default() }
     }
 
+    /// Closes this place, and gives what it holds to a new one.
+    pub fn renew(&self) -> Result<Self> {
+        let objects = lock(&self.objects)?.take().ok_or(Error::Closed)?;
+        let renewed = objects.into_iter().filter_map(|(key, object)| {
+            let table = object.close()?;
+            Some((key.clone(), LocalObject::new(table, key, self.alarms.clone())))
+        });
+        Ok(Self { objects: Mutex::new(Some(renewed.collect())), alarms: self.alarms.clone() })
+    }
+
     fn ids(&self, name: &str) -> Result<Vec<Arc<str>>> {
         let mut ids = Vec::new();
         let objects = lock(&self.objects)?;
@@ -119,6 +129,16 @@ impl Place for MemoryPlace {
     fn alarms(&self, names: &[Arc<str>]) -> Result<Vec<(i64, ObjectKey)>> {
         lock(&self.objects)?.as_ref().ok_or(Error::Closed)?;
         self.alarms.pending(names)
+    }
+
+    fn next_alarm(&self, names: &[Arc<str>]) -> Result<Option<i64>> {
+        lock(&self.objects)?.as_ref().ok_or(Error::Closed)?;
+        self.alarms.first(names)
+    }
+
+    fn due_alarms(&self, names: &[Arc<str>], now_ms: i64) -> Result<Vec<(i64, ObjectKey)>> {
+        lock(&self.objects)?.as_ref().ok_or(Error::Closed)?;
+        self.alarms.due(names, now_ms)
     }
 
     fn object_ids(&self, name: &str) -> Answer<Vec<Arc<str>>> {

@@ -12,30 +12,16 @@ pub mod memory;
 pub mod overlay;
 pub mod redis;
 
-use std::fmt;
 use std::sync::Arc;
 
 use crate::answer::Answer;
+use crate::concurrency::{Footprint, Sequence, TransactionId};
+pub use crate::durability::Ticket;
 use crate::error::Result;
 use crate::key::{Entry, Key, Value};
+pub use crate::object_key::ObjectKey;
 use crate::range::Scan;
-use crate::transaction::{Footprint, Sequence, TransactionId};
-use crate::write::WriteBatch;
-
-/// Names one Durable Object: the binding's name and the id.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ObjectKey {
-    /// Name of the binding.
-    pub name: Arc<str>,
-    /// The id: 64 hex digits, or whatever a test double's `toString()` gives.
-    pub id: Arc<str>,
-}
-
-impl fmt::Display for ObjectKey {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}:{}", self.name, self.id)
-    }
-}
+use crate::write_batch::WriteBatch;
 
 /// One memory, directory or server with the data of many objects.
 pub trait Place: Send + Sync {
@@ -44,6 +30,18 @@ pub trait Place: Send + Sync {
 
     /// The pending alarms of objects with one of these names: time in milliseconds and object, by time.
     fn alarms(&self, names: &[Arc<str>]) -> Result<Vec<(i64, ObjectKey)>>;
+
+    /// The time of the first of [`Self::alarms`].
+    fn next_alarm(&self, names: &[Arc<str>]) -> Result<Option<i64>> {
+        Ok(self.alarms(names)?.first().map(|(at, _)| *at))
+    }
+
+    /// Those of [`Self::alarms`] that are due at `now_ms`.
+    fn due_alarms(&self, names: &[Arc<str>], now_ms: i64) -> Result<Vec<(i64, ObjectKey)>> {
+        let mut alarms = self.alarms(names)?;
+        alarms.retain(|(at, _)| *at <= now_ms);
+        Ok(alarms)
+    }
 
     /// Makes sure that [`Self::alarms`] knows the alarms of these names that others have set.
     fn refresh_alarms(&self, _names: &[Arc<str>]) -> Answer<()> {
@@ -100,9 +98,6 @@ pub struct Conflict {
     pub own: bool,
 }
 
-/// Durability of a write: 0 is durable already, anything else is for [`Object::durable`].
-pub type Ticket = u64;
-
 /// A plain write, or a transaction's, that is visible.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Committed {
@@ -145,6 +140,11 @@ pub trait Object: Send + Sync {
 
     /// Writes at once, outside of any transaction; `origin` is the attempt out of whose closure it comes.
     fn write(&self, writes: WriteBatch, origin: Option<TransactionId>) -> Answer<Committed>;
+
+    /// Makes [`Self::take_alarm`] answer at once for a while, where the object has to be opened before.
+    fn prepare_alarm(&self) -> Answer<()> {
+        Answer::Now(Ok(()))
+    }
 
     /// Removes the alarm if it is set for `due_ms` or earlier; says whether it did.
     fn take_alarm(&self, due_ms: i64) -> Answer<bool>;
@@ -240,4 +240,7 @@ pub trait Source<T>: Send + Sync {
     /// Takes back a table that somebody else waits for, and closes it in the background. Called with the
     /// object locked.
     fn released(self: Arc<Self>, table: T);
+
+    /// A table that could not be released because it was in use is not in use any more. Called with the object locked.
+    fn idle(&self, _object: &Arc<local::LocalObject<T>>) {}
 }

@@ -3,34 +3,34 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use super::Footprint;
 use crate::answer::Answer;
 use crate::backend::{Conflict, Object, Outcome, Snapshot, Start, View};
+use crate::checks;
+use crate::concurrency::Footprint;
 use crate::error::{Error, Result};
 use crate::key::{Entry, Key, Value};
-use crate::limits;
 use crate::lock::lock;
 use crate::merge::merge;
 use crate::range::Scan;
-use crate::write::{AlarmWrite, WriteBatch};
+use crate::write_batch::{AlarmWrite, WriteBatch};
 
 /// What a read of an attempt gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Read<T> {
     /// The state that the attempt started from, under its own writes.
     Found(T),
-    /// The attempt has lost: something it wants to read has been written meanwhile.
+    /// The attempt has lost: something that it wants to read was written meanwhile.
     Lost,
 }
 
-/// A running attempt. Its own writes are visible to its reads, and to nobody else before it commits.
+/// A running attempt. Until it commits, its own writes are visible only to its own reads.
 ///
 /// Dropped without [`Self::commit`] it ends without a trace.
 pub struct Attempt {
     object: Arc<dyn Object>,
     start: Start,
     state: Arc<Mutex<State>>,
-    /// Whether nobody has told the object yet how the attempt ended.
+    /// Whether the object does not know yet how the attempt ended.
     running: bool,
 }
 
@@ -63,7 +63,7 @@ impl State {
 
     fn check_written(&self, more: &BTreeSet<Key>) -> Result<()> {
         let new = more.iter().filter(|key| !self.writes.entries().contains_key(*key)).count();
-        limits::check_written_count(self.writes.entries().len() + new)
+        checks::check_written_count(self.writes.entries().len() + new)
     }
 }
 
@@ -210,11 +210,6 @@ impl Attempt {
             Outcome::Lost(Conflict { what, own: true }) => Err(Error::SelfConflict { what }),
             outcome => Ok(outcome),
         })
-    }
-
-    /// Whether the attempt has changed the alarm.
-    pub fn touches_alarm(&self) -> bool {
-        lock(&self.state).is_ok_and(|state| state.writes.alarm().is_some())
     }
 }
 

@@ -1,23 +1,106 @@
-//! Optimistic transactions after Kung and Robinson (1981): read, validate, write.
+//! What the user holds: one transaction, attempted until it commits.
 //!
-//! - [`footprint`]: what an attempt has read: keys, ranges, the alarm
-//! - [`commit_log`]: what has been written since the oldest running attempt started
-//! - [`turn`]: when an attempt runs alone, and who waits meanwhile
-//! - [`attempt`]: one run of the closure: its footprint and its writes over one object
-//! - [`transaction`]: what the user holds: attempts until one commits
+//! [`attempt`] is one run of the closure: its reads and its writes over one object.
 
-pub mod attempt;
-pub mod commit_log;
-pub mod footprint;
-#[expect(clippy::module_inception, reason = "the type that the user holds is a transaction")]
-pub mod transaction;
-pub mod turn;
+mod attempt;
 
-pub use attempt::{Attempt, Read};
-pub use footprint::Footprint;
-pub use transaction::{Settled, Transaction};
+use std::sync::{Arc, Mutex};
 
-/// Position of a commit in an object's history.
-pub type Sequence = u64;
-/// Names a running transaction attempt, or the attempt out of whose closure a plain operation comes.
-pub type TransactionId = u64;
+pub use self::attempt::{Attempt, Read};
+use crate::answer::Answer;
+use crate::backend::{Committed, Object, Outcome};
+use crate::concurrency::TransactionId;
+use crate::concurrency::turn::{OPTIMISTIC_ATTEMPTS_MAX, TURN_LEASE};
+use crate::error::{Error, Result};
+use crate::lock::lock;
+
+/// Turns that a transaction may lose to their lease before it gives up.
+pub const TURNS_MAX: u32 = 5;
+
+/// How a transaction's attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// Every read still held, and every write is visible.
+    Committed(Committed),
+    /// Lost: begin another attempt.
+    Lost,
+}
+
+/// A transaction over one object. Its attempts run one after the other.
+///
+/// **Progress:** after [`OPTIMISTIC_ATTEMPTS_MAX`] lost attempts the next one runs alone, and commits.
+/// Only an attempt that outlasts its lease can lose again, at most [`TURNS_MAX`] times.
+#[derive(Clone)]
+pub struct Transaction {
+    object: Arc<dyn Object>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    attempts: u32,
+    current: Option<Arc<Attempt>>,
+}
+
+impl Transaction {
+    /// A transaction that has not begun.
+    pub fn new(object: Arc<dyn Object>) -> Self {
+        Self { object, state: Arc::default() }
+    }
+
+    /// Starts the next attempt, and names it. `origin` is the attempt whose closure has called it.
+    pub fn begin(&self, origin: Option<TransactionId>) -> Answer<TransactionId> {
+        let attempts = match lock(&self.state) {
+            Ok(mut state) => {
+                state.current = None;
+                state.attempts += 1;
+                state.attempts
+            }
+            Err(error) => return Answer::Now(Err(error)),
+        };
+        if attempts > OPTIMISTIC_ATTEMPTS_MAX + TURNS_MAX {
+            let seconds = TURN_LEASE.as_secs();
+            return Answer::Now(Err(Error::AttemptsExhausted { attempts: attempts - 1, seconds }));
+        }
+        let (object, state) = (self.object.clone(), self.state.clone());
+        self.object.begin(attempts > OPTIMISTIC_ATTEMPTS_MAX, origin).and_then(move |start| {
+            lock(&state)?.current = Some(Arc::new(Attempt::new(object, start)));
+            Ok(start.id)
+        })
+    }
+
+    /// The running attempt.
+    pub fn attempt(&self) -> Result<Arc<Attempt>> {
+        lock(&self.state)?.current.clone().ok_or(Error::UnknownTransaction { id: 0 })
+    }
+
+    /// Whether the running attempt runs alone.
+    pub fn has_turn(&self) -> bool {
+        lock(&self.state).is_ok_and(|state| state.attempts > OPTIMISTIC_ATTEMPTS_MAX)
+    }
+
+    /// Ends the running attempt: validates its reads, and writes its writes unless `discard` is set (its
+    /// closure has thrown: the error counts only if what it saw still holds).
+    pub fn commit(&self, discard: bool) -> Answer<Settled> {
+        let attempt = match lock(&self.state) {
+            Ok(mut state) => state.current.take().and_then(Arc::into_inner),
+            Err(error) => return Answer::Now(Err(error)),
+        };
+        let Some(attempt) = attempt else {
+            return Answer::Now(Err(Error::UnknownTransaction { id: 0 }));
+        };
+        attempt.commit(discard).and_then(|outcome| {
+            Ok(match outcome {
+                Outcome::Committed(committed) => Settled::Committed(committed),
+                Outcome::Lost(_) => Settled::Lost,
+            })
+        })
+    }
+
+    /// Ends the running attempt without validating or writing anything.
+    pub fn rollback(&self) {
+        if let Ok(mut state) = lock(&self.state) {
+            state.current = None;
+        }
+    }
+}

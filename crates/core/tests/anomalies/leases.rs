@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use ferroflare_core::Error;
 use ferroflare_core::backend::View;
-use ferroflare_core::transaction::transaction::{OPTIMISTIC_ATTEMPTS_MAX, TURNS_MAX};
-use ferroflare_core::transaction::turn::TURN_LEASE;
+use ferroflare_core::concurrency::turn::OPTIMISTIC_ATTEMPTS_MAX;
+use ferroflare_core::concurrency::turn::TURN_LEASE;
+use ferroflare_core::transaction::TURNS_MAX;
 use ferroflare_core::transaction::{Read, Transaction};
 use tokio::time::{Instant, advance, sleep};
 
@@ -43,6 +44,7 @@ in_paused_time!(
 async fn a_turn_whose_holder_never_finishes_expires() {
     let caller = Caller::new(&Memory.open().await);
     let holder = caller.begin_alone().await;
+    #[expect(clippy::disallowed_methods, reason = "the time is that of the paused runtime")]
     let began = Instant::now();
     caller.put("a", "value").await;
     assert!(began.elapsed() >= TURN_LEASE, "after {:?}", began.elapsed());

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use ferroflare_core::concurrency::turn::OPTIMISTIC_ATTEMPTS_MAX;
 use ferroflare_core::key::Key;
 use ferroflare_core::transaction::Read;
-use ferroflare_core::transaction::transaction::OPTIMISTIC_ATTEMPTS_MAX;
 
 use crate::places::{TestPlace, on_every_place};
 use crate::support::{Caller, found, get, key, prefix, put};

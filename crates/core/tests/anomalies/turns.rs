@@ -1,7 +1,7 @@
 //! Turns: an attempt that runs alone commits, the others wait their place, and nothing deadlocks.
 
 use ferroflare_core::backend::View;
-use ferroflare_core::transaction::transaction::OPTIMISTIC_ATTEMPTS_MAX;
+use ferroflare_core::concurrency::turn::OPTIMISTIC_ATTEMPTS_MAX;
 use ferroflare_core::transaction::{Read, Transaction};
 use ferroflare_core::{Error, ErrorKind};
 

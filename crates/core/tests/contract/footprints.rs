@@ -2,9 +2,9 @@
 //! other reason.
 
 use ferroflare_core::backend::{Conflict, Outcome, Snapshot, View};
+use ferroflare_core::concurrency::Footprint;
 use ferroflare_core::range::{KeyRange, ListOptions, Scan};
-use ferroflare_core::transaction::Footprint;
-use ferroflare_core::write::WriteBatch;
+use ferroflare_core::write_batch::WriteBatch;
 
 use crate::places::{TestPlace, on_every_place};
 use crate::support::{Caller, Txn, alarm, clear, found, fresh, key, prefix, put, remove};

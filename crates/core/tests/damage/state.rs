@@ -9,7 +9,7 @@ use ferroflare_core::Error;
 use ferroflare_core::backend::files::FileOptions;
 use ferroflare_core::backend::{Place, View};
 use ferroflare_core::range::{ListOptions, Scan};
-use ferroflare_core::write::WriteBatch;
+use ferroflare_core::write_batch::WriteBatch;
 
 use crate::places::{Directory, FSYNC};
 use crate::support::{Caller, fresh, key, names, object_key};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ferroflare_core::backend::{ObjectKey, View};
 use ferroflare_core::range::{ListOptions, Scan};
 use ferroflare_core::transaction::Attempt;
-use ferroflare_core::write::WriteBatch;
+use ferroflare_core::write_batch::WriteBatch;
 use ferroflare_core::{Answer, Result};
 
 use super::faulty_table::{Call, Fault, faulty_object, injected};

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use ferroflare_core::alarm::AlarmIndex;
+use ferroflare_core::alarm_index::AlarmIndex;
 use ferroflare_core::backend::local::LocalObject;
 use ferroflare_core::backend::{Table, Ticket};
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::Scan;
-use ferroflare_core::write::WriteBatch;
+use ferroflare_core::write_batch::WriteBatch;
 use ferroflare_core::{Error, Result};
 
 use crate::support::{Caller, object_key};

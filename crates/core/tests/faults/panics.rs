@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ferroflare_core::alarm::AlarmIndex;
+use ferroflare_core::alarm_index::AlarmIndex;
 use ferroflare_core::answer::Pending;
 use ferroflare_core::backend::View;
 use ferroflare_core::backend::local::LocalObject;

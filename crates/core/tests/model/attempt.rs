@@ -3,9 +3,10 @@
 use std::fmt::Debug;
 
 use ferroflare_core::backend::Outcome;
+use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Key, Value};
-use ferroflare_core::transaction::{Attempt, Read, TransactionId};
-use ferroflare_core::write::WriteBatch;
+use ferroflare_core::transaction::{Attempt, Read};
+use ferroflare_core::write_batch::WriteBatch;
 use ferroflare_core::{Answer, Error, Result};
 
 use super::program::{Act, key, keys};

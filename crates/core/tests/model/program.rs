@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ferroflare_core::key::{Key, Value};
 use ferroflare_core::range::{ListOptions, Scan};
-use ferroflare_core::write::{AlarmWrite, WriteBatch};
+use ferroflare_core::write_batch::{AlarmWrite, WriteBatch};
 use proptest::collection::vec;
 use proptest::option::{of, weighted};
 use proptest::prelude::*;

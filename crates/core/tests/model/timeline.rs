@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::Scan;
-use ferroflare_core::write::WriteBatch;
+use ferroflare_core::write_batch::WriteBatch;
 
 /// A committed state, and what its commit has written.
 #[derive(Clone, Debug, Default)]

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use ferroflare_core::answer::Pending;
 use ferroflare_core::backend::{Committed, Object, ObjectKey, Outcome, Place, Start, View};
+use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::Scan;
-use ferroflare_core::transaction::{Attempt, TransactionId};
-use ferroflare_core::write::WriteBatch;
+use ferroflare_core::transaction::Attempt;
+use ferroflare_core::write_batch::WriteBatch;
 use ferroflare_core::{Answer, Result};
 
 use super::attempt::{Ended, Run};

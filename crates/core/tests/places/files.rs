@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread;
 
 use ferroflare_core::backend::files::disk::{Disk, RealDisk};
+use ferroflare_core::backend::files::open_set::OpenSet;
 use ferroflare_core::backend::files::{FileOptions, FileUser};
 use ferroflare_core::backend::{Object, ObjectKey, Place};
 use ferroflare_core::{Answer, Result};
@@ -91,11 +92,17 @@ impl Directory {
     fn open(self: Arc<Self>, options: FileOptions) -> Opened {
         let runtime = RUNTIME.handle().clone();
         let user = FileUser::open(&self.0, options, runtime, &mut unlike_others).unwrap();
-        Opened { user, _directory: self }
+        Opened { user, directory: self }
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// What lies in the directory of a name.
+    pub(crate) fn objects(&self, name: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.0.join(name)).into_iter().flatten().flatten();
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
     }
 
     /// As another process would open it.
@@ -112,7 +119,7 @@ impl Directory {
     ) -> Arc<Opened> {
         let (root, runtime) = (self.0.join(path), RUNTIME.handle().clone());
         let user = FileUser::open_apart(&root, options, runtime, disk, &mut unlike_others).unwrap();
-        Arc::new(Opened { user, _directory: self.clone() })
+        Arc::new(Opened { user, directory: self.clone() })
     }
 }
 
@@ -126,7 +133,18 @@ impl Drop for Directory {
 /// A place that is closed before its directory is deleted.
 pub(crate) struct Opened {
     user: FileUser,
-    _directory: Arc<Directory>,
+    directory: Arc<Directory>,
+}
+
+impl Opened {
+    /// What is open, and who works for it.
+    pub(crate) fn open_set(&self) -> Arc<OpenSet> {
+        self.user.open_set().clone()
+    }
+
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.directory
+    }
 }
 
 impl Drop for Opened {
@@ -153,6 +171,14 @@ impl Place for Opened {
 
     fn object_names(&self) -> Answer<Vec<Arc<str>>> {
         self.user.object_names()
+    }
+
+    fn next_alarm(&self, names: &[Arc<str>]) -> Result<Option<i64>> {
+        self.user.next_alarm(names)
+    }
+
+    fn due_alarms(&self, names: &[Arc<str>], now_ms: i64) -> Result<Vec<(i64, ObjectKey)>> {
+        self.user.due_alarms(names, now_ms)
     }
 
     fn close(&self) -> Answer<()> {

@@ -8,10 +8,10 @@ use ferroflare_core::backend::files::FileOptions;
 use ferroflare_core::backend::{
     Committed, Object, ObjectKey, Outcome, Place, Snapshot, Start, Ticket, View,
 };
+use ferroflare_core::concurrency::{Footprint, TransactionId};
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::Scan;
-use ferroflare_core::transaction::{Footprint, TransactionId};
-use ferroflare_core::write::WriteBatch;
+use ferroflare_core::write_batch::WriteBatch;
 use ferroflare_core::{Answer, Result};
 
 use super::files::Directory;

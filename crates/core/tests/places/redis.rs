@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use ferroflare_core::backend::redis::{RedisPlace, RedisUse, RedisUser};
+use ferroflare_core::backend::redis::{RedisOptions, RedisStore};
 use ferroflare_core::backend::{Object, ObjectKey, Place};
 use ferroflare_core::{Answer, Result};
 use once_cell::sync::Lazy;
@@ -26,12 +26,15 @@ fn next() -> u32 {
 
 /// As another process would open it.
 fn open_apart(url: &str) -> Arc<dyn Place> {
-    let usage = RedisUse { runtime: RUNTIME.handle().clone(), corked: false, more_ca: None };
+    #[expect(clippy::disallowed_methods, reason = "a test gives the core its clock")]
+    let clock = tokio::time::Instant::now;
+    let runtime = RUNTIME.handle().clone();
+    let options = RedisOptions { runtime, corked: false, more_ca: None, clock };
     let name = next().to_le_bytes();
     let mut named = move |bytes: &mut [u8]| {
         bytes[..name.len()].copy_from_slice(&name);
     };
-    Arc::new(RedisUser(RedisPlace::open(url, usage, &mut named).unwrap()))
+    Arc::new(RedisStore::open(url, options, &mut named).unwrap())
 }
 
 /// What a server and a cluster have in common.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ferroflare_core::backend::Place;
 use ferroflare_core::backend::files::disk::{Disk, Unsynced};
-use ferroflare_core::write::WriteBatch;
+use ferroflare_core::write_batch::WriteBatch;
 use ferroflare_core::{Answer, Result};
 
 use super::synced_by;

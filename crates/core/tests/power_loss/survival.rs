@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ferroflare_core::backend::{ObjectKey, Place};
 use ferroflare_core::range::ListOptions;
-use ferroflare_core::write::WriteBatch;
+use ferroflare_core::write_batch::WriteBatch;
 
 use super::losing_disk::{LosingDisk, lose_power};
 use crate::places::{Directory, FSYNC};

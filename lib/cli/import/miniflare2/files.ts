@@ -9,7 +9,7 @@
 import type { Dirent } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
 import path from "node:path";
-import { ALARM_KEY } from "../../../durable-objects/alarm-key";
+import { ALARM_KEY } from "../../../shared/alarm-key";
 import { originalName } from "./names";
 
 const META_SUFFIX = ".meta.json";

@@ -5,7 +5,7 @@
  * `__MINIFLARE_ALARMS__:value:<NAME>:<id>`, which `deleteAll()` forgets to remove. Names and keys may hold colons:
  * the hash of the name at the end of the id tells where the name ends.
  */
-import { ALARM_KEY } from "../../../durable-objects/alarm-key";
+import { ALARM_KEY } from "../../../shared/alarm-key";
 import type { RedisClient } from "../redis/client";
 import type { Reply } from "../redis/resp";
 import { hashOf, ID_HASH_DIGITS } from "./names";

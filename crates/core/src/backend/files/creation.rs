@@ -12,10 +12,10 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 
 use super::directories::Directories;
 use super::disk::Unsynced;
+use super::early::EarlySync;
 use super::env::deferring;
 use super::foreign::CURRENT;
 use super::rocks::Rocks;
@@ -35,7 +35,7 @@ pub struct Creation {
     path: PathBuf,
     around: Arc<Directories>,
     /// What syncs the files but the log, and what is around them.
-    syncing: Option<JoinHandle<Result<()>>>,
+    syncing: Option<EarlySync>,
 }
 
 /// Opens the database in `path`, whose parent exists; one that is to be written to is created if need be. If
@@ -68,17 +68,15 @@ pub fn open(
     let mut syncing = None;
     let start = fsync.then_some(|| syncing = Some(sync_soon(path, around)));
     let rocks = deferring(|| Rocks::open(path, Access::Write), start)?;
-    let syncing = syncing.transpose()?.flatten();
+    let syncing = syncing.transpose()?;
     Ok((rocks, Some(Creation { path: path.to_owned(), around: around.clone(), syncing })))
 }
 
-/// Syncs what can be opened now: where it cannot, nothing has been written to the database. Without a thread for it,
-/// everything is synced later.
-fn sync_soon(path: &Path, around: &Arc<Directories>) -> Result<Option<JoinHandle<Result<()>>>> {
+/// Syncs what can be opened now: where it cannot, nothing has been written to the database.
+fn sync_soon(path: &Path, around: &Arc<Directories>) -> Result<EarlySync> {
     let files = files(path, around)?;
-    let around = around.clone();
-    let sync = move || sync_all(&files, &around);
-    Ok(thread::Builder::new().name("ferroflare".into()).spawn(sync).ok())
+    let syncing = around.clone();
+    Ok(EarlySync::start(around.workers(), move || sync_all(&files, &syncing)))
 }
 
 /// Whether a database is being created in `path`, or was by a process that is gone.
@@ -151,20 +149,10 @@ impl Creation {
 
     /// Ends the creation, when the log is durable: makes everything else durable.
     pub fn conclude(&mut self) -> Result<()> {
-        match self.syncing.take().map(JoinHandle::join) {
-            Some(Ok(synced)) => synced?,
-            // A thread that has panicked has not told that everything is durable.
-            Some(Err(_)) | None => sync_all(&files(&self.path, &self.around)?, &self.around)?,
+        match self.syncing.take() {
+            Some(syncing) => syncing.result()?,
+            None => sync_all(&files(&self.path, &self.around)?, &self.around)?,
         }
         remove_mark(&self.path)
-    }
-}
-
-/// Nothing in the database is open when it is closed.
-impl Drop for Creation {
-    fn drop(&mut self) {
-        if let Some(syncing) = self.syncing.take() {
-            let _ = syncing.join();
-        }
     }
 }

@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::key::{Entry, Value};
 use crate::lock::lock;
 use crate::range::Scan;
-use crate::write::WriteBatch as Writes;
+use crate::write_batch::WriteBatch as Writes;
 
 /// The open database of one object.
 ///

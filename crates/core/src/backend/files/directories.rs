@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use super::disk::{Disk, Unsynced};
 use super::whole::create_dir;
+use super::workers::Workers;
 use crate::error::{Error, Result};
 use crate::lock::lock;
 
@@ -16,6 +17,7 @@ use crate::lock::lock;
 #[derive(Debug)]
 pub struct Directories {
     disk: Arc<dyn Disk>,
+    workers: Arc<Workers>,
     state: Mutex<State>,
     /// Held while directories are synced. Who waits for it mostly finds its own synced then.
     syncing: Mutex<()>,
@@ -30,13 +32,18 @@ struct State {
 
 impl Directories {
     /// Directories of which nothing is known.
-    pub fn new(disk: Arc<dyn Disk>) -> Self {
-        Self { disk, state: Mutex::default(), syncing: Mutex::default() }
+    pub fn new(disk: Arc<dyn Disk>, workers: Arc<Workers>) -> Self {
+        Self { disk, workers, state: Mutex::default(), syncing: Mutex::default() }
     }
 
     /// What makes things durable here.
     pub fn disk(&self) -> &dyn Disk {
         &*self.disk
+    }
+
+    /// Who makes things durable here.
+    pub fn workers(&self) -> &Workers {
+        &self.workers
     }
 
     /// Creates a directory and those above it. One that is there already is noted as well, once: a process

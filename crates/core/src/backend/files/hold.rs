@@ -22,6 +22,7 @@ use super::errors::shown;
 use super::inventory::{self, Inventory};
 use super::layout::Layout;
 use super::note::{Note, State};
+use super::pause::Waiting;
 use super::same_file::same_file;
 use super::whole::create_dir;
 use crate::backend::ObjectKey;
@@ -66,14 +67,14 @@ impl Hold {
 
     /// Waits until this process holds `key`, asking the present holder to let go. Any number may wait.
     pub async fn wait(layout: &Layout, key: &ObjectKey) -> Result<Self> {
-        let wish = Wish::new(layout, key);
+        let (wish, waiting) = (Wish::new(layout, key), Waiting::begin());
         let held = tokio::time::timeout(HANDOVER_LIMIT, async {
             loop {
                 if let Some(hold) = Self::acquire(layout, key)? {
                     return Ok(hold);
                 }
                 wish.express()?;
-                tokio::time::sleep(RETRY).await;
+                waiting.pause(RETRY).await;
             }
         });
         held.await.unwrap_or_else(|_| {

@@ -1,10 +1,12 @@
 //! Looks after a place in the background: lets go of objects that another process waits for, and finds
 //! alarms that other processes have set.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+
+use tokio::sync::oneshot;
 
 use super::FilePlace;
 use super::layout::flat_name;
@@ -31,16 +33,18 @@ async fn look_after(place: Weak<FilePlace>) {
             return;
         }
         count = count.wrapping_add(1);
-        let runtime = place.runtime().clone();
-        let work = runtime.spawn_blocking(move || {
+        let (end, ended) = oneshot::channel::<()>();
+        let workers = place.open_set().workers().clone();
+        workers.finish(move || {
             grant_wishes(&place);
             if count.is_multiple_of(ALARM_TICKS) {
                 // A directory that cannot be read now is read again soon.
                 let _ = read_alarms(&place);
             }
+            drop(end);
         });
         // A panic in there must not end the keeper.
-        let _ = work.await;
+        let _ = ended.await;
     }
 }
 
@@ -49,13 +53,14 @@ fn grant_wishes(place: &FilePlace) {
     let Ok(wishes) = fs::read_dir(place.layout().own("wanted")) else {
         return;
     };
-    let wanted: Vec<String> =
+    let wanted: HashSet<String> =
         wishes.flatten().filter_map(|wish| wish.file_name().into_string().ok()).collect();
     if wanted.is_empty() {
         return;
     }
     for (key, object) in place.entries() {
-        if wanted.contains(&flat_name(&key)) {
+        // Most objects are not open, and a name takes time.
+        if object.is_open() && wanted.contains(&flat_name(&key)) {
             object.hand_over();
         }
     }
@@ -64,6 +69,7 @@ fn grant_wishes(place: &FilePlace) {
 /// Reads which alarms are pending. What this process has open is known better than the files say.
 pub fn read_alarms(place: &FilePlace) -> Result<()> {
     let path = place.layout().own("alarms");
+    place.alarms.begin_reading()?;
     let signs = match fs::read_dir(&path) {
         Ok(signs) => signs,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),

@@ -5,11 +5,15 @@
 //! - [`database`]: the open database of one object
 //! - [`creation`], [`env`]: creating one with few syncs
 //! - [`rocks`], [`errors`]: RocksDB, tuned for many small databases; what it says, as errors for people
-//! - [`table`]: one object's data: the batch that gathers, and the flusher that makes it durable
+//! - [`table`]: one object's data, with the batch that gathers in front of it
+//! - [`flusher`]: making batches durable, and closing databases
 //! - [`hold`]: at most one process has an object
 //! - [`note`], [`inventory`]: what a holder leaves in the lock file, so that damage from outside is noticed
 //! - [`source`]: opening an object when it is needed
+//! - [`open_set`]: how many are open at once, and which has to go for another
+//! - [`workers`], [`early`]: the few threads for all of it; syncs that begin before they are needed
 //! - [`foreign`], [`spelling`]: refusing directories that are not ours to write in
+//! - [`pause`]: looking at what other processes do, not too often
 //! - [`keeper`]: letting go of objects that another process wants; finding alarms that others have set
 //! - [`whole`], [`random_name`]: small files beside the databases, and names that no other user gives
 //! - [`directories`], [`disk`]: what has to be synced so that a power loss takes none of it
@@ -18,8 +22,10 @@ pub mod creation;
 pub mod database;
 pub mod directories;
 pub mod disk;
+pub mod early;
 pub mod env;
 pub mod errors;
+pub mod flusher;
 pub mod foreign;
 pub mod format;
 pub mod hold;
@@ -27,6 +33,8 @@ pub mod inventory;
 pub mod keeper;
 pub mod layout;
 pub mod note;
+pub mod open_set;
+pub mod pause;
 pub mod random_name;
 pub mod rocks;
 pub mod same_file;
@@ -34,42 +42,42 @@ pub mod source;
 pub mod spelling;
 pub mod table;
 pub mod whole;
+pub mod workers;
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
-use std::thread;
-use std::time::Duration;
 
 use once_cell::sync::Lazy;
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use self::directories::Directories;
 use self::disk::{Disk, RealDisk};
 use self::errors::shown;
+use self::flusher::After;
 use self::foreign::check_unmarked_root;
 use self::format::FORMAT_VERSION;
 use self::layout::Layout;
+use self::open_set::OpenSet;
 use self::random_name::RandomNames;
 use self::source::FileSource;
 use self::table::FileTable;
 use self::whole::write_whole;
+use self::workers::Workers;
 use super::local::LocalObject;
 use super::{Object, ObjectKey, Place};
-use crate::alarm::AlarmIndex;
+use crate::alarm_index::AlarmIndex;
 use crate::answer::Answer;
-use crate::clock::Randomness;
 use crate::durability::Durability;
 use crate::error::{Error, Result};
 use crate::lock::lock;
+use crate::randomness::Randomness;
 
 /// Objects that are open at once unless configured: about 45 MiB and 2,000 file descriptors.
 pub const OPEN_OBJECTS_DEFAULT: usize = 256;
-
-/// How often to look whether an object has been opened that is to be closed.
-const OPENING_STEP: Duration = Duration::from_millis(1);
 
 /// How a directory is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +85,7 @@ pub struct FileOptions {
     /// Whether a write is durable only when the disk has it (power loss), or when the operating system
     /// has it (`kill -9`).
     pub fsync: bool,
-    /// Most objects that are open at once; those that were not used for the longest time are closed.
+    /// Most objects that are open at once; for others those that were not used for the longest time are closed.
     pub open_objects_max: usize,
 }
 
@@ -94,12 +102,14 @@ static PLACES: Lazy<Mutex<HashMap<PathBuf, Weak<FilePlace>>>> = Lazy::new(Mutex:
 pub struct FilePlace {
     layout: Layout,
     directories: Arc<Directories>,
+    open_set: Arc<OpenSet>,
     objects: Mutex<HashMap<ObjectKey, Arc<LocalObject<FileTable>>>>,
     alarms: Arc<AlarmIndex>,
     runtime: Handle,
     fsync: Arc<AtomicBool>,
-    open_objects_max: AtomicUsize,
     users: AtomicUsize,
+    /// Set when the last user has gone, for good.
+    closed: AtomicBool,
     prepared: AtomicBool,
 }
 
@@ -126,7 +136,8 @@ impl FileUser {
             place
         } else {
             let layout = Layout::new(root.clone(), RandomNames::new(random));
-            let place = FilePlace::open(layout, runtime, Arc::new(RealDisk))?;
+            let (disk, workers) = (Arc::new(RealDisk), Workers::shared());
+            let place = FilePlace::open(layout, runtime, disk, workers)?;
             places.insert(root, Arc::downgrade(&place));
             place
         };
@@ -142,7 +153,7 @@ impl FileUser {
         random: &mut impl Randomness,
     ) -> Result<Self> {
         let layout = Layout::new(canonical(root)?, RandomNames::new(random));
-        Ok(Self::join(FilePlace::open(layout, runtime, disk)?, options))
+        Ok(Self::join(FilePlace::open(layout, runtime, disk, Arc::default())?, options))
     }
 
     fn join(place: Arc<FilePlace>, options: FileOptions) -> Self {
@@ -151,8 +162,13 @@ impl FileUser {
             keeper::start(&place);
         }
         place.fsync.fetch_or(options.fsync, Ordering::Relaxed);
-        place.open_objects_max.fetch_max(options.open_objects_max.max(1), Ordering::Relaxed);
+        place.open_set.allow(options.open_objects_max);
         Self { place, closed: AtomicBool::new(false) }
+    }
+
+    /// What is open in the directory, and who works for it.
+    pub fn open_set(&self) -> &Arc<OpenSet> {
+        self.place.open_set()
     }
 
     fn place(&self) -> Result<&Arc<FilePlace>> {
@@ -181,24 +197,30 @@ impl FileUser {
 impl Drop for FileUser {
     fn drop(&mut self) {
         if let Some(place) = self.leave() {
-            let runtime = place.runtime.clone();
-            runtime.spawn_blocking(move || place.close_objects());
+            let _closing = place.close_objects();
         }
     }
 }
 
 impl FilePlace {
-    fn open(layout: Layout, runtime: Handle, disk: Arc<dyn Disk>) -> Result<Arc<Self>> {
+    fn open(
+        layout: Layout,
+        runtime: Handle,
+        disk: Arc<dyn Disk>,
+        workers: Arc<Workers>,
+    ) -> Result<Arc<Self>> {
         check_root(&layout)?;
+        workers.start()?;
         let place = Arc::new(Self {
             layout,
-            directories: Arc::new(Directories::new(disk)),
+            directories: Arc::new(Directories::new(disk, workers.clone())),
+            open_set: OpenSet::new(workers, runtime.clone()),
             objects: Mutex::default(),
             alarms: Arc::default(),
             runtime,
             fsync: Arc::default(),
-            open_objects_max: AtomicUsize::new(1),
             users: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
             prepared: AtomicBool::new(false),
         });
         keeper::read_alarms(&place)?;
@@ -215,7 +237,12 @@ impl FilePlace {
         &self.directories
     }
 
-    /// Where background work runs.
+    /// What is open.
+    pub fn open_set(&self) -> &Arc<OpenSet> {
+        &self.open_set
+    }
+
+    /// Where background work waits for time to pass.
     pub fn runtime(&self) -> &Handle {
         &self.runtime
     }
@@ -257,32 +284,6 @@ impl FilePlace {
         }
     }
 
-    /// Closes objects that were not used for the longest time, while too many are open. `keep` is in use.
-    pub fn evict(&self, keep: &Arc<LocalObject<FileTable>>) {
-        let most = self.open_objects_max.load(Ordering::Relaxed);
-        let Ok(objects) = lock(&self.objects) else {
-            return;
-        };
-        let mut open: Vec<_> =
-            objects.values().filter(|object| object.is_open()).cloned().collect();
-        drop(objects);
-        if open.len() <= most {
-            return;
-        }
-        open.sort_by_key(|object| object.last_used());
-        let mut excess = open.len() - most;
-        for object in open.iter().filter(|object| !Arc::ptr_eq(object, keep)) {
-            if excess == 0 {
-                return;
-            }
-            if let Some(table) = object.release() {
-                excess -= 1;
-                // A failure has been told to everybody who waits for the writes.
-                let _ = table.close();
-            }
-        }
-    }
-
     /// The names that the directories in `path` stand for, in order.
     fn decoded_names(&self, path: &Path) -> Result<Vec<Arc<str>>> {
         let files = list_names(path)?;
@@ -304,17 +305,33 @@ impl FilePlace {
 
     /// Ends the use of every object, all of which are retired. What was asked of an object before is still done, also if it is only
     /// now being opened.
-    fn close_objects(&self) {
-        for (_, object) in self.entries() {
-            while object.is_opening() {
-                thread::sleep(OPENING_STEP);
+    fn close_objects(self: Arc<Self>) -> JoinHandle<()> {
+        self.closed.store(true, Ordering::Release);
+        let (place, under_way) = (self.clone(), self.open_set.under_way());
+        self.open_set.workers().finish(move || {
+            for (_, object) in place.entries() {
+                place.close_object(&object);
             }
-            if let Some(table) = object.close() {
-                let _ = table.close();
-            }
+            drop(under_way);
+        });
+        let emptied = self.open_set.emptied();
+        self.runtime.clone().spawn(async move {
+            let _ = emptied.await;
+            // Whatever is not synced now never waited for the disk.
+            self.directories.forget();
+        })
+    }
+
+    /// Whether the last user has gone.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Closes an object of a place that is closed. One that is being opened is closed afterwards, by its source.
+    pub fn close_object(&self, object: &LocalObject<FileTable>) {
+        if let Some(table) = object.close_retired() {
+            table.end(After::Close);
         }
-        // Whatever is not synced now never waited for the disk.
-        self.directories.forget();
     }
 }
 
@@ -335,6 +352,14 @@ impl Place for FileUser {
         self.place()?.alarms.pending(names)
     }
 
+    fn next_alarm(&self, names: &[Arc<str>]) -> Result<Option<i64>> {
+        self.place()?.alarms.first(names)
+    }
+
+    fn due_alarms(&self, names: &[Arc<str>], now_ms: i64) -> Result<Vec<(i64, ObjectKey)>> {
+        self.place()?.alarms.due(names, now_ms)
+    }
+
     fn object_ids(&self, name: &str) -> Answer<Vec<Arc<str>>> {
         let ids = self.place().and_then(|place| place.decoded_names(&place.layout.objects(name)));
         Answer::Now(ids)
@@ -348,7 +373,7 @@ impl Place for FileUser {
         let Some(place) = self.leave() else {
             return Answer::Now(Ok(()));
         };
-        let closing = place.runtime.clone().spawn_blocking(move || place.close_objects());
+        let closing = place.close_objects();
         Answer::later(async move {
             closing.await.map_err(|error| Error::Internal(format!("closing failed: {error}")))
         })

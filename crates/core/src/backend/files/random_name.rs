@@ -5,8 +5,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::clock::Randomness;
 use crate::id::hex;
+use crate::randomness::Randomness;
 
 const TAG_BYTES: usize = 16;
 

@@ -1,17 +1,20 @@
 //! Opening the database of one object when it is needed.
 
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::thread;
 use std::time::Duration;
 
 use super::FilePlace;
 use super::database::Database;
+use super::flusher::{After, Flusher, Kept};
 use super::foreign::check_object;
 use super::hold::Hold;
+use super::open_set::{Occupant, Slot, UnderWay};
 use super::spelling::check_spelling;
-use super::table::{FileTable, Flusher, make_sign};
+use super::table::{FileTable, make_sign};
+use super::workers::Workers;
 use crate::backend::local::LocalObject;
 use crate::backend::{Access, ObjectKey, Source, Table};
 use crate::durability::Durability;
@@ -60,25 +63,56 @@ impl FileSource {
         Hold::wait(place.layout(), &self.key).await
     }
 
-    /// Hands the table to the object, or why there is none.
-    fn finish(
-        &self,
-        place: &Arc<FilePlace>,
-        access: Access,
-        object: &Arc<LocalObject<FileTable>>,
-        hold: Result<Hold>,
-    ) {
-        object.opened(hold.and_then(|hold| self.open_now(place, access, object, hold)));
-        place.evict(object);
+    /// Opens the object in a slot if nobody else has it; if another process does, waits without the slot.
+    fn open_in(self: Arc<Self>, slot: Slot, opening: Opening) {
+        match self.take(&opening.place) {
+            Ok(Some(hold)) => self.finish(&opening, Ok(Kept { hold, slot })),
+            Ok(None) => {
+                drop(slot);
+                let runtime = opening.place.runtime().clone();
+                runtime.spawn(async move {
+                    let hold = self.wait(&opening.place).await;
+                    self.open_held(hold, opening);
+                });
+            }
+            Err(error) => {
+                drop(slot);
+                self.finish(&opening, Err(error));
+            }
+        }
     }
 
-    fn open_now(
-        &self,
-        place: &Arc<FilePlace>,
-        access: Access,
-        object: &Arc<LocalObject<FileTable>>,
-        hold: Hold,
-    ) -> Result<FileTable> {
+    /// Opens an object that this process has got from another one, before all others: that one may want it back.
+    fn open_held(self: Arc<Self>, hold: Result<Hold>, opening: Opening) {
+        let open_set = opening.place.open_set().clone();
+        match hold {
+            Ok(hold) => open_set.enter_first(move |slot| {
+                self.finish(&opening, Ok(Kept { hold, slot }));
+            }),
+            Err(error) => open_set.workers().finish(move || self.finish(&opening, Err(error))),
+        }
+    }
+
+    /// Hands the table to the object, or why there is none.
+    fn finish(&self, opening: &Opening, kept: Result<Kept>) {
+        let Opening { place, access, object, .. } = opening;
+        // What panics leaves an object that waits for its table for ever.
+        let open = AssertUnwindSafe(|| kept.and_then(|kept| self.open_now(opening, *access, kept)));
+        let opened = catch_unwind(open).unwrap_or_else(|_| {
+            Err(Error::Internal("a panic has ended the opening of an object".into()))
+        });
+        object.opened(opened);
+        if place.is_closed() {
+            place.close_object(object);
+        } else {
+            let occupant: Arc<dyn Occupant> = object.clone();
+            place.open_set().opened(&occupant);
+        }
+    }
+
+    fn open_now(&self, opening: &Opening, access: Access, kept: Kept) -> Result<FileTable> {
+        let Opening { place, object, .. } = opening;
+        let Kept { hold, slot } = kept;
         let layout = place.layout();
         let path = layout.object(&self.key);
         let exists = check_object(layout.root(), &path)?;
@@ -94,7 +128,7 @@ impl FileSource {
         let database = Database::open(&path, access, hold, place.directories(), fsync)?;
         // Once more, since only now RocksDB's own lock keeps other writers away.
         database.check_place()?;
-        let flusher = Flusher::new(database, object, self.durability.clone(), place)?;
+        let flusher = Flusher::new(database, slot, object, self.durability.clone(), place)?;
         let table = FileTable::new(flusher)?;
         self.mend_alarm_sign(place, &table)?;
         Ok(table)
@@ -135,48 +169,55 @@ impl Source<FileTable> for FileSource {
 
     fn open(self: Arc<Self>, access: Access, object: Arc<LocalObject<FileTable>>) {
         let Some(place) = self.place.upgrade() else {
-            thread::spawn(move || object.opened(Err(Error::Closed)));
-            return;
+            return refuse(object);
         };
-        let runtime = place.runtime().clone();
-        // Only those that need not wait for other processes take up a thread.
-        runtime.clone().spawn_blocking(move || {
-            let hold = match self.take(&place) {
-                Ok(Some(hold)) => Ok(hold),
-                Err(error) => Err(error),
-                Ok(None) => {
-                    runtime.clone().spawn(async move {
-                        let hold = self.wait(&place).await;
-                        runtime.spawn_blocking(move || self.finish(&place, access, &object, hold));
-                    });
-                    return;
-                }
-            };
-            self.finish(&place, access, &object, hold);
-        });
+        let opening = Opening::new(place.clone(), access, object);
+        place.open_set().enter(move |slot| self.open_in(slot, opening));
     }
 
     fn widen(self: Arc<Self>, table: FileTable, object: Arc<LocalObject<FileTable>>) {
         let Some(place) = self.place.upgrade() else {
-            thread::spawn(move || object.opened(Err(Error::Closed)));
-            return;
+            return refuse(object);
         };
-        place.runtime().clone().spawn_blocking(move || {
-            // What attempts have read there must still be what is written over.
-            let hold = table.check_place().and_then(|()| table.into_hold());
-            self.finish(&place, Access::Write, &object, hold);
-        });
+        let busy = place.open_set().opening();
+        let opening = Opening::new(place, Access::Write, object);
+        table.end(After::Keep(Box::new(move |kept| {
+            self.finish(&opening, kept);
+            drop(busy);
+        })));
     }
 
     fn released(self: Arc<Self>, table: FileTable) {
         self.yielded.store(true, Ordering::Relaxed);
-        let close = move || {
-            // A failure has been told to everybody who waits for the writes.
-            let _ = table.close();
-        };
-        match self.place.upgrade() {
-            Some(place) => drop(place.runtime().spawn_blocking(close)),
-            None => drop(thread::spawn(close)),
+        // A failure has been told to everybody who waits for the writes.
+        table.end(After::Close);
+    }
+
+    fn idle(&self, object: &Arc<LocalObject<FileTable>>) {
+        if let Some(place) = self.place.upgrade() {
+            let occupant: Arc<dyn Occupant> = object.clone();
+            place.open_set().idle(&occupant);
         }
     }
+}
+
+/// An object on its way to its table.
+struct Opening {
+    place: Arc<FilePlace>,
+    access: Access,
+    object: Arc<LocalObject<FileTable>>,
+    /// The place is not closed before this has ended.
+    _under_way: UnderWay,
+}
+
+impl Opening {
+    fn new(place: Arc<FilePlace>, access: Access, object: Arc<LocalObject<FileTable>>) -> Self {
+        let under_way = place.open_set().under_way();
+        Self { place, access, object, _under_way: under_way }
+    }
+}
+
+/// There is no place any more to open the object in. Not told at once: the object is locked.
+fn refuse(object: Arc<LocalObject<FileTable>>) {
+    Workers::shared().finish(move || object.opened(Err(Error::Closed)));
 }

@@ -1,11 +1,64 @@
 //! When an object has its table: it comes from its source when it is needed, and goes when others need it or memory.
 
+use std::mem;
+use std::ops::{Deref, DerefMut};
+use std::sync::MutexGuard;
+
 use super::LocalObject;
 use super::queue::Need;
-use super::state::State;
+use super::state::{Opening, State};
 use crate::backend::{Access, Table};
 use crate::error::{Error, Result};
 use crate::lock::lock;
+
+/// What becomes of a table that is asked for.
+#[derive(Debug)]
+pub enum Released<T> {
+    /// Here it is.
+    Table(T),
+    /// It is in use. The source is told when it is no more: [`crate::backend::Source::idle`].
+    InUse,
+    /// There is none.
+    Absent,
+}
+
+/// The state of an object, locked. When it is unlocked, the source is told of a table that it waits for.
+pub(super) struct Locked<'a, T: Table> {
+    state: MutexGuard<'a, State<T>>,
+    object: &'a LocalObject<T>,
+}
+
+impl<T: Table> Deref for Locked<'_, T> {
+    type Target = State<T>;
+
+    fn deref(&self) -> &State<T> {
+        &self.state
+    }
+}
+
+impl<T: Table> DerefMut for Locked<'_, T> {
+    fn deref_mut(&mut self) -> &mut State<T> {
+        &mut self.state
+    }
+}
+
+impl<T: Table> Drop for Locked<'_, T> {
+    fn drop(&mut self) {
+        if self.state.awaited && !self.state.is_in_use() {
+            self.state.awaited = false;
+            if let (Some(source), Some(this)) = (&self.object.source, self.object.this.upgrade()) {
+                source.idle(&this);
+            }
+        }
+    }
+}
+
+impl<T: Table> LocalObject<T> {
+    /// Locks the state.
+    pub(super) fn locked(&self) -> Result<Locked<'_, T>> {
+        Ok(Locked { state: lock(&self.state)?, object: self })
+    }
+}
 
 impl<T: Table> LocalObject<T> {
     /// Whether the table is at hand.
@@ -15,36 +68,44 @@ impl<T: Table> LocalObject<T> {
 
     /// Makes every later operation fail; those that wait for the table still get it.
     pub fn retire(&self) {
-        if let Ok(mut state) = lock(&self.state) {
+        if let Ok(mut state) = self.locked() {
             state.ended.get_or_insert(Error::Closed);
         }
     }
 
-    /// Whether the table is being opened, which always ends.
-    pub fn is_opening(&self) -> bool {
-        lock(&self.state).is_ok_and(|state| state.opening)
-    }
-
     /// Makes every later operation fail, and every waiting one too. Gives back the table.
     pub fn close(&self) -> Option<T> {
-        let mut state = lock(&self.state).ok()?;
+        let mut state = self.locked().ok()?;
         state.stop(Error::Closed);
         state.table.take()
     }
 
-    /// Takes the table away to save memory, unless an attempt runs or a write is not sealed.
-    pub fn release(&self) -> Option<T> {
-        let mut state = lock(&self.state).ok()?;
-        if state.is_busy() || state.log.is_needed() {
+    /// The same for an object that was retired, unless its table is being opened: then what waits for it still gets it.
+    pub fn close_retired(&self) -> Option<T> {
+        let mut state = self.locked().ok()?;
+        if state.is_opening() {
             return None;
         }
-        state.take_table()
+        state.stop(Error::Closed);
+        state.table.take()
+    }
+
+    /// Takes the table away to save memory, unless it is being opened, an attempt runs or a write is not sealed.
+    pub fn release(&self) -> Released<T> {
+        let Ok(mut state) = self.locked() else {
+            return Released::Absent;
+        };
+        if state.is_in_use() {
+            state.awaited = true;
+            return Released::InUse;
+        }
+        state.take_table().map_or(Released::Absent, Released::Table)
     }
 
     /// Gives the table back to its source, because somebody else waits for it: at once, or when the
     /// turn has ended and every write is sealed; no later turn comes before that. Running attempts lose.
     pub fn hand_over(&self) {
-        if let Ok(mut state) = lock(&self.state)
+        if let Ok(mut state) = self.locked()
             && state.table.is_some()
         {
             state.wanted = true;
@@ -55,7 +116,7 @@ impl<T: Table> LocalObject<T> {
     /// Takes away a table that has nothing in it any more, to be removed. Attempts go on: an object that
     /// does not exist is as good as an empty one.
     pub fn vacate(&self) -> Option<T> {
-        let mut state = lock(&self.state).ok()?;
+        let mut state = self.locked().ok()?;
         if state.is_busy() || !state.table.as_ref()?.is_empty().ok()? {
             return None;
         }
@@ -65,7 +126,7 @@ impl<T: Table> LocalObject<T> {
 
     /// Drops a table that could not keep what it was given: the next operation opens it anew.
     pub fn abandon(&self) -> Option<T> {
-        let mut state = lock(&self.state).ok()?;
+        let mut state = self.locked().ok()?;
         let table = state.take_table();
         self.run_waiting(&mut state);
         table
@@ -82,7 +143,7 @@ impl<T: Table> LocalObject<T> {
     /// Whether an operation needs no table; none does to read where nothing is stored.
     fn can_do_without(&self, state: &State<T>, need: Need) -> bool {
         let absent = || self.source.as_ref().is_some_and(|source| source.is_absent());
-        !state.opening
+        !state.is_opening()
             && match need {
                 Need::Nothing => true,
                 Need::Read | Need::Remove => absent(),
@@ -96,13 +157,13 @@ impl<T: Table> LocalObject<T> {
         let (Some(source), Some(this)) = (&self.source, self.this.upgrade()) else {
             return;
         };
-        if state.opening {
+        if state.is_opening() {
             return;
         }
-        state.opening = true;
+        state.opening = Opening::Afresh;
         match state.table.take() {
             Some(table) => {
-                state.widening = true;
+                state.opening = Opening::ToWrite;
                 source.clone().widen(table, this);
             }
             None => source.clone().open(need.access(), this),
@@ -111,11 +172,10 @@ impl<T: Table> LocalObject<T> {
 
     /// Called by the source: the table is there, or cannot be had. Everything that waited goes on.
     pub fn opened(&self, table: Result<T>) {
-        let Ok(mut state) = lock(&self.state) else {
+        let Ok(mut state) = self.locked() else {
             return;
         };
-        state.opening = false;
-        let widened = std::mem::take(&mut state.widening);
+        let widened = mem::replace(&mut state.opening, Opening::No) == Opening::ToWrite;
         match table {
             Ok(_) if state.ended.is_some() && state.arrivals.is_empty() => {}
             Ok(table) => {

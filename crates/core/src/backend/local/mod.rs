@@ -11,21 +11,22 @@ mod state;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
+pub use self::lifetime::Released;
 use self::queue::Need;
 use self::state::State;
 use super::{
     Committed, Conflict, Object, ObjectKey, Outcome, Snapshot, Source, Start, Table, Ticket, View,
 };
-use crate::alarm::AlarmIndex;
+use crate::alarm_index::AlarmIndex;
 use crate::answer::Answer;
+use crate::concurrency::turn::Intent;
+use crate::concurrency::{Footprint, TransactionId};
 use crate::durability::Durability;
 use crate::error::{Error, Result};
 use crate::key::{Entry, Key, Value};
 use crate::lock::lock;
 use crate::range::Scan;
-use crate::transaction::turn::Intent;
-use crate::transaction::{Footprint, TransactionId};
-use crate::write::WriteBatch;
+use crate::write_batch::WriteBatch;
 
 /// Names attempts across all objects of the process, so that an origin is never taken for another's.
 static NEXT_TRANSACTION: AtomicU64 = AtomicU64::new(1);
@@ -101,7 +102,7 @@ impl<T: Table> LocalObject<T> {
     /// Changes the table in another way than by a commit: every running attempt loses, and the index of
     /// alarms gets what `change` returns.
     pub fn change(&self, change: impl FnOnce(&mut T) -> Option<i64>) -> Result<()> {
-        let mut state = lock(&self.state)?;
+        let mut state = self.locked()?;
         state.lose_attempts();
         if let Some(alarm) = state.table.as_mut().map(change) {
             state.alarms.set(&state.key, alarm)?;
@@ -151,6 +152,10 @@ impl<T: Table> Object for LocalObject<T> {
 
     fn write(&self, writes: WriteBatch, origin: Option<TransactionId>) -> Answer<Committed> {
         self.perform(origin, Intent::Change, Need::of(&writes), move |state| state.apply(writes))
+    }
+
+    fn prepare_alarm(&self) -> Answer<()> {
+        self.perform(None, Intent::Look, Need::Write, |_| Ok(()))
     }
 
     fn take_alarm(&self, due_ms: i64) -> Answer<bool> {
@@ -204,7 +209,7 @@ impl<T: Table> Object for LocalObject<T> {
     }
 
     fn end(&self, start: Start) {
-        if let Ok(mut state) = lock(&self.state) {
+        if let Ok(mut state) = self.locked() {
             state.finish(start);
             self.run_waiting(&mut state);
         }
@@ -225,7 +230,7 @@ impl<T: Table> Object for LocalObject<T> {
     }
 
     fn seal(&self) {
-        if let Ok(mut state) = lock(&self.state) {
+        if let Ok(mut state) = self.locked() {
             // Everybody who waits for the batch is told of a failure.
             let _ = state.seal();
             state.seal_arrivals();

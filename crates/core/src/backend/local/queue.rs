@@ -9,11 +9,11 @@ use super::LocalObject;
 use super::state::State;
 use crate::answer::Answer;
 use crate::backend::{Access, Table};
+use crate::concurrency::TransactionId;
+use crate::concurrency::turn::{Intent, TURN_LEASE};
 use crate::error::{Error, Result};
 use crate::lock::lock;
-use crate::transaction::TransactionId;
-use crate::transaction::turn::{Intent, TURN_LEASE};
-use crate::write::WriteBatch;
+use crate::write_batch::WriteBatch;
 
 /// Counts uses of objects, to order them by last use.
 static USES: AtomicU64 = AtomicU64::new(1);
@@ -81,7 +81,7 @@ impl<T: Table> LocalObject<T> {
         work: impl FnOnce(&mut State<T>) -> Result<R> + Send + 'static,
         undo: fn(&mut State<T>, R),
     ) -> Answer<R> {
-        let mut state = match lock(&self.state) {
+        let mut state = match self.locked() {
             Ok(state) => state,
             Err(error) => return Answer::Now(Err(error)),
         };
@@ -157,7 +157,7 @@ impl<T: Table> LocalObject<T> {
 
     /// Ends turn `number` if it is still on; gives the number of the turn that is on now.
     fn expire_turn(&self, number: u64) -> Option<u64> {
-        let mut state = lock(&self.state).ok()?;
+        let mut state = self.locked().ok()?;
         state.turn.expire(number);
         self.run_waiting(&mut state);
         state.turn.held_number()
@@ -200,7 +200,7 @@ impl<T: Table, R> Drop for Waiting<T, R> {
         self.receive.close();
         if let Ok(Ok(unwanted)) = self.receive.try_recv()
             && let Some(object) = self.object.upgrade()
-            && let Ok(mut state) = lock(&object.state)
+            && let Ok(mut state) = object.locked()
         {
             (self.undo)(&mut state, unwanted);
             object.run_waiting(&mut state);

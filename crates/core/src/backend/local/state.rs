@@ -5,22 +5,29 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::queue::{Job, Need, Run};
-use crate::alarm::AlarmIndex;
+use crate::alarm_index::AlarmIndex;
 use crate::backend::memory::MemoryTable;
 use crate::backend::{Committed, Conflict, ObjectKey, Snapshot, Start, Table, Ticket, View};
+use crate::concurrency::commit_log::CommitLog;
+use crate::concurrency::turn::{Intent, Turn};
+use crate::concurrency::{Sequence, TransactionId};
 use crate::error::{Error, Result};
-use crate::transaction::commit_log::CommitLog;
-use crate::transaction::turn::{Intent, Turn};
-use crate::transaction::{Sequence, TransactionId};
-use crate::write::WriteBatch;
+use crate::write_batch::WriteBatch;
+
+/// Whether the table of an object is being opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opening {
+    No,
+    /// Others may have had the object before.
+    Afresh,
+    /// It was at hand and could not be written to. Nobody else has had the object meanwhile, so that attempts go on.
+    ToWrite,
+}
 
 /// What an object is, behind its lock.
 pub(super) struct State<T> {
     pub(super) table: Option<T>,
-    pub(super) opening: bool,
-    /// Whether what is being opened is a table that was at hand and could not be written to. Nobody else
-    /// has had the object meanwhile, so that attempts go on.
-    pub(super) widening: bool,
+    pub(super) opening: Opening,
     /// What waits for the table, in order of arrival.
     pub(super) arrivals: VecDeque<Job<T>>,
     /// Newest commit.
@@ -31,6 +38,8 @@ pub(super) struct State<T> {
     pub(super) turn: Turn<Job<T>>,
     pub(super) key: ObjectKey,
     pub(super) alarms: Arc<AlarmIndex>,
+    /// The source waits until the table is not in use.
+    pub(super) awaited: bool,
     /// Somebody else waits for the table: it goes as soon as no turn is on and every write is sealed.
     pub(super) wanted: bool,
     /// Why no operation is possible any more: the place was closed, or a panic has left the table in doubt.
@@ -42,8 +51,7 @@ impl<T: Table> State<T> {
     pub(super) fn new(table: Option<T>, key: ObjectKey, alarms: Arc<AlarmIndex>) -> Self {
         Self {
             table,
-            opening: false,
-            widening: false,
+            opening: Opening::No,
             arrivals: VecDeque::new(),
             sequence: 0,
             newest: 0,
@@ -51,6 +59,7 @@ impl<T: Table> State<T> {
             turn: Turn::default(),
             key,
             alarms,
+            awaited: false,
             wanted: false,
             ended: None,
         }
@@ -103,6 +112,17 @@ impl<T: Table> State<T> {
     /// Whether the table must stay: a turn is on, or a batch gathers.
     pub(super) fn is_busy(&self) -> bool {
         self.turn.held_number().is_some() || self.table.as_ref().is_some_and(Table::is_dirty)
+    }
+
+    /// Whether the table cannot be closed and opened again without a difference: it is being opened, an attempt runs,
+    /// or a batch gathers.
+    pub(super) fn is_in_use(&self) -> bool {
+        self.is_opening() || self.is_busy() || self.log.is_needed()
+    }
+
+    /// Whether the table is being opened, which always ends.
+    pub(super) fn is_opening(&self) -> bool {
+        self.opening != Opening::No
     }
 
     /// Whether `origin` may act now. While somebody else waits for the table, nobody overtakes those

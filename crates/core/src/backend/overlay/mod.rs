@@ -2,6 +2,7 @@
 //!
 //! - [`table`]: one object's changes above the object below, and how to undo them
 //! - [`below`]: reading the object below
+//! - [`levels`]: which objects were written in which level
 //!
 //! Levels nest. [`OverlayPlace::push`] begins one in O(1); [`OverlayPlace::pop`] takes back what was written
 //! since, in O(changes). Nothing is ever written to the place below, alarms included.
@@ -10,16 +11,18 @@
 //! unchanging while it lies under one: what others write to it shows through, but is not validated.
 
 pub mod below;
+pub mod levels;
 pub mod table;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use self::below::{Below, Spawn};
+use self::levels::Levels;
 use self::table::OverlayTable;
 use super::local::LocalObject;
 use super::{Object, ObjectKey, Place};
-use crate::alarm::AlarmIndex;
+use crate::alarm_index::AlarmIndex;
 use crate::answer::Answer;
 use crate::error::{Error, Result};
 use crate::lock::lock;
@@ -37,25 +40,6 @@ pub struct OverlayPlace {
     levels: Arc<Levels>,
 }
 
-/// The levels that have been pushed and not popped, each with the objects that were written in it.
-#[derive(Debug, Default)]
-pub struct Levels(Mutex<Vec<Vec<ObjectKey>>>);
-
-impl Levels {
-    /// How many levels there are.
-    pub fn depth(&self) -> Result<usize> {
-        Ok(lock(&self.0)?.len())
-    }
-
-    /// Notes that `object` is written in the top level, for the first time there.
-    fn enter(&self, object: &ObjectKey) -> Result<()> {
-        if let Some(top) = lock(&self.0)?.last_mut() {
-            top.push(object.clone());
-        }
-        Ok(())
-    }
-}
-
 impl OverlayPlace {
     /// A place above `below` with nothing in it yet. `spawn` runs what the place below answers later.
     pub fn new(below: Arc<dyn Place>, spawn: Spawn) -> Self {
@@ -68,19 +52,31 @@ impl OverlayPlace {
         }
     }
 
+    /// Closes this place without the one below it, and gives what it holds to a new one.
+    pub fn renew(&self) -> Result<Self> {
+        let objects = lock(&self.objects)?.take().ok_or(Error::Closed)?;
+        let renewed = objects.into_iter().filter_map(|(key, object)| {
+            let table = object.close()?;
+            Some((key.clone(), LocalObject::new(table, key, self.alarms.clone())))
+        });
+        Ok(Self {
+            below: self.below.clone(),
+            spawn: self.spawn.clone(),
+            objects: Mutex::new(Some(renewed.collect())),
+            alarms: self.alarms.clone(),
+            levels: self.levels.clone(),
+        })
+    }
+
     /// Begins a level: everything written from now on is taken back by the [`Self::pop`] that ends it.
     pub fn push(&self) -> Result<()> {
-        lock(&self.levels.0)?.push(Vec::new());
-        Ok(())
+        self.levels.push()
     }
 
     /// Ends the newest level: every object is as it was when the level began, and attempts that run lose.
     /// Without a level everything that was ever written above is taken back.
     pub fn pop(&self) -> Result<()> {
-        let (written, depth) = {
-            let mut levels = lock(&self.levels.0)?;
-            (levels.pop(), levels.len())
-        };
+        let (written, depth) = self.levels.pop()?;
         let objects = lock(&self.objects)?;
         let objects = objects.as_ref().ok_or(Error::Closed)?;
         match written {

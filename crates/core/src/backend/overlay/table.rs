@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::Levels;
 use super::below::Below;
+use super::levels::Levels;
 use crate::backend::{ObjectKey, Table, Ticket};
 use crate::error::Result;
 use crate::key::{Entry, Key, Value};
 use crate::merge::merge;
 use crate::range::{KeyRange, Scan};
-use crate::write::{AlarmWrite, WriteBatch};
+use crate::write_batch::{AlarmWrite, WriteBatch};
 
 /// What became of a key: its new value, or `None` for a removal.
 type Change = Option<Value>;

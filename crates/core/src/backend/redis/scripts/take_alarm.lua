@@ -1,4 +1,4 @@
--- Claims the alarm if it is due: it is no longer set, but whoever claims it has to say when it is handled.
+-- Claims the alarm if it is due: it is no longer set, but the client that claims it has to say when it is handled.
 -- ARGV: due by (ms), name of the handling, client, lease (ms), lease of waiting (ms)
 -- Returns {'taken', name of an alarm whose handling ends with that or ''}, {'claimed'} (another handles it),
 --   {'none', time, name} with what is set, or {'wait', ms}.

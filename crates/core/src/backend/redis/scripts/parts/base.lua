@@ -1,4 +1,4 @@
--- What every script starts with. KEYS are those of one object, in the order of names.rs.
+-- The start of every script. KEYS are those of one object, in the order of PARTS in layout.rs.
 local meta, values, keys, log, live, leases, turns, blocked = unpack(KEYS, 1, 8)
 -- Most arguments of one inner call: Lua's stack is not deep.
 local CHUNK = 1000

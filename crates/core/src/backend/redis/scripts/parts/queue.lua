@@ -1,6 +1,6 @@
 -- How many milliseconds a commit or a claim has to wait for the turn of another, and nothing if it may go on. Each queues by
 -- order of arrival under a name of its own, `who`: a client keeps its own order, and this queue must not have another. `pass` is the turn that it belongs to. `turn`, `turn_until` and `arrivals` are what `meta` says of
--- them: without arrivals, nobody waits. `first`, if given, is called before it writes.
+-- them: without arrivals, no request waits. `first`, if given, is called before it writes.
 local function waits_for_turn(pass, who, lease, turn, turn_until, arrivals, first)
   if not turn and not arrivals then return nil end
   local now = now_ms()

@@ -24,7 +24,7 @@ local function inside(key, min, max)
   return not before(high, key)
 end
 
--- What inside of some ranges {min, max} was written after `start`. `cleared` is when everything was last removed.
+-- What inside some ranges {min, max} was written after `start`. `cleared` is when everything was last removed.
 local function newer_in(ranges, start, cleared)
   if #ranges == 0 then return nil end
   if cleared > start then return 'every key' end

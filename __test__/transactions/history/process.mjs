@@ -1,5 +1,0 @@
-// A process that runs the transactions of its orders.
-import { orders, say } from "../../support/report.mjs";
-import { runClients } from "./clients.mjs";
-
-await runClients({ ...orders(), say });

@@ -1,0 +1,152 @@
+//! Which alarms of a place are pending, without touching the objects.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use crate::error::Result;
+use crate::lock::lock;
+use crate::object_key::ObjectKey;
+
+/// The pending alarms of many objects, by time. Each object's commit keeps its entry true.
+#[derive(Debug, Default)]
+pub struct AlarmIndex {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    by_time: BTreeSet<(i64, ObjectKey)>,
+    by_object: HashMap<ObjectKey, i64>,
+    /// Objects whose alarm was set or removed here since a reading of the others' alarms has begun.
+    changed: HashSet<ObjectKey>,
+    reading: bool,
+}
+
+impl AlarmIndex {
+    /// Notes an object's alarm, in milliseconds, or that it has none.
+    pub fn set(&self, object: &ObjectKey, alarm: Option<i64>) -> Result<()> {
+        let mut state = lock(&self.state)?;
+        if state.reading {
+            state.changed.insert(object.clone());
+        }
+        let old = match alarm {
+            Some(time) => state.by_object.insert(object.clone(), time),
+            None => state.by_object.remove(object),
+        };
+        if let Some(old) = old {
+            state.by_time.remove(&(old, object.clone()));
+        }
+        if let Some(time) = alarm {
+            state.by_time.insert((time, object.clone()));
+        }
+        Ok(())
+    }
+
+    /// An object's alarm, as far as it is known.
+    pub fn get(&self, object: &ObjectKey) -> Result<Option<i64>> {
+        Ok(lock(&self.state)?.by_object.get(object).copied())
+    }
+
+    /// Notes which alarms change while the alarms that others have set are read.
+    pub fn begin_reading(&self) -> Result<()> {
+        let mut state = lock(&self.state)?;
+        state.changed.clear();
+        state.reading = true;
+        Ok(())
+    }
+
+    /// Takes `found` for true, except for the objects in `keep` and those that have changed since the reading began.
+    pub fn replace(&self, found: &HashMap<ObjectKey, i64>, keep: &[ObjectKey]) -> Result<()> {
+        let keep: HashSet<_> = keep.iter().collect();
+        let mut state = lock(&self.state)?;
+        let State { by_time, by_object, changed, reading } = &mut *state;
+        *reading = false;
+        let changed = std::mem::take(changed);
+        let keeps = |object: &ObjectKey| keep.contains(object) || changed.contains(object);
+        by_object.retain(|object, at| {
+            let stays = keeps(object) || found.get(object) == Some(at);
+            if !stays {
+                by_time.remove(&(*at, object.clone()));
+            }
+            stays
+        });
+        for (object, at) in found {
+            if !keeps(object) {
+                by_object.insert(object.clone(), *at);
+                by_time.insert((*at, object.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The earliest pending alarm of objects with one of `names`.
+    pub fn first(&self, names: &[Arc<str>]) -> Result<Option<i64>> {
+        let state = lock(&self.state)?;
+        let first = state.by_time.iter().find(|(_, object)| names.contains(&object.name));
+        Ok(first.map(|(at, _)| *at))
+    }
+
+    /// The pending alarms of objects with one of `names` that are due at `now_ms`, by time.
+    pub fn due(&self, names: &[Arc<str>], now_ms: i64) -> Result<Vec<(i64, ObjectKey)>> {
+        let state = lock(&self.state)?;
+        let due = state.by_time.iter().take_while(|(at, _)| *at <= now_ms);
+        Ok(due.filter(|(_, object)| names.contains(&object.name)).cloned().collect())
+    }
+
+    /// The pending alarms of objects with one of `names`, by time.
+    pub fn pending(&self, names: &[Arc<str>]) -> Result<Vec<(i64, ObjectKey)>> {
+        let state = lock(&self.state)?;
+        Ok(state
+            .by_time
+            .iter()
+            .filter(|(_, object)| names.contains(&object.name))
+            .cloned()
+            .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(id: &str) -> ObjectKey {
+        ObjectKey { name: "NAME".into(), id: id.into() }
+    }
+
+    #[test]
+    fn pending_alarms_come_by_time_and_each_object_has_one() {
+        let index = AlarmIndex::default();
+        index.set(&object("a"), Some(30)).unwrap();
+        index.set(&object("b"), Some(20)).unwrap();
+        index.set(&object("a"), Some(10)).unwrap();
+        let names = ["NAME".into()];
+        assert_eq!(index.pending(&names).unwrap(), [(10, object("a")), (20, object("b"))]);
+        assert_eq!(index.first(&names).unwrap(), Some(10));
+        assert_eq!(index.due(&names, 10).unwrap(), [(10, object("a"))]);
+        index.set(&object("a"), None).unwrap();
+        assert_eq!(index.pending(&names).unwrap(), [(20, object("b"))]);
+        let others = ["OTHER".into()];
+        assert!(index.pending(&others).unwrap().is_empty());
+        assert!(index.due(&others, i64::MAX).unwrap().is_empty());
+        assert_eq!(index.first(&others).unwrap(), None);
+    }
+
+    #[test]
+    fn what_changes_while_the_alarms_of_others_are_read_is_known_better_here() {
+        let index = AlarmIndex::default();
+        let names = ["NAME".into()];
+        for (id, at) in [("set before", 10), ("removed", 20)] {
+            index.set(&object(id), Some(at)).unwrap();
+        }
+        index.begin_reading().unwrap();
+        let found = [(object("removed"), 20), (object("of others"), 40)].into();
+        index.set(&object("removed"), None).unwrap();
+        index.set(&object("set meanwhile"), Some(30)).unwrap();
+        index.replace(&found, &[]).unwrap();
+        let pending = [(30, object("set meanwhile")), (40, object("of others"))];
+        assert_eq!(index.pending(&names).unwrap(), pending);
+        index.begin_reading().unwrap();
+        index.replace(&found, &[object("set meanwhile")]).unwrap();
+        assert_eq!(index.pending(&names).unwrap().len(), 3);
+    }
+}

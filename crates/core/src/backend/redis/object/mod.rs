@@ -1,0 +1,86 @@
+//! One object of Redis: the contract of [`Object`] over requests to the server.
+//!
+//! - [`handle`]: the object itself
+//! - [`reads`], [`lists`]: what plain reads and attempts see
+//! - [`writes`], [`attempts`]: plain writes, and attempts from their start to their commit
+//! - [`alarm`]: claiming a due alarm, and ending its handling
+
+mod alarm;
+mod attempts;
+mod handle;
+mod lists;
+mod reads;
+mod writes;
+
+pub(crate) use handle::RedisObject;
+
+use crate::answer::Answer;
+use crate::backend::{Committed, Object, Outcome, Snapshot, Start, Ticket, View};
+use crate::concurrency::{Footprint, TransactionId};
+use crate::key::{Entry, Key, Value};
+use crate::range::Scan;
+use crate::write_batch::WriteBatch;
+
+impl Object for RedisObject {
+    fn read(&self, keys: Vec<Key>, view: View) -> Answer<Snapshot<Vec<Option<Value>>>> {
+        match view {
+            View::Latest(issued_by) => self.read_latest(keys, issued_by),
+            View::Since(start) => self.read_since(start, keys),
+        }
+    }
+
+    fn list(&self, scan: Scan, view: View) -> Answer<Snapshot<Vec<Entry>>> {
+        match view {
+            _ if scan.is_empty() => Answer::Now(Ok(Snapshot::Fresh(Vec::new()))),
+            View::Latest(issued_by) => self.list_latest(scan, issued_by),
+            View::Since(start) => self.list_since(scan, start),
+        }
+    }
+
+    fn alarm(&self, view: View) -> Answer<Snapshot<Option<i64>>> {
+        match view {
+            View::Latest(issued_by) => self.alarm_latest(issued_by),
+            View::Since(start) => self.alarm_since(start),
+        }
+    }
+
+    fn write(&self, writes: WriteBatch, origin: Option<TransactionId>) -> Answer<Committed> {
+        self.write_plain(writes, origin)
+    }
+
+    fn take_alarm(&self, due_ms: i64) -> Answer<bool> {
+        self.claim_alarm(due_ms)
+    }
+
+    fn alarm_done(&self) -> Answer<()> {
+        self.end_claim()
+    }
+
+    fn begin(&self, turn: bool, origin: Option<TransactionId>) -> Answer<Start> {
+        self.begin_attempt(turn, origin)
+    }
+
+    fn commit(&self, start: Start, footprint: Footprint, writes: WriteBatch) -> Answer<Outcome> {
+        self.commit_attempt(start, footprint, writes)
+    }
+
+    fn end(&self, start: Start) {
+        self.end_attempt(start);
+    }
+
+    fn unsettled(&self) -> Ticket {
+        let driver = &self.driver;
+        driver.state().map_or(0, |state| driver.durability.unsettled(state.writes.last()))
+    }
+
+    fn durable(&self, ticket: Ticket) -> Answer<()> {
+        self.driver.durability.wait(ticket)
+    }
+
+    fn seal(&self) {
+        let sealed = self.driver.state().is_ok_and(|mut state| state.writes.seal());
+        if sealed {
+            self.driver.send();
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! From queued requests to answers, one round trip after the other.
+//!
+//! - [`batch`], [`write_queue`]: plain writes that wait, one batch for each turn of the event loop
+//! - [`state`]: what waits, and what this process knows of the object
+//! - [`round`]: what travels together
+//! - [`settle`]: what follows from the replies
+//! - [`driver`]: sends one round after the other, and applies what follows
+
+pub(crate) mod batch;
+pub(crate) mod driver;
+mod round;
+mod settle;
+pub(crate) mod state;
+pub(crate) mod write_queue;

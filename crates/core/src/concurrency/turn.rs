@@ -1,0 +1,190 @@
+//! The exclusive turn of an attempt, and the jobs that wait for its end.
+//!
+//! An attempt whose transaction has lost a few times takes a *turn*: until it ends, every other commit
+//! of the object waits in order, so that nothing can make it lose again. Reads that start a new piece
+//! of work wait only behind waiting writes, so that each caller sees its own writes in program order.
+//!
+//! States: free -> held (`take`) -> free (`release`, or `expire` when the lease has run out). Waiting
+//! jobs run in order whenever the turn is free; one of them may take it again.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::TransactionId;
+
+/// Attempts that run beside others before an attempt takes a turn.
+pub const OPTIMISTIC_ATTEMPTS_MAX: u32 = 3;
+
+/// How long a turn lasts at most: longer than any sane closure, short enough to end a deadlock between
+/// a closure and something it awaits that in turn waits for the turn.
+pub const TURN_LEASE: Duration = Duration::from_secs(10);
+
+/// What a caller wants to do, as far as turns are concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// Read the newest state, or start an optimistic attempt on it.
+    Look,
+    /// Go on reading in a running attempt.
+    Continue,
+    /// Commit something, or take a turn.
+    Change,
+}
+
+/// The turn of one object and the jobs that wait for its end.
+pub struct Turn<Job> {
+    holder: Option<TransactionId>,
+    /// Attempts out of the holder's closure: they may do what the holder may.
+    guests: Vec<TransactionId>,
+    /// Counts turns, so that an old lease cannot end a newer turn.
+    number: u64,
+    waiting: VecDeque<Job>,
+}
+
+impl<Job> Default for Turn<Job> {
+    fn default() -> Self {
+        Self { holder: None, guests: Vec::new(), number: 0, waiting: VecDeque::new() }
+    }
+}
+
+impl<Job> Turn<Job> {
+    /// Whether `origin` may act now.
+    pub fn admits(&self, origin: Option<TransactionId>, intent: Intent) -> bool {
+        match (self.holder, intent) {
+            (None, _) | (_, Intent::Continue) => true,
+            (Some(_), _) if origin.is_some_and(|origin| self.includes(origin)) => true,
+            (Some(_), Intent::Look) => self.waiting.is_empty(),
+            (Some(_), Intent::Change) => false,
+        }
+    }
+
+    /// Queues a job until the turn is free; gives the number of the turn it waits for.
+    pub fn wait(&mut self, job: Job) -> u64 {
+        self.waiting.push_back(job);
+        self.number
+    }
+
+    /// Takes the turn, which must be free.
+    pub fn take(&mut self, id: TransactionId) {
+        debug_assert!(self.holder.is_none(), "a turn is taken only while it is free");
+        self.holder = Some(id);
+        self.number += 1;
+    }
+
+    /// Lets an attempt out of the holder's closure share the turn.
+    pub fn join(&mut self, id: TransactionId) {
+        self.guests.push(id);
+    }
+
+    /// Whether `id` holds the turn or shares it.
+    pub fn includes(&self, id: TransactionId) -> bool {
+        self.is_held_by(id) || self.guests.contains(&id)
+    }
+
+    /// Whether `id` holds the turn.
+    pub fn is_held_by(&self, id: TransactionId) -> bool {
+        self.holder == Some(id)
+    }
+
+    /// Number of the current or last turn.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Ends the turn and gives up what waits.
+    pub fn into_jobs(self) -> impl Iterator<Item = Job> {
+        self.waiting.into_iter()
+    }
+
+    /// Number of the current turn when it is held.
+    pub fn held_number(&self) -> Option<u64> {
+        self.holder.map(|_| self.number)
+    }
+
+    /// Whether a job waits.
+    pub fn is_awaited(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Gives the turn back, if `id` holds it.
+    pub fn release(&mut self, id: TransactionId) {
+        if self.is_held_by(id) {
+            self.holder = None;
+            self.guests.clear();
+        }
+    }
+
+    /// Ends turn `number` because its lease has run out; its holder goes on as an ordinary attempt.
+    pub fn expire(&mut self, number: u64) {
+        if self.number == number {
+            self.holder = None;
+            self.guests.clear();
+        }
+    }
+
+    /// Makes a job the next one again.
+    pub fn put_back(&mut self, job: Job) {
+        self.waiting.push_front(job);
+    }
+
+    /// The next job that may run: none while the turn is held.
+    pub fn next_job(&mut self) -> Option<Job> {
+        if self.holder.is_some() { None } else { self.waiting.pop_front() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_holder_changes_things_during_its_turn() {
+        let mut turn = Turn::<()>::default();
+        assert!(turn.admits(None, Intent::Change));
+        turn.take(7);
+        assert!(turn.admits(Some(7), Intent::Change));
+        assert!(!turn.admits(None, Intent::Change));
+        assert!(!turn.admits(Some(8), Intent::Change));
+        assert!(turn.admits(Some(8), Intent::Continue));
+    }
+
+    #[test]
+    fn looking_waits_only_behind_waiting_changes() {
+        let mut turn = Turn::default();
+        turn.take(7);
+        assert!(turn.admits(None, Intent::Look));
+        turn.wait("put");
+        assert!(!turn.admits(None, Intent::Look));
+        turn.release(7);
+        assert_eq!(turn.next_job(), Some("put"));
+        assert!(turn.admits(None, Intent::Look));
+    }
+
+    #[test]
+    fn jobs_run_in_order_until_one_takes_the_next_turn() {
+        let mut turn = Turn::default();
+        turn.take(1);
+        turn.wait("take");
+        turn.wait("put");
+        turn.release(1);
+        assert_eq!(turn.next_job(), Some("take"));
+        turn.take(2);
+        assert_eq!(turn.next_job(), None);
+        turn.release(2);
+        assert_eq!(turn.next_job(), Some("put"));
+        assert_eq!(turn.next_job(), None);
+    }
+
+    #[test]
+    fn an_old_lease_does_not_end_a_newer_turn() {
+        let mut turn = Turn::default();
+        turn.take(1);
+        let first = turn.wait(());
+        turn.release(1);
+        turn.next_job();
+        turn.take(2);
+        turn.expire(first);
+        assert!(turn.is_held_by(2));
+        turn.expire(first + 1);
+        assert!(!turn.is_held_by(2));
+    }
+}

@@ -1,0 +1,183 @@
+/**
+ * Makes the messages, closes and errors of Miniflare's WebSockets events of the object that owns the socket, and its
+ * frames effects of that object.
+ *
+ * The methods of Miniflare's class are replaced, so that workers see the same class. A socket that no object owns behaves
+ * as before. So does one end that is coupled with a connection: it only passes on what the other end sends.
+ */
+import {
+  EXTERNAL_SUBREQUEST_LIMIT_BUNDLED,
+  getRequestContext,
+  RequestContext,
+  TypedEventTarget,
+} from "@miniflare/shared";
+import { WebSocket } from "@miniflare/web-sockets";
+import { replaceMethods } from "../shared/replace-methods";
+import { symbolOf } from "../shared/symbol-of";
+import { kEnter, kSockets } from "../shared/symbols";
+import { currentEvents, type EventGate } from "./event-gate";
+import { closeNow, frame, isAccepted, isCoupled, isOver, kClose, peerOf, waits } from "./frames";
+
+// Taken when the module is loaded: fake timers must not keep a socket open.
+const { setImmediate } = globalThis;
+
+/** Node.js's methods, which Miniflare's call with a wrapped listener. */
+const native: EventTarget = Object.getPrototypeOf(TypedEventTarget.prototype);
+
+type Listener = ((event: Event) => unknown) | { handleEvent(event: Event): unknown } | null;
+
+/** The gate of the object that owns a socket: the one behind which the socket was accepted. */
+const owners = new WeakMap<WebSocket, EventGate>();
+/** What was added for a listener. */
+const wrappers = new WeakMap<WebSocket, Map<Listener, (event: Event) => void>>();
+/** The results of the listeners of the event that is dispatched now. */
+let results: Promise<unknown>[] | undefined;
+
+type End = "reset" | "evicted" | "reloaded";
+
+/** The sockets of one object. */
+export class Sockets {
+  readonly #open = new Set<WebSocket>();
+  #end: End | undefined;
+
+  add(socket: WebSocket): void {
+    this.#open.add(socket);
+    // The code that accepts a socket too late goes on with it for now.
+    if (this.#end) setImmediate(() => this.end(this.#end!));
+  }
+
+  delete(socket: WebSocket): void {
+    this.#open.delete(socket);
+  }
+
+  /**
+   * Closes every socket: peers see 1006. When a worker reloads, those on a connection close with 1012, as Miniflare
+   * closes them. An object that was `reset` sends nothing that still waits.
+   */
+  end(how: End): void {
+    this.#end = how;
+    for (const socket of this.#open) {
+      if (isCoupled(socket)) continue;
+      const restarts = how === "reloaded" && isCoupled(peerOf(socket));
+      closeNow(socket, how === "reset", restarts ? [1012, "Service Restart"] : [1006]);
+    }
+    this.#open.clear();
+  }
+}
+
+/** Makes a socket one of the object whose code runs. */
+export function adopt(socket: WebSocket): void {
+  const gate = currentEvents();
+  if (gate === undefined || owners.has(socket)) return;
+  owners.set(socket, gate);
+  gate.object[kSockets].add(socket);
+}
+
+function disown(socket: WebSocket): void {
+  owners.get(socket)?.object[kSockets].delete(socket);
+  owners.delete(socket);
+}
+
+function forgetIfOver(socket: WebSocket): void {
+  if (!isOver(socket)) return;
+  for (const end of [socket, peerOf(socket)]) {
+    if (!waits(end)) owners.get(end)?.object[kSockets].delete(end);
+  }
+}
+
+/** Runs the listeners of an event as one event of the object. */
+async function runListeners(dispatch: () => void): Promise<void> {
+  const running: Promise<unknown>[] = [];
+  results = running;
+  try {
+    dispatch();
+  } finally {
+    results = undefined;
+  }
+  const ends = await Promise.allSettled(running);
+  const failures = ends.filter((end) => end.status === "rejected").map(({ reason }) => reason);
+  for (const reason of failures.splice(1)) void Promise.reject(reason);
+  if (failures.length > 0) throw failures[0];
+}
+
+/** Each event has a request context of its own, as in Miniflare. */
+function eventContext(added: RequestContext | undefined): RequestContext {
+  return new RequestContext({
+    requestDepth: added?.requestDepth,
+    pipelineDepth: added?.pipelineDepth,
+    durableObject: true,
+    externalSubrequestLimit: added?.externalSubrequestLimit ?? EXTERNAL_SUBREQUEST_LIMIT_BUNDLED,
+  });
+}
+
+function wrapperOf(socket: WebSocket, listener: NonNullable<Listener>): (event: Event) => void {
+  const known = wrappers.get(socket) ?? new Map();
+  wrappers.set(socket, known);
+  if (known.has(listener)) return known.get(listener);
+  const added = getRequestContext();
+  const call = async (event: Event) =>
+    typeof listener === "function" ? listener(event) : listener.handleEvent(event);
+  const wrapper = (event: Event) => {
+    const result = eventContext(added).runWith(() => call(event));
+    results?.push(result);
+  };
+  known.set(listener, wrapper);
+  return wrapper;
+}
+
+const kSend = symbolOf(WebSocket.prototype, "kSend");
+const kError = symbolOf(WebSocket.prototype, "kError");
+
+replaceMethods(WebSocket.prototype, {
+  accept: (accept) =>
+    function (this: WebSocket) {
+      // The code that accepts a socket gets its events, whichever code has it first.
+      if (!isAccepted(this)) {
+        disown(this);
+        adopt(this);
+      }
+      accept.call(this);
+    },
+
+  addEventListener: (addEventListener) =>
+    function (this: WebSocket, type: string, listener: Listener, ...options: unknown[]) {
+      if (!listener || currentEvents() === undefined) {
+        return addEventListener.call(this, type, listener, ...options);
+      }
+      adopt(this);
+      const wrapper = wrapperOf(this, listener);
+      return Reflect.apply(native.addEventListener, this, [type, wrapper, ...options]);
+    },
+
+  removeEventListener: (removeEventListener) =>
+    function (this: WebSocket, type: string, listener: Listener, ...options: unknown[]) {
+      const wrapper = wrappers.get(this)?.get(listener);
+      if (wrapper) Reflect.apply(native.removeEventListener, this, [type, wrapper, ...options]);
+      return removeEventListener.call(this, type, listener, ...options);
+    },
+
+  dispatchEvent: (dispatchEvent) =>
+    function (this: WebSocket, event: Event) {
+      const gate = owners.get(this);
+      if (gate === undefined || isCoupled(this)) return dispatchEvent.call(this, event);
+      gate.object[kEnter](gate, () => runListeners(() => dispatchEvent.call(this, event)));
+      return true;
+    },
+
+  [kSend]: (send) =>
+    function (this: WebSocket, message: unknown) {
+      frame(this, owners.get(this), () => send.call(this, message));
+    },
+
+  [kError]: (fail) =>
+    function (this: WebSocket, error: unknown) {
+      frame(this, owners.get(this), () => fail.call(this, error));
+    },
+
+  [kClose]: (close) =>
+    function (this: WebSocket, code?: number, reason?: string) {
+      const left = frame(this, owners.get(this), () => close.call(this, code, reason));
+      if (left === undefined) forgetIfOver(this);
+      else left.then(() => forgetIfOver(this));
+    },
+});

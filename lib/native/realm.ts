@@ -1,0 +1,76 @@
+/**
+ * Makes the errors of the native core in the realm that has loaded this module.
+ *
+ * Node.js gives all realms of a thread (those of `node:vm`, and so those of test runners) one and the same addon. An error
+ * object that the addon makes belongs to the realm of the process, and is no `RangeError` of the program that called.
+ */
+import type * as Binding from "../../binding.js";
+
+export type Failure = Binding.Failure;
+type Native = (...given: unknown[]) => unknown;
+type NativeClass = new (...given: never[]) => object;
+
+const classes: Record<string, ErrorConstructor | undefined> = { TypeError, RangeError };
+/** The prototypes of this realm, by those of the addon. */
+const prototypes = new WeakMap<object, object>();
+
+/** The error that a failure of the core stands for. With `entry`, its stack begins at the caller of that function. */
+export function errorOf(
+  { name, code, message }: Failure,
+  entry?: CallableFunction | NativeClass,
+): Error {
+  const error = new (classes[name] ?? Error)(message);
+  if (code !== undefined) Object.assign(error, { code });
+  if (entry !== undefined) Error.captureStackTrace(error, entry);
+  return error;
+}
+
+/** A function of the addon whose errors are of this realm. What it throws after a panic is an error, with the same properties as a failure. */
+export function functionInRealm<F>(native: F): F {
+  const call = native as Native;
+  const entry = function (this: unknown, ...given: unknown[]): unknown {
+    try {
+      const result = Reflect.apply(call, this, given);
+      return typeof result === "object" ? adopted(result) : result;
+    } catch (failure) {
+      throw errorOf(failure as Failure, entry);
+    }
+  };
+  return entry as F;
+}
+
+/**
+ * A class of the addon whose constructor, methods and factories throw errors of this realm. `ready` has those methods that
+ * do so already.
+ */
+export function classInRealm<C extends NativeClass>(Original: C, ready: object = {}): C {
+  class Own extends (Original as unknown as new (...given: unknown[]) => object) {
+    constructor(...given: unknown[]) {
+      try {
+        super(...given);
+      } catch (failure) {
+        throw errorOf(failure as Failure, Own);
+      }
+    }
+  }
+  takeOver(Original, Own, {});
+  takeOver(Original.prototype, Own.prototype, ready);
+  prototypes.set(Original.prototype, Own.prototype);
+  return Own as unknown as C;
+}
+
+/** Gives `own` the functions of `original`, or those of the same name in `ready`. */
+function takeOver(original: object, own: object, ready: object): void {
+  for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(original))) {
+    if (name === "constructor" || typeof descriptor.value !== "function") continue;
+    const known = Object.getOwnPropertyDescriptor(ready, name);
+    const value = known?.value ?? functionInRealm(descriptor.value);
+    Object.defineProperty(own, name, { ...descriptor, value });
+  }
+}
+
+/** Makes what the addon has made an instance of the class of this realm, if it is an instance of one. */
+function adopted(made: object | null): object | null {
+  const prototype = made === null ? undefined : prototypes.get(Object.getPrototypeOf(made));
+  return prototype === undefined ? made : Object.setPrototypeOf(made, prototype);
+}
