@@ -136,6 +136,10 @@ export declare class Store {
    * length.
    */
   objectIds(name: string, scratch: Uint8Array): number
+  /** Notes the name that an object's id was made of, or removes the note (null); returns 0, or a ticket. */
+  noteName(name: string, id: string, called?: string | undefined | null): number
+  /** The name that was noted, as UTF-8 in `scratch`; returns its length, or -1 if none was. */
+  notedName(name: string, id: string, scratch: Uint8Array): number
   /** Ends the use of the place; returns 0, or a ticket when that takes time. */
   close(): number
 }

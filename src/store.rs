@@ -15,6 +15,7 @@ use napi::bindgen_prelude::Reference;
 use napi_derive::napi;
 
 use crate::arguments::{Scratch, alarm_number, whole};
+use crate::codes::ABSENT;
 use crate::completions::{Completions, Reply};
 use crate::error::thrown;
 use crate::object::ObjectHandle;
@@ -212,6 +213,36 @@ impl Store {
     ) -> napi::Result<f64> {
         let answer = self.place.object_ids(&name);
         self.completions.reply(env, scratch.0, answer, |ids| Reply::Packed(pack_texts(&ids)))
+    }
+
+    /// Notes the name that an object's id was made of, or removes the note (null); returns 0, or a ticket.
+    #[napi(catch_unwind)]
+    pub fn note_name(
+        &self,
+        env: Env,
+        name: String,
+        id: String,
+        called: Option<String>,
+    ) -> napi::Result<f64> {
+        let key = ObjectKey { name: name.into(), id: id.into() };
+        let answer = self.place.note_name(&key, called.as_deref());
+        self.completions.reply(env, &mut [], answer, |()| Reply::Number(0.0))
+    }
+
+    /// The name that was noted, as UTF-8 in `scratch`; returns its length, or -1 if none was.
+    #[napi(catch_unwind)]
+    pub fn noted_name(
+        &self,
+        env: Env,
+        name: String,
+        id: String,
+        #[napi(ts_arg_type = "Uint8Array")] scratch: Scratch<'_>,
+    ) -> napi::Result<f64> {
+        let key = ObjectKey { name: name.into(), id: id.into() };
+        let answer = self.place.noted_name(&key);
+        self.completions.reply(env, scratch.0, answer, |called| {
+            called.map_or(Reply::Number(ABSENT), Reply::Bytes)
+        })
     }
 
     /// Ends the use of the place; returns 0, or a ticket when that takes time.

@@ -169,6 +169,7 @@ test("S12 ids: ids and namespaces show workers nothing but their methods and the
   assert.deepEqual(visibleNames(id), ["equals", "name", "toString"]);
   assert.deepEqual(visibleNames(namespaceOf("TEST")), [
     "get",
+    "getByName",
     "idFromName",
     "idFromString",
     "jurisdiction",

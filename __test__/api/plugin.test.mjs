@@ -242,10 +242,9 @@ test("S3 setup: binds a namespace for each object, and asks for the script's exp
     assert.equal(await response.text(), name.toLowerCase());
   }
   const none = new DurableObjectsPlugin(pluginContext());
-  assert.deepEqual(await none.setup(memoryFactory()), {
-    bindings: {},
-    requiresModuleExports: false,
-  });
+  const { additionalModules, ...rest } = await none.setup(memoryFactory());
+  assert.deepEqual(rest, { bindings: {}, requiresModuleExports: false });
+  assert.deepEqual(Object.keys(additionalModules), ["cloudflare:workers"]);
 });
 
 test("S3 getObject: waits for the classes, and gives each object the env", async () => {

@@ -23,7 +23,7 @@ const foreignObjectPrototypes = new WeakSet<object>();
 /** Whether V8 would write `object`, which is neither a proxy nor an array, as a plain list of properties. */
 export function isOrdinary(object: object): boolean {
   const prototype = getPrototypeOf(object);
-  if (prototype !== ownObjectPrototype && !isObjectPrototype(prototype)) return false;
+  if (!isObjectPrototype(prototype)) return false;
   return (
     !(Symbol.toStringTag in object) &&
     toStringOf.call(object) === "[object Object]" &&
@@ -34,7 +34,9 @@ export function isOrdinary(object: object): boolean {
   );
 }
 
-function isObjectPrototype(prototype: object | null): boolean {
+/** Whether an object is the `Object.prototype` of this realm or of another one. */
+export function isObjectPrototype(prototype: object | null): boolean {
+  if (prototype === ownObjectPrototype) return true;
   if (prototype === null) return false;
   if (foreignObjectPrototypes.has(prototype)) return true;
   if (!provesObjectPrototype(prototype)) return false;

@@ -4,11 +4,18 @@ import { DurableObjectError } from "../shared/error";
 import type { BoundObject } from "./options";
 import type { DurableObjectConstructor } from "./state";
 
+/** A class that is bound, by the name of its binding. */
+export interface BoundClass {
+  Class: DurableObjectConstructor;
+  /** The exports that it was found in: another worker's, if it is a mount. */
+  exports: Context;
+}
+
 export function findClass(
   { name, className, scriptName }: BoundObject,
   moduleExports: Context,
   mounts: Map<string, Mount>,
-): DurableObjectConstructor {
+): BoundClass {
   const exports = scriptName === undefined ? moduleExports : mounts.get(scriptName)?.moduleExports;
   if (!exports) {
     throw new DurableObjectError(
@@ -17,7 +24,7 @@ export function findClass(
     );
   }
   const found: DurableObjectConstructor | undefined = exports[className];
-  if (found) return found;
+  if (found) return { Class: found, exports };
   const script = scriptName ? ` in script "${scriptName}"` : "";
   throw new DurableObjectError(
     "ERR_CLASS_NOT_FOUND",

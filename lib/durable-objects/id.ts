@@ -5,15 +5,19 @@ import { kObjectName } from "../shared/symbols";
 export class DurableObjectId {
   readonly [kObjectName]: string;
   readonly #hexId: string;
+  /** Only of ids that were made for a jurisdiction. */
+  declare readonly jurisdiction?: string;
 
   constructor(
     objectName: string,
     hexId: string,
-    /** What `idFromName()` was called with; the id that the object itself sees has no name. */
+    /** What `idFromName()` was called with; the id that an object of a classic class sees has no name. */
     readonly name?: string,
+    jurisdiction?: string,
   ) {
     this[kObjectName] = objectName;
     this.#hexId = hexId;
+    if (jurisdiction !== undefined) Object.assign(this, { jurisdiction });
   }
 
   equals(other: DurableObjectId): boolean {

@@ -9,6 +9,7 @@ import {
   resolveStoragePersist,
   usageModelExternalSubrequestLimit,
 } from "@miniflare/shared";
+import type { Answer } from "../native/answers";
 import { leaveStores, objectIds, type StoreOptions, storeFor, useStores } from "../native/stores";
 import { settle } from "../native/tickets";
 import { noteDataDirectory } from "../shared/data-directories";
@@ -29,13 +30,18 @@ import {
   kOnBroken,
   kReloadFailed,
   kReset,
+  kRetire,
   kRunAlarm,
   kSockets,
+  kWorkersModule,
 } from "../shared/symbols";
 import { printable } from "../shared/thrown";
-import { DurableObjectStorage } from "../storage/storage";
+import type { DurableObjectStorage } from "../storage/storage";
+import { note } from "../workers/early-bindings";
+import type { WorkersModule } from "../workers/module";
 import { AlarmStore, alarmBridge } from "./alarms";
-import { findClass, notBound } from "./classes";
+import { isModern } from "./base";
+import { type BoundClass, findClass, notBound } from "./classes";
 import "./globals";
 import {
   addressOf,
@@ -46,7 +52,11 @@ import {
   type IdLike,
   keyOf,
 } from "./id";
+import { ModernState } from "./modern-state";
+import { withName } from "./names";
 import { DurableObjectNamespace } from "./namespace";
+import { newState, storageOf } from "./new-state";
+import { failedToConstruct } from "./object-rpc";
 import {
   alarmsOption,
   type BoundObject,
@@ -64,7 +74,8 @@ import {
   valueBytesMax,
 } from "./options";
 import { Reloads } from "./reload";
-import { type DurableObject, type DurableObjectConstructor, DurableObjectState } from "./state";
+import type { DurableObject, DurableObjectState, StateOwner } from "./state";
+import { Worker } from "./worker";
 
 const STORAGE_PREFIX = "durable-objects:storage:";
 /** The plugin of the worker that others are mounted in, by what all of them share: it is constructed first. */
@@ -100,7 +111,6 @@ export class DurableObjectsPlugin
 
   readonly #objects: BoundObject[];
   readonly #persist: boolean | string | undefined;
-  readonly #valueBytesMax: number;
   readonly #storeOptions: StoreOptions;
   /** The storages and states of the running objects, shared with the mounts; Miniflare clears it at each reload. */
   readonly #running: Map<string, unknown>;
@@ -109,7 +119,8 @@ export class DurableObjectsPlugin
   readonly #reloads: Reloads<DurableObjectsPlugin>;
   readonly #alarms: AlarmStore;
   #factory: StorageFactory | undefined;
-  #constructors = new Map<string, DurableObjectConstructor>();
+  readonly #worker: Worker;
+  #classes = new Map<string, BoundClass>();
   #bindings: Context = {};
 
   constructor(ctx: PluginContext, options?: DurableObjectsOptions) {
@@ -123,8 +134,9 @@ export class DurableObjectsPlugin
       persist === true ? this.#defaultPersist() : resolveStoragePersist(ctx.rootPath, persist);
     this.#noteData();
     this.#storeOptions = storeOptions(this.durableObjectsDurability, this.durableObjectsMaxOpen);
-    this.#valueBytesMax = valueBytesMax(this.durableObjectsMaxValueSize);
+    valueBytesMax(this.durableObjectsMaxValueSize);
     this.#reloads = new Reloads<DurableObjectsPlugin>(this, ctx.sharedCache);
+    this.#worker = new Worker(ctx, (name) => this.#namespace(this.#factory!, name, false));
     this.#alarms = new AlarmStore(
       this.#objects.map(({ name }) => name),
       (what, error) => this.#report(what, error),
@@ -157,8 +169,12 @@ export class DurableObjectsPlugin
     const running = this.#running.get(cacheKey);
     if (running !== undefined) return running as DurableObjectStorage;
     const store = storeFor(storage, this.#persist, this.#storeOptions);
-    const handle = store.object(address.name, address.id, this.#valueBytesMax);
-    const objectStorage = new DurableObjectStorage(handle, alarmBridge(store, address.name));
+    const { Storage, valueBytes } = storageOf(
+      this.#classes.get(address.name)?.Class,
+      this.durableObjectsMaxValueSize,
+    );
+    const handle = store.object(address.name, address.id, valueBytes);
+    const objectStorage = new Storage(handle, alarmBridge(store, address.name));
     this.#running.set(cacheKey, objectStorage);
     return objectStorage;
   }
@@ -167,7 +183,16 @@ export class DurableObjectsPlugin
   async getObject(storage: StorageFactory, id: IdLike): Promise<DurableObjectState> {
     assert(this.#reloads.begun, "beforeReload() must be called before getObject()");
     const plugin = await this.#reloads.serving();
-    return plugin.#object(storage, id);
+    const named = plugin.#named(storage, id);
+    return plugin.#object(storage, named instanceof Promise ? await named : named);
+  }
+
+  /** The id of an object of a modern class that is not running, with the name that it was once used by. */
+  #named(storage: StorageFactory, id: IdLike): Answer<IdLike> {
+    const address = addressOf(id);
+    const isRunning = this.#running.has(STATE_PREFIX + cacheKeyOf(address));
+    if (isRunning || !isModern(this.#classes.get(address.name)?.Class)) return id;
+    return withName(storeFor(storage, this.#persist, this.#storeOptions), id);
   }
 
   async getInstance(storage: StorageFactory, id: IdLike): Promise<DurableObject> {
@@ -176,7 +201,12 @@ export class DurableObjectsPlugin
   }
 
   getNamespace(storage: StorageFactory, objectName: string): DurableObjectNamespace {
-    return new DurableObjectNamespace(objectName, (id) => this.getObject(storage, id), this.ctx);
+    return this.#namespace(storage, objectName, true);
+  }
+
+  #namespace(storage: StorageFactory, name: string, outside: boolean): DurableObjectNamespace {
+    const side = this.#worker.namespaceSide(name, outside);
+    return new DurableObjectNamespace(name, (id) => this.getObject(storage, id), this.ctx, side);
   }
 
   /** Returns the ids of the objects of a binding that are running; they have no names. */
@@ -221,7 +251,10 @@ export class DurableObjectsPlugin
 
   /** Closes the sockets of all objects, whose instances are not reached any more. */
   #forget(how: "evicted" | "reloaded"): void {
-    for (const state of this.#living) state[kSockets].end(how);
+    for (const state of this.#living) {
+      state[kSockets].end(how);
+      if (state instanceof ModernState) state[kRetire]();
+    }
     this.#living.clear();
   }
 
@@ -236,11 +269,17 @@ export class DurableObjectsPlugin
     return true;
   }
 
+  /** The module `cloudflare:workers` of this worker. */
+  get [kWorkersModule](): WorkersModule {
+    return this.#worker.module;
+  }
+
   override async setup(storageFactory: StorageFactory): Promise<SetupResult> {
     const bindings: Context = {};
     for (const { name } of this.#objects) {
-      bindings[name] = this.getNamespace(storageFactory, name);
+      bindings[name] = this.#namespace(storageFactory, name, false);
     }
+    note(this.ctx.compat, "DurableObjectsPlugin", bindings);
     if (this.#factory === undefined) useStores(storageFactory);
     this.#factory = storageFactory;
     const store = storeFor(storageFactory, this.#persist, this.#storeOptions);
@@ -249,17 +288,19 @@ export class DurableObjectsPlugin
     if (this.durableObjectsAlarms !== false) {
       await this.#alarms.setupStore(storageFactory, this.#persist);
     }
-    return { bindings, requiresModuleExports: this.#objects.length > 0 };
+    const additionalModules = this.#worker.additionalModules();
+    return { bindings, requiresModuleExports: this.#objects.length > 0, additionalModules };
   }
 
   override async beforeReload(): Promise<void> {
     this.#alarms.pause();
+    this.#worker.unload();
     this.#reloads.begin();
   }
 
   override reload(bindings: Context, moduleExports: Context, mounts: Map<string, Mount>): void {
     try {
-      this.#constructors = new Map(
+      this.#classes = new Map(
         this.#objects.map((object) => [object.name, findClass(object, moduleExports, mounts)]),
       );
       assert(this.#reloads.begun, "beforeReload() must be called before reload()");
@@ -268,6 +309,7 @@ export class DurableObjectsPlugin
       throw error;
     }
     this.#bindings = bindings;
+    this.#worker.load(bindings, moduleExports, this.#classes);
     this.#forget("reloaded");
     this.#reloads.serve();
     this.#alarms.resume((key) => this.#fireAlarm(key));
@@ -307,23 +349,25 @@ export class DurableObjectsPlugin
     const running = this.#running.get(cacheKey);
     if (running !== undefined) return running as DurableObjectState;
 
-    const Class = this.#constructors.get(address.name);
-    if (Class === undefined) throw notBound(address.name);
+    const bound = this.#classes.get(address.name);
+    if (bound === undefined) throw notBound(address.name);
     const objectStorage = this.getStorage(storage, id);
-    const unnamedId = new DurableObjectId(address.name, address.id);
-    const state = new DurableObjectState(unnamedId, objectStorage, {
+    const owner: StateOwner = {
       drop: () => {
         this.#living.delete(state);
         if (this.#running.get(cacheKey) === state) this.#running.delete(cacheKey);
       },
       report: (reason) => constructed && this.#report(`Durable Object ${key}`, reason),
-    });
+    };
+    const own = { worker: this.#worker, bindings: this.#bindings };
+    const { state, env } = newState({ id, bound, storage: objectStorage, owner, own });
     let constructed = false;
     objectStorage[kOnBroken] = (error: unknown) => state[kReset](error);
     try {
-      state[kConstruct](() => new Class(state, this.#bindings));
+      state[kConstruct](() => new bound.Class(state, env));
     } catch (error) {
       state[kReset](error);
+      if (state instanceof ModernState) failedToConstruct(error);
       throw error;
     }
     constructed = true;

@@ -8,6 +8,7 @@ import { setImmediate } from "../shared/real-timers";
 import {
   _kRunWithGates,
   kAlarm,
+  kBroken,
   kConstruct,
   kEnd,
   kEnter,
@@ -17,6 +18,7 @@ import {
   kIdle,
   kInstance,
   kLeave,
+  kNoFetch,
   kReset,
   kSockets,
 } from "../shared/symbols";
@@ -134,11 +136,11 @@ export class DurableObjectState implements GatedObject {
     });
   }
 
-  /** Settles as `closure` does, once every write of the object is durable. */
-  async [_kRunWithGates]<T>(closure: () => Awaitable<T>): Promise<T> {
+  /** Settles as `closure` does, once every write of the object is durable. `gate` is the one that the event has to pass. */
+  async [_kRunWithGates]<T>(closure: () => Awaitable<T>, gate = this.#events): Promise<T> {
     this.#assertRunning();
     noteEvent(this.storage?.[kHandle]);
-    const event = this.#event(this.#events, closure);
+    const event = this.#event(gate, closure);
     return new Promise<T>((resolve, reject) => {
       this.#track({ called: true, stop: reject }, event.then(resolve, reject));
     });
@@ -178,6 +180,15 @@ export class DurableObjectState implements GatedObject {
 
   [kConstruct](construct: () => DurableObject): void {
     this[kInstance] = runWithGates(this.#events, new EffectGate(this.#writes), construct);
+  }
+
+  get [kBroken](): { readonly reason: unknown } | undefined {
+    return this.#broken;
+  }
+
+  /** The error of a request to an object without a handler. */
+  get [kNoFetch](): Error {
+    return new DurableObjectError("ERR_NO_HANDLER", "No fetch handler defined in Durable Object");
   }
 
   [kReset](reason: unknown): void {
@@ -223,7 +234,7 @@ export class DurableObjectState implements GatedObject {
     const response = await this[_kRunWithGates](() => {
       const instance = this[kInstance];
       if (instance?.fetch) return instance.fetch(request);
-      throw new DurableObjectError("ERR_NO_HANDLER", "No fetch handler defined in Durable Object");
+      throw this[kNoFetch];
     });
     gateBody(response, this.#writes);
     return response;

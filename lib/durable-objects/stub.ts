@@ -15,8 +15,10 @@ import { currentEffects } from "../storage/gates";
 import { gateBody } from "./bodies";
 import { type FetchInit, type FetchInput, inOwnClasses } from "./foreign-request";
 import type { DurableObjectId } from "./id";
-import type { DurableObjectState } from "./state";
+import type { DurableObjectFactory, ObjectRemote } from "./object-rpc";
 import { subrequest } from "./subrequest";
+
+export type { DurableObjectFactory };
 
 /** What Miniflare's packages use of each other but leave out of their types. */
 interface CoreInternals {
@@ -27,23 +29,24 @@ interface CoreInternals {
 const { Request, Response, withImmutableHeaders, withInputGating } = core;
 const { _buildUnknownProtocolWarning, _urlFromRequestInput } = core as unknown as CoreInternals;
 
-/** Finds the state of an object, constructing the object if it is not running. */
-export type DurableObjectFactory = (id: DurableObjectId) => Promise<DurableObjectState>;
-
 /** What relative URLs are resolved against; nothing is ever sent there. */
 const BASE_URL = "https://fake-host";
 
 export class DurableObjectStub {
   readonly #factory: DurableObjectFactory;
   readonly #ctx: PluginContext | undefined;
+  readonly #remote: ObjectRemote | undefined;
 
+  /** `remote` is the way to the object of a worker with RPC. */
   constructor(
     factory: DurableObjectFactory,
     readonly id: DurableObjectId,
     ctx?: PluginContext,
+    remote?: ObjectRemote,
   ) {
     this.#factory = factory;
     this.#ctx = ctx;
+    this.#remote = remote;
   }
 
   get name(): string | undefined {
@@ -55,7 +58,8 @@ export class DurableObjectStub {
   }
 
   async #fetch(input: FetchInput, init?: FetchInit): Promise<core.Response> {
-    let state = await this.#factory(this.id);
+    const remote = this.#remote;
+    let state = await (remote ? remote.reach() : this.#factory(this.id));
     // The object may be evicted just now; an error of a reset is the caller's.
     while (state[kEvicted]) state = await this.#factory(this.id);
     const request = this.#request(input, init);
@@ -67,7 +71,8 @@ export class DurableObjectStub {
       durableObject: true,
       externalSubrequestLimit: usageModelExternalSubrequestLimit(this.#ctx?.usageModel),
     });
-    const response: unknown = await context.runWith(() => state[kFetch](request));
+    const running = context.runWith(() => state[kFetch](request));
+    const response: unknown = await (remote ? remote.explained(running, state) : running);
     caller?.advanceCurrentTime();
     if (response instanceof Response || response instanceof BaseResponse) {
       const given = withImmutableHeaders(response as core.Response);

@@ -17,6 +17,7 @@ import type { DurableObjectId, DurableObjectNamespace } from "../durable-objects
 import { closeStores } from "../native/stores";
 import { printable } from "../shared/thrown";
 import type { DurableObjectStorage } from "../storage/storage";
+import { tellingBindings } from "../workers/early-bindings";
 import { listen } from "./listen";
 import type { MiniflareOptions } from "./options";
 import type { Plugins } from "./plugins";
@@ -55,7 +56,7 @@ export class Miniflare extends MiniflareCore<Plugins> {
     const storageFactory = new VariedStorageFactory();
     installWatcher();
     super(
-      PLUGINS,
+      tellingBindings(PLUGINS),
       {
         log,
         storageFactory,

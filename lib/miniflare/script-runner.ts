@@ -4,8 +4,12 @@
  */
 import vm from "node:vm";
 import { defineHasInstances, VMScriptRunner } from "@miniflare/runner-vm";
+import { type AdditionalModules, STRING_SCRIPT_PATH } from "@miniflare/shared";
+import { kBeforeRun } from "../durable-objects/worker";
 import { runModules } from "../modules";
 import { findSyntaxProblem } from "../modules/syntax-error";
+import { defineDisposeSymbols } from "../shared/dispose";
+import { WORKERS_MODULE } from "../workers/module";
 
 type RunParameters = Parameters<VMScriptRunner["run"]>;
 
@@ -20,12 +24,15 @@ export class ScriptRunner extends VMScriptRunner {
 
   override async run(...args: RunParameters): ReturnType<VMScriptRunner["run"]> {
     const [globalScope, blueprint, moduleRules, additionalModules = {}, compat] = args;
-    if (moduleRules === undefined || "SourceTextModule" in vm) return this.#runWithNode(args);
     const context = this.#contextFor(globalScope);
+    prepare(context, additionalModules, globalScope);
+    const withNode = "SourceTextModule" in vm && !importsByString(blueprint, additionalModules);
+    if (moduleRules === undefined || withNode) return this.#runWithNode(args);
     defineHasInstances(context);
     return runModules(context, blueprint, { moduleRules, additionalModules, compat });
   }
 
+  /** Node.js takes a scope that is a context already as it is. */
   #contextFor(globalScope: RunParameters[0]): vm.Context {
     if (this.#context) return Object.assign(this.#context, globalScope);
     return vm.createContext(globalScope, { codeGeneration: { strings: false, wasm: false } });
@@ -52,4 +59,21 @@ function isModuleSyntaxError(thrown: unknown): thrown is Error {
   } catch {
     return false;
   }
+}
+
+/** Gives a context what Node.js may not define in it, and tells the worker's module of the context. */
+function prepare(context: vm.Context, modules: AdditionalModules, scope: object): void {
+  const [symbols, anyClass] = vm.runInContext("[Symbol, Object]", context);
+  defineDisposeSymbols(symbols);
+  const beforeRun: unknown = Reflect.get(modules[WORKERS_MODULE] ?? {}, kBeforeRun);
+  if (typeof beforeRun === "function") beforeRun(scope, anyClass);
+}
+
+/** Whether a string script names a module that it may import, though Miniflare's linker refuses all of a string script. */
+function importsByString(
+  { code, filePath }: RunParameters[1],
+  additionalModules: AdditionalModules,
+): boolean {
+  if (filePath !== STRING_SCRIPT_PATH) return false;
+  return Object.keys(additionalModules).some((name) => code.includes(name));
 }

@@ -25,6 +25,9 @@ const SUGGEST_NODE =
   "- Configure your bundler to load Workers-compatible builds by changing the main fields/conditions\n" +
   "- Find an alternative package that doesn't require Node.js built-ins";
 
+const SUGGEST_CLOUDFLARE =
+  'ferroflare has "cloudflare:workers", and none of the other modules of Cloudflare Workers.';
+
 /** Source code that is no module. */
 export class UnreadableModule extends Error {
   constructor(
@@ -108,13 +111,13 @@ export class Loader {
    */
   load(specifier: string, referrer: string): ModuleRecord {
     const failure = unresolved(specifier, referrer);
-    if (referrer === STRING_SCRIPT_PATH) {
+    const additional = this.#rules.additionalModules[specifier];
+    if (referrer === STRING_SCRIPT_PATH && additional === undefined) {
       throw new VMScriptRunnerError(
         "ERR_MODULE_STRING_SCRIPT",
         `${failure}: imports unsupported with string script`,
       );
     }
-    const additional = this.#rules.additionalModules[specifier];
     const identifier = additional ? specifier : path.resolve(path.dirname(referrer), specifier);
     const known = this.#modules.get(identifier);
     if (known) return known;
@@ -144,7 +147,9 @@ export class Loader {
   #typeOf(specifier: string, identifier: string, failure: string) {
     const rule = this.#rules.moduleRules.find(({ include }) => include.test(identifier));
     if (rule !== undefined) return rule.type;
-    const suggestion = builtinModules.includes(specifier) ? SUGGEST_NODE : SUGGEST_BUNDLE;
+    const ofCloudflare = specifier.startsWith("cloudflare:");
+    const ofNode = builtinModules.includes(specifier) ? SUGGEST_NODE : SUGGEST_BUNDLE;
+    const suggestion = ofCloudflare ? SUGGEST_CLOUDFLARE : ofNode;
     throw new VMScriptRunnerError(
       "ERR_MODULE_RULE",
       `${failure}: no matching module rules.\n${suggestion}`,

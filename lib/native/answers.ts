@@ -71,6 +71,11 @@ export function decodeFound(
   return new Map(inKeyOrder([...found.keys()]).map((key) => [key, found.get(key)]));
 }
 
+/** One string. */
+export function decodeUtf8(bytes: Buffer, length: number): string | undefined {
+  return bytes.toString("utf8", 0, length);
+}
+
 /** Strings. */
 export function decodeTexts(bytes: Buffer, length: number): string[] {
   const texts: string[] = [];

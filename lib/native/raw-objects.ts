@@ -12,7 +12,7 @@ import {
 } from "./addon";
 import { AttemptLostError, answer, decodeTexts } from "./answers";
 import { packSized, packString, scratch } from "./packing";
-import { objectIds, openStore } from "./stores";
+import { notedName, noteName, objectIds, openStore } from "./stores";
 import { settle } from "./tickets";
 import { Unpacker } from "./unpacking";
 
@@ -145,10 +145,16 @@ export class StoredObjects {
     await durable(object, written);
   }
 
-  /** Removes an object's keys and its alarm. */
+  /** Removes an object's keys, its alarm and its name. */
   async delete(name: string, id: string): Promise<void> {
     const object = this.#object(name, id);
     await durable(object, [settle(object.deleteAll(PLAIN))]);
+    await noteName(this.#store, name, id, null);
+  }
+
+  /** The name that an object of a modern class is called by, if it was ever used by one. */
+  async called(name: string, id: string): Promise<string | undefined> {
+    return notedName(this.#store, name, id);
   }
 
   async close(): Promise<void> {

@@ -3,7 +3,7 @@ import type { StorageFactory } from "@miniflare/shared";
 import { DurableObjectError } from "../shared/error";
 import { isRedisUrl } from "../shared/redis-url";
 import { limits, Store } from "./addon";
-import { answer, decodeTexts } from "./answers";
+import { type Answer, answer, decodeTexts, decodeUtf8 } from "./answers";
 import { type Levels, levelsOf } from "./overlays";
 import { scratch } from "./packing";
 import { completions, settle } from "./tickets";
@@ -101,6 +101,21 @@ export function openStore(
 /** The ids of a binding's objects that may hold anything, in order. */
 export async function objectIds(store: Store, name: string): Promise<string[]> {
   return answer(store.objectIds(name, scratch.bytes), decodeTexts, []);
+}
+
+/** Notes the name that an object's id was made of; null removes the note. */
+export async function noteName(
+  store: Store,
+  name: string,
+  id: string,
+  called: string | null,
+): Promise<void> {
+  await settle(store.noteName(name, id, called));
+}
+
+/** The name that was noted. */
+export function notedName(store: Store, name: string, id: string): Answer<string | undefined> {
+  return answer(store.notedName(name, id, scratch.bytes), decodeUtf8, undefined);
 }
 
 /** Counts one more plugin that uses the stores of a factory. */

@@ -17,9 +17,16 @@ export type DurableObjectErrorCode =
   /** A test has evicted the instance of the object. */
   | "ERR_EVICTED"
   /** Something that other requests wait for took longer than they may wait. */
-  | "ERR_TIMEOUT";
+  | "ERR_TIMEOUT"
+  /** A member of the modern API that this package does not have. */
+  | "ERR_UNSUPPORTED";
 
 export class DurableObjectError extends MiniflareError<DurableObjectErrorCode> {}
+
+/** For a member of the modern API that this package does not have (yet). */
+export function unsupported(member: string): DurableObjectError {
+  return new DurableObjectError("ERR_UNSUPPORTED", `${member} is not supported by ferroflare`);
+}
 
 /** Names what was received in the place of an argument: its type, and for an object its class. */
 export function received(value: unknown): string {

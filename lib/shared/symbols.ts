@@ -28,6 +28,15 @@ export const kEvicted = Symbol("kEvicted");
 /** On a state: `(closure) => Promise`; runs the closure as if it were a request to the object. */
 export const _kRunWithGates = Symbol("kRunWithGates");
 
+/** On a state: whether it has been reset, and why. */
+export const kBroken = Symbol("kBroken");
+/** On a state: the error of a request to an object that has no `fetch()`. */
+export const kNoFetch = Symbol("kNoFetch");
+/** On a state of a modern class: `() => void`; the object is not used any more, and what it has passed to others ends. */
+export const kRetire = Symbol("kRetire");
+/** On a state of a modern class: whether `kRetire` was called. */
+export const kRetired = Symbol("kRetired");
+
 /** On a storage: whether the object's class has an alarm handler, as far as is known; true before the first construction. */
 export const kAlarmExists = Symbol("kAlarmExists");
 /** On a storage: `(error) => void` or undefined; the storage calls it when a write that was reported as done cannot be made durable. */
@@ -45,5 +54,7 @@ export const kListIds = Symbol("kListIds");
 export const kEvict = Symbol("kEvict");
 /** On a plugin: `() => void`; lets go of every running object at once; what still runs in them goes on without being heard. */
 export const kForgetObjects = Symbol("kForgetObjects");
+/** On a plugin: the module `cloudflare:workers` of its worker. */
+export const kWorkersModule = Symbol("kWorkersModule");
 /** On a plugin: `(id) => Promise<boolean>`; runs an object's alarm now if it is set. */
 export const kRunAlarm = Symbol("kRunAlarm");

@@ -12,6 +12,7 @@ import { NoOpLog } from "@miniflare/shared";
 import { SitesPlugin } from "@miniflare/sites";
 import { WebSocketPlugin } from "@miniflare/web-sockets";
 import { DurableObjectsPlugin } from "../durable-objects/plugin";
+import { tellingBindings } from "../workers/early-bindings";
 
 const PLUGINS = {
   CorePlugin,
@@ -39,7 +40,7 @@ export function createCore(context: CoreContext, options: CoreOptions, globals: 
   const log = new NoOpLog();
   const fetchMock = createFetchMock();
   const core: TestCore = new MiniflareCore(
-    PLUGINS,
+    tellingBindings(PLUGINS),
     { log, queueBroker: new QueueBroker(log), scriptRunForModuleExports: true, ...context },
     {
       wranglerConfigPath: true,

@@ -1,7 +1,9 @@
 /** What the Jest and Vitest environments have in common: a Miniflare instance, its globals, and levels of isolation. */
 import type { Context, ScriptRunner } from "@miniflare/shared";
 import type { DurableObjectsPlugin } from "../durable-objects/plugin";
-import { kForgetObjects } from "../shared/symbols";
+import { kBeforeRun } from "../durable-objects/worker";
+import { kForgetObjects, kWorkersModule } from "../shared/symbols";
+import { WORKERS_GLOBAL } from "../workers/names";
 import { type CoreOptions, createCore, type TestCore } from "./core";
 import { ExecutionContext } from "./execution-context";
 import { cloudflareHelpers, miniflareHelpers } from "./helpers";
@@ -59,11 +61,18 @@ export class TestEnvironment {
       const scope = await core.getGlobalScope();
       const { DurableObjectsPlugin: plugin } = await core.getPlugins();
       Object.assign(scope, await miniflareHelpers(core, fetchMock), cloudflareHelpers(core));
+      Object.assign(scope, { [Symbol.for(WORKERS_GLOBAL)]: plugin[kWorkersModule] });
       return new TestEnvironment(core, storageFactory, plugin, scope, resetDurableObjects);
     } catch (error) {
       await core.dispose().catch(() => {});
       throw error;
     }
+  }
+
+  /** Results of RPC are objects of the realm of the tests, by one of its constructors. */
+  enterRealm(Class: unknown): void {
+    const module = this.#plugin[kWorkersModule] as { [kBeforeRun]?: unknown };
+    (module[kBeforeRun] as (scope: undefined, Class: unknown) => void)(undefined, Class);
   }
 
   /** Begins a test or a group of tests. */

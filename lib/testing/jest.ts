@@ -3,6 +3,7 @@ import vm from "node:vm";
 import { defineHasInstances } from "@miniflare/runner-vm";
 import type { Context } from "@miniflare/shared";
 import { ScriptRunner } from "../miniflare/script-runner";
+import { defineDisposeSymbols } from "../shared/dispose";
 import { TestEnvironment, type TestEnvironmentOptions } from "./environment";
 import { type FakeTimers, type JestPackages, jestPackages } from "./jest-packages";
 
@@ -42,6 +43,7 @@ export default class FerroflareEnvironment {
     this.context = vm.createContext({});
     defineHasInstances(this.context);
     this.global = vm.runInContext("this", this.context);
+    defineDisposeSymbols(this.global.Symbol);
     installGlobals(this.global, packages, project);
     this.moduleMocker = new packages.ModuleMocker(this.global);
     const { global, moduleMocker } = this;
@@ -58,6 +60,7 @@ export default class FerroflareEnvironment {
     const overrides = { console: global.console, ...timers };
     this.#environment = await TestEnvironment.create(scriptRunner, this.#options, overrides);
     Object.assign(global, this.#environment.globals, { global, self: global });
+    this.#environment.enterRealm(global.Object);
   }
 
   async teardown(): Promise<void> {

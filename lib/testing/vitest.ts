@@ -14,6 +14,7 @@ interface EnvironmentOptions extends TestEnvironmentOptions {
 export async function setup(global: Context, options: EnvironmentOptions, describe: unknown) {
   const { ferroflare = options } = options;
   const environment = await TestEnvironment.create(new ScriptRunner(), ferroflare);
+  environment.enterRealm(global.Object);
   const restore = define(global, {
     // Node.js has one, workers have it only by a compatibility flag.
     navigator: undefined,

@@ -29,8 +29,12 @@ export async function list(objects: StoredObjects, given: Arguments, place: stri
         const object = given.flags.has("keys") ? await objects.read(name, id) : undefined;
         const keys = object && [...object.entries].length;
         const alarm = object ? object.alarm : alarms.get(id);
-        if (given.flags.has("json")) return print(JSON.stringify({ name, id, keys, alarm }));
+        const called = await objects.called(name, id);
+        if (given.flags.has("json")) {
+          return print(JSON.stringify({ name, id, called, keys, alarm }));
+        }
         const words = [word(name), word(id)];
+        if (called !== undefined) words.push(JSON.stringify(called));
         if (keys !== undefined) words.push(keys === 1 ? "1 key" : `${keys} keys`);
         if (alarm !== undefined) words.push(`alarm ${timeOf(alarm)}`);
         return print(words.join(" "));

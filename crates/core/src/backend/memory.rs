@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
 use super::local::LocalObject;
+use super::noted::NotedNames;
 use super::{Object, ObjectKey, Place, Table, Ticket};
 use crate::alarm_index::AlarmIndex;
 use crate::answer::Answer;
@@ -72,6 +73,7 @@ pub struct MemoryPlace {
     /// `None` once closed.
     objects: Mutex<Option<Objects>>,
     alarms: Arc<AlarmIndex>,
+    names: NotedNames,
 }
 
 type Objects = HashMap<ObjectKey, Arc<LocalObject<MemoryTable>>>;
@@ -79,7 +81,11 @@ type Objects = HashMap<ObjectKey, Arc<LocalObject<MemoryTable>>>;
 impl MemoryPlace {
     /// An empty place.
     pub fn new() -> Self {
-        Self { objects: Mutex::new(Some(HashMap::new())), alarms: Arc::default() }
+        Self {
+            objects: Mutex::new(Some(HashMap::new())),
+            alarms: Arc::default(),
+            names: NotedNames::default(),
+        }
     }
 
     /// Closes this place, and gives what it holds to a new one.
@@ -89,7 +95,11 @@ impl MemoryPlace {
             let table = object.close()?;
             Some((key.clone(), LocalObject::new(table, key, self.alarms.clone())))
         });
-        Ok(Self { objects: Mutex::new(Some(renewed.collect())), alarms: self.alarms.clone() })
+        Ok(Self {
+            objects: Mutex::new(Some(renewed.collect())),
+            alarms: self.alarms.clone(),
+            names: self.names.clone(),
+        })
     }
 
     fn ids(&self, name: &str) -> Result<Vec<Arc<str>>> {
@@ -147,6 +157,14 @@ impl Place for MemoryPlace {
 
     fn object_names(&self) -> Answer<Vec<Arc<str>>> {
         Answer::Now(self.names())
+    }
+
+    fn note_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
+        Answer::Now(self.names.note(key, name))
+    }
+
+    fn noted_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
+        Answer::Now(self.names.get(key))
     }
 
     fn close(&self) -> Answer<()> {

@@ -9,6 +9,7 @@
 pub mod files;
 pub mod local;
 pub mod memory;
+pub mod noted;
 pub mod overlay;
 pub mod redis;
 
@@ -54,6 +55,13 @@ pub trait Place: Send + Sync {
 
     /// Names under which there may be objects, in order.
     fn object_names(&self) -> Answer<Vec<Arc<str>>>;
+
+    /// Notes the name that an object's id was made of, beside the object: for good, whatever becomes of its
+    /// data. Without a name the note is removed.
+    fn note_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()>;
+
+    /// The name that was noted last; none if none ever was, or if a power loss took the note.
+    fn noted_name(&self, key: &ObjectKey) -> Answer<Option<Value>>;
 
     /// Sends what was asked in this turn of the event loop, where that waits for its end.
     fn flush(&self) {}

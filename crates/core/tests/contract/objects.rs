@@ -1,6 +1,6 @@
 //! `Place`: which objects there are.
 
-use ferroflare_core::backend::ObjectKey;
+use ferroflare_core::backend::{ObjectKey, Place};
 use ferroflare_core::range::ListOptions;
 
 use crate::places::{TestPlace, on_every_place};
@@ -11,6 +11,7 @@ on_every_place!(
     objects_do_not_see_each_other,
     object_ids_are_those_with_data_or_an_alarm,
     places_do_not_see_each_other,
+    names_are_noted_beside_the_data,
 );
 
 async fn the_same_key_is_the_same_object(place: &dyn TestPlace) {
@@ -73,4 +74,30 @@ async fn places_do_not_see_each_other(place: &dyn TestPlace) {
     Caller::new(&one).put("a", "value").await;
     assert_eq!(Caller::new(&other).get("a").await, None);
     assert!(other.object_ids("OBJECT").wait().await.unwrap().is_empty());
+}
+
+async fn names_are_noted_beside_the_data(place: &dyn TestPlace) {
+    let [place, other] = place.open_twice().await;
+    let key = object_key();
+    let noted = async |place: &dyn Place| {
+        place
+            .noted_name(&key)
+            .wait()
+            .await
+            .unwrap()
+            .map(|name| String::from_utf8_lossy(&name).into_owned())
+    };
+    assert_eq!(noted(&*place).await, None);
+    for name in ["lobby", "", "with space: {é}/..\0"] {
+        place.note_name(&key, Some(name)).wait().await.unwrap();
+        assert_eq!(noted(&*place).await.as_deref(), Some(name));
+        assert_eq!(noted(&*other).await.as_deref(), Some(name));
+    }
+    assert!(place.object_ids(&key.name).wait().await.unwrap().is_empty());
+    Caller::of(&place, &key).put("key", "value").await;
+    Caller::of(&place, &key).write(clear()).await;
+    assert!(noted(&*place).await.is_some());
+    place.note_name(&key, None).wait().await.unwrap();
+    place.note_name(&key, None).wait().await.unwrap();
+    assert_eq!(noted(&*place).await, None);
 }

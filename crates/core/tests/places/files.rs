@@ -11,6 +11,7 @@ use ferroflare_core::backend::files::disk::{Disk, RealDisk};
 use ferroflare_core::backend::files::open_set::OpenSet;
 use ferroflare_core::backend::files::{FileOptions, FileUser};
 use ferroflare_core::backend::{Object, ObjectKey, Place};
+use ferroflare_core::key::Value;
 use ferroflare_core::{Answer, Result};
 use once_cell::sync::Lazy;
 use tokio::runtime::Runtime;
@@ -179,6 +180,14 @@ impl Place for Opened {
 
     fn due_alarms(&self, names: &[Arc<str>], now_ms: i64) -> Result<Vec<(i64, ObjectKey)>> {
         self.user.due_alarms(names, now_ms)
+    }
+
+    fn note_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
+        self.user.note_name(key, name)
+    }
+
+    fn noted_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
+        self.user.noted_name(key)
     }
 
     fn close(&self) -> Answer<()> {

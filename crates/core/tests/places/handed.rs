@@ -82,6 +82,14 @@ impl Place for HandedPlace {
         self.sides[0].object_names()
     }
 
+    fn note_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
+        self.sides[0].note_name(key, name)
+    }
+
+    fn noted_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
+        self.sides[0].noted_name(key)
+    }
+
     fn close(&self) -> Answer<()> {
         let answers = [self.sides[0].close(), self.sides[1].close()];
         Answer::later(async move {

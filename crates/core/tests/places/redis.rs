@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use ferroflare_core::backend::redis::{RedisOptions, RedisStore};
 use ferroflare_core::backend::{Object, ObjectKey, Place};
+use ferroflare_core::key::Value;
 use ferroflare_core::{Answer, Result};
 use once_cell::sync::Lazy;
 use tokio::runtime::Runtime;
@@ -173,6 +174,14 @@ impl Place for Named {
             let own = names.iter().filter(|name| name.starts_with(&*prefix));
             Ok(own.map(|name| without(&prefix, name)).collect())
         })
+    }
+
+    fn note_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
+        self.place.note_name(&ObjectKey { name: self.with(&key.name), id: key.id.clone() }, name)
+    }
+
+    fn noted_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
+        self.place.noted_name(&ObjectKey { name: self.with(&key.name), id: key.id.clone() })
     }
 
     fn flush(&self) {

@@ -1,5 +1,6 @@
 //! Files: one RocksDB database an object, in a directory that several processes may use at once.
 //!
+//! - [`called`]: names of objects, noted beside the databases
 //! - [`layout`]: which file is where, and how names become file names
 //! - [`format`]: what is inside a database
 //! - [`database`]: the open database of one object
@@ -18,6 +19,7 @@
 //! - [`whole`], [`random_name`]: small files beside the databases, and names that no other user gives
 //! - [`directories`], [`disk`]: what has to be synced so that a power loss takes none of it
 
+pub mod called;
 pub mod creation;
 pub mod database;
 pub mod directories;
@@ -73,6 +75,7 @@ use crate::alarm_index::AlarmIndex;
 use crate::answer::Answer;
 use crate::durability::Durability;
 use crate::error::{Error, Result};
+use crate::key::Value;
 use crate::lock::lock;
 use crate::randomness::Randomness;
 
@@ -367,6 +370,14 @@ impl Place for FileUser {
 
     fn object_names(&self) -> Answer<Vec<Arc<str>>> {
         Answer::Now(self.place().and_then(|place| place.decoded_names(place.layout.root())))
+    }
+
+    fn note_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
+        Answer::Now(self.place().and_then(|place| called::note(place, key, name)))
+    }
+
+    fn noted_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
+        Answer::Now(self.place().and_then(|place| called::noted(place, key)))
     }
 
     fn close(&self) -> Answer<()> {

@@ -21,10 +21,12 @@ use self::below::{Below, Spawn};
 use self::levels::Levels;
 use self::table::OverlayTable;
 use super::local::LocalObject;
+use super::noted::NotedNames;
 use super::{Object, ObjectKey, Place};
 use crate::alarm_index::AlarmIndex;
 use crate::answer::Answer;
 use crate::error::{Error, Result};
+use crate::key::Value;
 use crate::lock::lock;
 
 type Overlaid = Arc<LocalObject<OverlayTable>>;
@@ -38,6 +40,7 @@ pub struct OverlayPlace {
     /// Alarms that were set above; those below are looked up there.
     alarms: Arc<AlarmIndex>,
     levels: Arc<Levels>,
+    names: NotedNames,
 }
 
 impl OverlayPlace {
@@ -49,6 +52,7 @@ impl OverlayPlace {
             objects: Mutex::new(Some(HashMap::new())),
             alarms: Arc::default(),
             levels: Arc::default(),
+            names: NotedNames::default(),
         }
     }
 
@@ -65,6 +69,7 @@ impl OverlayPlace {
             objects: Mutex::new(Some(renewed.collect())),
             alarms: self.alarms.clone(),
             levels: self.levels.clone(),
+            names: self.names.clone(),
         })
     }
 
@@ -166,6 +171,17 @@ impl Place for OverlayPlace {
             names.extend(below);
             Ok(names.into_iter().collect())
         })
+    }
+
+    fn note_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
+        Answer::Now(self.names.note(key, name))
+    }
+
+    fn noted_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
+        match self.names.get(key) {
+            Ok(None) => self.below.noted_name(key),
+            above => Answer::Now(above),
+        }
     }
 
     fn flush(&self) {

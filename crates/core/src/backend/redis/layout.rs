@@ -13,6 +13,7 @@
 //! | `NAME:{id}:leases` | sorted set | when the lease of each attempt and waiting writer ends |
 //! | `NAME:{id}:turns`, `NAME:{id}:blocked` | sorted sets | attempts that wait for a turn, writers that wait for its end |
 //! | `NAME:{id}:done:CLIENT.SLOT` | string | reply to a client's newest commit, for ten minutes |
+//! | `NAME:{id}:name` | string | the name that the id was made of |
 //! | `NAME:objects` | sorted set | ids that may hold data, by when they were last written |
 //! | `NAME:alarms` | sorted set | alarms that may be pending, by time |
 //! | `ferroflare:names` | set | names of bindings |
@@ -60,6 +61,11 @@ impl ObjectNames {
     /// The hash with the alarm.
     pub(crate) fn meta(&self) -> &str {
         &self.keys[0]
+    }
+
+    /// The key that holds the name that the id was made of.
+    pub(crate) fn called(&self) -> String {
+        format!("{}name", self.prefix)
     }
 
     /// The key that holds the reply to a commit.

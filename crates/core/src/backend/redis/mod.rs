@@ -16,9 +16,11 @@
 //!
 //! [`shared`] is what the objects of one server have in common: the connection and the three rooms below it.
 //! [`registry`] is the index of objects and alarms on the server. [`alarms`] are those that this process knows.
-//! [`cork`] sends what one turn of the event loop has asked together. [`layout`] names the keys.
+//! [`cork`] sends what one turn of the event loop has asked together. [`layout`] names the keys, and
+//! [`called`] holds the names of objects.
 
 mod alarms;
+mod called;
 mod cork;
 mod keeper;
 mod layout;

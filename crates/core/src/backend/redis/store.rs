@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use super::alarms::KnownAlarms;
+use super::called;
 use super::keeper;
 use super::place::{RedisOptions, RedisPlace};
 use crate::answer::Answer;
 use crate::backend::{Object, ObjectKey, Place};
 use crate::error::{Error, Result};
+use crate::key::Value;
 use crate::randomness::Randomness;
 
 /// One user of a server or cluster. When it is dropped, what was called before is still sent.
@@ -66,6 +68,17 @@ impl Place for RedisStore {
     fn object_names(&self) -> Answer<Vec<Arc<str>>> {
         let shared = self.place.shared.clone();
         Answer::later(async move { shared.registry.names().await })
+    }
+
+    fn note_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
+        let (shared, key) = (self.place.shared.clone(), key.clone());
+        let name = name.map(str::to_owned);
+        Answer::later(async move { called::note(&shared, &key, name.as_deref()).await })
+    }
+
+    fn noted_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
+        let (shared, key) = (self.place.shared.clone(), key.clone());
+        Answer::later(async move { called::noted(&shared, &key).await })
     }
 
     fn flush(&self) {

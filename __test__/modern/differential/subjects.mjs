@@ -1,0 +1,51 @@
+// The two that are compared: this package, and Miniflare 4, which runs workerd.
+import { Miniflare as Miniflare4 } from "miniflare4";
+import { Miniflare } from "../../../index.mjs";
+import { script } from "./worker.mjs";
+
+const durableObjects = { SUBJECT: "Subject", CLASSIC: "Classic", SILENT: "Silent" };
+
+/** A compatibility date from which errors keep everything, and one before. */
+export const DATES = ["2026-04-25", "2026-03-01"];
+
+export async function openOurs(compatibilityDate, options = {}) {
+  const mf = new Miniflare({
+    modules: true,
+    script,
+    durableObjects,
+    compatibilityDate,
+    ...options,
+  });
+  return subject(mf, "ferroflare");
+}
+
+export async function openWorkerd(compatibilityDate) {
+  const mf = new Miniflare4({
+    modules: [{ type: "ESModule", path: "worker.mjs", contents: script }],
+    durableObjects,
+    compatibilityDate,
+    // What the worker prints is none of the test's.
+    handleRuntimeStdio(out, err) {
+      out.resume();
+      err.resume();
+    },
+  });
+  return subject(mf, "miniflare@4");
+}
+
+function subject(mf, name) {
+  return {
+    name,
+    /** What each step of a program gives. */
+    async run(program) {
+      const response = await mf.dispatchFetch("http://localhost/", {
+        method: "POST",
+        body: JSON.stringify(program),
+      });
+      const text = await response.text();
+      if (!response.ok) throw new Error(`${name}: ${text}`);
+      return JSON.parse(text);
+    },
+    dispose: () => mf.dispose(),
+  };
+}

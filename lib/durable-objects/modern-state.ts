@@ -1,0 +1,115 @@
+/** The state of an object of a modern class: what `ctx` has beyond Miniflare 2's. */
+import type { usageModelExternalSubrequestLimit } from "@miniflare/shared";
+import { unsupported } from "../shared/error";
+import { kIdle, kNoFetch, kRetire, kRetired } from "../shared/symbols";
+import type { DurableObjectStorage } from "../storage/storage";
+import { currentEvents, type EventGate } from "./event-gate";
+import type { DurableObjectId } from "./id";
+import { DurableObjectState, type StateOwner } from "./state";
+
+/** As in production. */
+const BLOCKS_MAX = 64;
+
+/** What the worker that defines the class gives its objects. */
+export interface ModernContext {
+  exports: object | undefined;
+  usageModel: Parameters<typeof usageModelExternalSubrequestLimit>[0];
+}
+
+/** How many `blockConcurrencyWhile()` are around the code behind an inner gate. */
+const depths = new WeakMap<EventGate, number>();
+
+export class ModernState extends DurableObjectState {
+  readonly props = {};
+  readonly exports!: object;
+  readonly facets = FACETS;
+  readonly container = undefined;
+  readonly #report: StateOwner["report"];
+  /** What keeps the object busy besides its events. */
+  readonly #background = new Set<Promise<void>>();
+  #retired = false;
+
+  constructor(
+    id: DurableObjectId,
+    storage: DurableObjectStorage,
+    owner: StateOwner,
+    { exports }: ModernContext,
+  ) {
+    super(id, storage, owner);
+    if (exports === undefined) Reflect.deleteProperty(this, "exports");
+    else this.exports = exports;
+    this.#report = owner.report;
+  }
+
+  /** Keeps the object busy until a promise has settled; what it rejects with is logged. */
+  override waitUntil(...promises: [Promise<unknown>]): void {
+    if (promises.length < 1) throw wrongArgument("waitUntil", "Promise");
+    const settled = Promise.resolve(promises[0]).then(() => {}, this.#report);
+    this.#background.add(settled);
+    settled.finally(() => this.#background.delete(settled));
+  }
+
+  override blockConcurrencyWhile<T>(closure: () => Promise<T>): Promise<T> {
+    if (typeof closure !== "function") throw wrongArgument("blockConcurrencyWhile", "function");
+    const around = currentEvents();
+    const depth = around?.object === this ? (depths.get(around) ?? 0) + 1 : 1;
+    return super.blockConcurrencyWhile(() => {
+      if (depth > BLOCKS_MAX) {
+        throw new Error("blockConcurrencyWhile() calls are nested too deeply.");
+      }
+      depths.set(currentEvents()!, depth);
+      return closure();
+    });
+  }
+
+  [kRetire](): void {
+    this.#retired = true;
+  }
+
+  get [kRetired](): boolean {
+    return this.#retired;
+  }
+
+  override get [kNoFetch](): Error {
+    return new Error("Handler does not export a fetch() function.");
+  }
+
+  override async [kIdle](): Promise<void> {
+    do {
+      await super[kIdle]();
+      await Promise.all(this.#background);
+    } while (this.#background.size > 0);
+  }
+}
+
+for (const name of [
+  "abort",
+  "acceptWebSocket",
+  "getHibernatableWebSocketEventTimeout",
+  "getTags",
+  "getWebSocketAutoResponse",
+  "getWebSocketAutoResponseTimestamp",
+  "getWebSockets",
+  "setHibernatableWebSocketEventTimeout",
+  "setWebSocketAutoResponse",
+]) {
+  const value = () => {
+    throw unsupported(`ctx.${name}()`);
+  };
+  Object.defineProperty(ModernState.prototype, name, { value, writable: true, configurable: true });
+}
+
+const FACETS = Object.fromEntries(
+  ["get", "abort", "delete"].map((name) => [
+    name,
+    () => {
+      throw unsupported(`ctx.facets.${name}()`);
+    },
+  ]),
+);
+
+function wrongArgument(method: string, type: string): TypeError {
+  return new TypeError(
+    `Failed to execute '${method}' on 'DurableObjectState': parameter 1 is not of type '${type}'.`,
+  );
+}

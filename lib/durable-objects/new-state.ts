@@ -1,0 +1,44 @@
+/** What an object that is about to be constructed gets, by its class: a state, bindings, a storage. */
+import type { Context } from "@miniflare/shared";
+import { MODERN_VALUE_BYTES_MAX, ModernStorage } from "../storage/modern-storage";
+import { DurableObjectStorage } from "../storage/storage";
+import { isModern } from "./base";
+import type { BoundClass } from "./classes";
+import { addressOf, DurableObjectId, type IdLike } from "./id";
+import { ModernState } from "./modern-state";
+import { nameInside } from "./names";
+import { valueBytesMax } from "./options";
+import { DurableObjectState, type StateOwner } from "./state";
+import { type Worker, workerOf } from "./worker";
+
+export interface Constructed {
+  id: IdLike;
+  bound: BoundClass;
+  storage: DurableObjectStorage;
+  owner: StateOwner;
+  /** The worker that binds the class. */
+  own: { worker: Worker; bindings: Context };
+}
+
+/** The state of the object, and its bindings: those of the worker that binds a classic class, and that has a modern one. */
+export function newState({ id, bound, storage, owner, own }: Constructed) {
+  const { name, id: hexId } = addressOf(id);
+  if (!isModern(bound.Class)) {
+    const unnamedId = new DurableObjectId(name, hexId);
+    return { state: new DurableObjectState(unnamedId, storage, owner), env: own.bindings };
+  }
+  const worker = workerOf(bound.exports) ?? own.worker;
+  const ownId = new DurableObjectId(name, hexId, nameInside(id));
+  return { state: new ModernState(ownId, storage, owner, worker.context), env: worker.bindings };
+}
+
+/** The class of the storage, and the most bytes of a value: without an option production's for a modern class. */
+export function storageOf(Class: unknown, valueSizeGiven: number | undefined) {
+  if (!isModern(Class)) {
+    return { Storage: DurableObjectStorage, valueBytes: valueBytesMax(valueSizeGiven) };
+  }
+  return {
+    Storage: ModernStorage,
+    valueBytes: valueBytesMax(valueSizeGiven ?? MODERN_VALUE_BYTES_MAX),
+  };
+}
