@@ -41,7 +41,8 @@ type Notes = BTreeMap<OsString, Vec<Vec<u8>>>;
 const LOCKS: &str = "a/b/root/.ferroflare/locks";
 
 fn remember_notes(locks: &Path, notes: &mut Notes) {
-    for entry in fs::read_dir(locks).unwrap() {
+    // Before the first write there is none.
+    for entry in fs::read_dir(locks).into_iter().flatten() {
         let entry = entry.unwrap();
         // One that is being deleted may be gone.
         let texts = notes.entry(entry.file_name()).or_default();
