@@ -69,8 +69,11 @@ impl Store {
         open_objects_max: f64,
     ) -> napi::Result<Self> {
         let options = FileOptions { fsync, open_objects_max: whole(open_objects_max) };
-        let user =
-            runtime::required().and_then(|runtime| FileUser::open(root.as_ref(), options, runtime));
+        let user = runtime::required().and_then(|runtime| {
+            with_randomness(|mut random| {
+                FileUser::open(root.as_ref(), options, runtime, &mut random)
+            })
+        });
         let place = Arc::new(user.map_err(|error| thrown(env, &error))?);
         Ok(Self { place, kind: Kind::Lasting, completions })
     }
@@ -115,21 +118,13 @@ impl Store {
     /// The place in the Redis server or cluster at `url`, shared by everybody who uses it.
     #[napi(factory, catch_unwind)]
     pub fn redis(env: Env, completions: Reference<Completions>, url: String) -> napi::Result<Self> {
-        let mut failure = None;
-        let mut random = |bytes: &mut [u8]| failure = getrandom::fill(bytes).err();
         let place = runtime::required().and_then(|runtime| {
             let more_ca = std::env::var_os("NODE_EXTRA_CA_CERTS").map(Into::into);
             #[expect(clippy::disallowed_methods, reason = "the binding gives the core its clock")]
             let clock = tokio::time::Instant::now;
             let options = RedisOptions { runtime, corked: true, more_ca, clock };
-            RedisStore::open(&url, options, &mut random)
+            with_randomness(|mut random| RedisStore::open(&url, options, &mut random))
         });
-        let place = match failure {
-            None => place,
-            Some(error) => {
-                Err(Error::Internal(format!("the system gives no random bytes: {error}")))
-            }
-        };
         let place = Arc::new(place.map_err(|error| thrown(env, &error))?);
         completions.flush_also(place.clone());
         Ok(Self { place, kind: Kind::Lasting, completions })
@@ -282,6 +277,18 @@ impl Store {
 
     fn alarms(&self, env: Env, names: Vec<String>) -> napi::Result<Vec<(i64, ObjectKey)>> {
         self.place.alarms(&texts(names)).map_err(|error| thrown(env, &error))
+    }
+}
+
+/// Does `work` with random bytes of the system; what it makes is of no use if there were none.
+fn with_randomness<R>(
+    work: impl FnOnce(&mut dyn FnMut(&mut [u8])) -> Result<R, Error>,
+) -> Result<R, Error> {
+    let mut failure = None;
+    let made = work(&mut |bytes| failure = failure.or(getrandom::fill(bytes).err()));
+    match failure {
+        None => made,
+        Some(error) => Err(Error::Internal(format!("the system gives no random bytes: {error}"))),
     }
 }
 

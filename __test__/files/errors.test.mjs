@@ -18,7 +18,7 @@ import test from "node:test";
 import { serialize } from "node:v8";
 import { Miniflare } from "../../index.mjs";
 import { packageRoot, runCli, runModule, temporaryDirectory } from "../support/cli.mjs";
-import { garble, halve, setVersion } from "../support/damage.mjs";
+import { cutTail, garble, halve, setVersion, zero } from "../support/damage.mjs";
 import { filesIn, options, storageOf } from "../support/files.mjs";
 
 const KEYS = 50;
@@ -93,6 +93,11 @@ const damages = {
   "half a table": [2, /\.sst$/, halve],
   "a missing table": [2, /\.sst$/, rmSync],
   "a log that is garbled in the middle": [1, /\.log$/, garble],
+  "a manifest whose end is cut off": [2, /^MANIFEST-/, cutTail],
+  "a missing log": [1, /\.log$/, rmSync],
+  "an empty log": [2, /\.log$/, (file) => writeFileSync(file, "")],
+  "a zeroed log": [2, /\.log$/, zero],
+  "half a log": [1, /\.log$/, halve],
 };
 
 for (const [what, [sessions, pattern, damage]] of Object.entries(damages)) {
@@ -101,6 +106,7 @@ for (const [what, [sessions, pattern, damage]] of Object.entries(damages)) {
     const copy = `${root} copy`;
     cpSync(directory, copy, { recursive: true });
     damage(fileOf(directory, pattern));
+    const damaged = filesIn(directory);
     const mf = open(t, root);
     const { storage } = await storageOf(mf, "a");
     const { storage: other } = await storageOf(mf, "b");
@@ -111,6 +117,7 @@ for (const [what, [sessions, pattern, damage]] of Object.entries(damages)) {
       directory,
       /Restore it from a copy, or delete/,
     );
+    assert.deepEqual(filesIn(directory), damaged, "nothing is deleted");
     assert.equal(await size(other), KEYS);
     await other.put("more", 1);
 
@@ -178,6 +185,8 @@ test("errors: an object of a newer version is left alone", async (t) => {
   const copy = `${root} copy`;
   cpSync(directory, copy, { recursive: true });
   setVersion(fileOf(directory, /\.log$/), 2);
+  // What it says is of the version before.
+  rmSync(path.join(root, ".ferroflare", "locks", `OBJECT.${path.basename(directory)}`));
   const mf = open(t, root);
   const { storage } = await storageOf(mf, "a");
   await assertRefused(
@@ -209,7 +218,7 @@ const roots = {
       return path.join(root, ".ferroflare", "format");
     },
     code: "ERR_STORAGE_CORRUPT",
-    message: /it holds no version/,
+    message: /it holds no version\. Restore it from a copy\..* write 1 into it instead/,
   },
   "that is a file": {
     async spoil(root) {
@@ -279,6 +288,25 @@ for (const [what, { spoil, code, message }] of Object.entries(roots)) {
     assert.deepEqual(existsSync(root) ? filesIn(root) : [], before);
   });
 }
+
+test("errors: a garbled marker is mended as its error says, and every object is there", async (t) => {
+  const { root } = await rootWithObjects(t, 1);
+  const marker = path.join(root, ".ferroflare", "format");
+  for (const nonsense of ["nonsense", "", Buffer.from([0xff, 0xfe])]) {
+    writeFileSync(marker, nonsense);
+    const mf = open(t, root);
+    await assert.rejects(storageOf(mf, "a"), ({ code, message }) => {
+      assert.equal(code, "ERR_STORAGE_CORRUPT");
+      assert.doesNotMatch(message, /delete|this object/);
+      const [, version] = /write (\d+) into it/.exec(message);
+      writeFileSync(marker, version);
+      return true;
+    });
+    const again = open(t, root);
+    assert.equal(await size((await storageOf(again, "a")).storage), KEYS);
+    await again.dispose();
+  }
+});
 
 test("errors: an object of Miniflare 2 in a directory of ours is refused, and imported by the command of the error", async (t) => {
   const { root, directory } = await rootWithObjects(t, 1);

@@ -6,6 +6,7 @@ import { readdir, rename, rm, stat } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { describe, test } from "node:test";
+import { Miniflare } from "../../index.mjs";
 import { sleep } from "../support/child.mjs";
 import { ask, withDirectory, withPeers } from "../support/history/peers.mjs";
 
@@ -19,6 +20,23 @@ async function refusal(...asked) {
     return error;
   }
   throw new assert.AssertionError({ message: `${asked.slice(1).join(" ")} was not refused` });
+}
+
+/** Increments the key "key" of the object "o" of the peers, and ends in good order: others may then open it to read. */
+async function incrementAndClose({ directory, durability }, count) {
+  const mf = new Miniflare({
+    modules: true,
+    script: "export class Peer {}; export default { fetch() {} }",
+    durableObjects: { PEER: "Peer" },
+    durableObjectsPersist: directory,
+    durableObjectsDurability: durability,
+  });
+  const id = (await mf.getDurableObjectNamespace("PEER")).idFromName("o");
+  const storage = await mf.getDurableObjectStorage(id);
+  for (let i = 0; i < count; i++) {
+    await storage.transaction(async (txn) => txn.put("key", ((await txn.get("key")) ?? 0) + 1));
+  }
+  await mf.dispose();
 }
 
 /** Sets a limit of a running process. */
@@ -80,6 +98,61 @@ describe("faults", { concurrency: 2 }, () => {
         assert.equal(await ask(peer, "get", "o", "more"), 2);
       });
     }));
+
+  const LOCKS = path.join(".ferroflare", "locks");
+
+  for (const durability of ["fsync", "process"]) {
+    test(`what has only been read is not written over what others wrote after the lock files were deleted (${durability})`, () =>
+      withDirectory(async (directory) => {
+        const settings = { directory, durability };
+        const increments = (count) => incrementAndClose(settings, count);
+        await increments(5);
+        await withPeers(1, settings, async (reader) => {
+          assert.equal(await ask(reader, "get", "o", "key"), 5);
+          await rm(path.join(directory, LOCKS), { recursive: true });
+          await increments(10);
+          const { code, message } = await refusal(reader, "transact", "o", "key");
+          assert.equal(code, "ERR_STORAGE_VANISHED", message);
+          assert.match(message, /^The lock file .*locks.* has been deleted or moved .*Leave/);
+          assert.equal(await ask(reader, "get", "o", "key"), 15);
+          await ask(reader, "transact", "o", "key");
+          assert.equal(await ask(reader, "get", "o", "key"), 16);
+        });
+      }));
+
+    test(`what has only been read is not taken for what is there after the directory was deleted (${durability})`, () =>
+      withDirectory(async (directory) => {
+        const settings = { directory, durability };
+        await incrementAndClose(settings, 5);
+        await withPeers(1, settings, async (reader) => {
+          assert.equal(await ask(reader, "get", "o", "key"), 5);
+          await rm(path.join(directory, "PEER"), { recursive: true });
+          const { code, message } = await refusal(reader, "transact", "o", "key");
+          assert.equal(code, "ERR_STORAGE_VANISHED", message);
+          assert.equal(await ask(reader, "get", "o", "key"), null);
+          await ask(reader, "transact", "o", "key");
+          assert.equal(await ask(reader, "get", "o", "key"), 1);
+        });
+      }));
+
+    test(`a writer whose lock file was deleted writes nothing more, and then goes on (${durability})`, () =>
+      withDirectory(async (directory) => {
+        await withPeers(2, { directory, durability }, async (writer, other) => {
+          await ask(writer, "put", "o", "key", 1);
+          await rename(path.join(directory, LOCKS), path.join(directory, "moved"));
+          // RocksDB's own lock still keeps others away.
+          const held = await refusal(other, "put", "o", "key", 2);
+          assert.equal(held.code, "ERR_STORAGE_HELD", held.message);
+          assert.match(held.message, /is open in another program.*Close it there, or use another/);
+          const vanished = await refusal(writer, "put", "o", "key", 3);
+          assert.equal(vanished.code, "ERR_STORAGE_VANISHED", vanished.message);
+          assert.equal(await ask(other, "get", "o", "key"), 1);
+          await ask(other, "put", "o", "key", 4);
+          await ask(writer, "transact", "o", "key");
+          assert.equal(await ask(other, "get", "o", "key"), 5);
+        });
+      }));
+  }
 
   test("only the object whose directory was deleted starts anew", () =>
     withDirectory(async (directory) => {

@@ -8,7 +8,7 @@ import { Miniflare } from "ferroflare";
 import { temporaryDirectory } from "../support/cli.mjs";
 import { options, storageOf } from "../support/files.mjs";
 import { testManyObjects } from "../support/many.mjs";
-import { ask, withDirectory, withPeers } from "../transactions/history/peers.mjs";
+import { ask, withDirectory, withPeers } from "../support/history/peers.mjs";
 
 const made = [];
 after(() => Promise.all(made.map((it) => rm(it, { recursive: true, force: true }))));
@@ -23,25 +23,6 @@ for (const durableObjectsDurability of ["fsync", "process"]) {
 }
 
 describe("while many objects are opened", () => {
-  test("an object that is open is written: its flush waits for none of them", async (t) => {
-    const root = await temporaryDirectory(t);
-    const mf = new Miniflare({ ...options, durableObjectsPersist: root });
-    t.after(() => mf.dispose());
-    const { storage } = await storageOf(mf, "open");
-    await storage.put("key", 0);
-    const others = await Promise.all(
-      Array.from({ length: 1000 }, (_, i) => storageOf(mf, `other ${i}`)),
-    );
-    let written = 0;
-    const writes = others.map(async (other) => {
-      await other.storage.put("key", 1);
-      written++;
-    });
-    await storage.put("key", 1);
-    assert.ok(written < 1000, "the object that was open has waited for all others");
-    await Promise.all(writes);
-  });
-
   test("a process with too few descriptors tells an error for some, does the others, and goes on", () =>
     withDirectory((directory) =>
       withPeers(

@@ -110,16 +110,19 @@ export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 /** A few processes that are warm before they are needed. */
 export class Pool {
   #file;
+  #options;
   #warm = [];
 
-  constructor(file, size) {
+  /** `options` are those of `Child`. */
+  constructor(file, size, options) {
     this.#file = file;
-    for (let count = 0; count < size; count++) this.#warm.push(new Child(file));
+    this.#options = options;
+    for (let count = 0; count < size; count++) this.#warm.push(new Child(file, options));
   }
 
   /** A process that has probably loaded its modules. */
   take() {
-    this.#warm.push(new Child(this.#file));
+    this.#warm.push(new Child(this.#file, this.#options));
     return this.#warm.shift();
   }
 

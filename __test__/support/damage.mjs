@@ -13,6 +13,16 @@ export function halve(file) {
   truncateSync(file, Math.floor(readFileSync(file).length / 2));
 }
 
+/** Cuts off the last bytes of a file. */
+export function cutTail(file) {
+  truncateSync(file, readFileSync(file).length - TAIL_BYTES);
+}
+
+/** Makes every byte of a file zero. */
+export function zero(file) {
+  writeFileSync(file, Buffer.alloc(readFileSync(file).length));
+}
+
 /** Makes the version in a log of RocksDB another one, as a future ferroflare would write it. */
 export function setVersion(logFile, version) {
   const log = readFileSync(logFile);
@@ -32,6 +42,8 @@ export function setVersion(logFile, version) {
   throw new Error(`no version in ${logFile}`);
 }
 
+/** Less than the last record of a manifest. */
+const TAIL_BYTES = 17;
 /** Before each record: checksum (4), length (2), kind (1); the checksum is of the kind and what follows. */
 const HEADER_BYTES = 7;
 

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { ask, withDirectory, withPeers } from "../support/history/peers.mjs";
 import { random } from "../support/random.mjs";
 import { seed } from "../support/seed.mjs";
+import { CREWS } from "./crew.mjs";
 import { ALARM_BASE_MS, checkShared, LANES } from "./lanes.mjs";
 import { miniflare, objects } from "./object.mjs";
 import { torture } from "./rounds.mjs";
@@ -18,6 +19,7 @@ const MAIN = fileURLToPath(new URL("./main.mjs", import.meta.url));
 test(`nothing acknowledged is lost and nothing is torn when processes are killed, in ${ROUNDS} rounds`, async () => {
   const total = await torture({ rounds: ROUNDS, seed, processes: 2 });
   assert.equal(total.rounds, ROUNDS, `seed ${seed}`);
+  for (const crew of CREWS) assert.ok(total.crews[crew] >= ROUNDS / CREWS.length, crew);
 });
 
 test("the torture command refuses options that make no sense", () => {
@@ -51,7 +53,7 @@ const write = async (reached, name, key, value) => (await reached.storage(name))
 
 for (const [name, lane] of Object.entries(LANES)) {
   test(`the check of the lane "${name}" finds nothing where nothing is wrong, and something where something is`, async () => {
-    const mf = miniflare(undefined, "fsync");
+    const mf = await miniflare(undefined, "fsync");
     try {
       const reached = await objects(mf);
       const signs = () =>
@@ -70,7 +72,7 @@ for (const [name, lane] of Object.entries(LANES)) {
 }
 
 test("money that is made or lost is found, and so is a counter that does not fit the others", async () => {
-  const mf = miniflare(undefined, "fsync");
+  const mf = await miniflare(undefined, "fsync");
   try {
     const reached = await objects(mf);
     const context = { objects: reached, slot: 0, random: random(1), state: {} };

@@ -9,7 +9,7 @@ const LONG_MS = 5;
 let storage;
 for await (const line of createInterface({ input: process.stdin })) {
   if (storage === undefined) {
-    const mf = miniflare(JSON.parse(line).directory, "fsync");
+    const mf = await miniflare(JSON.parse(line).directory, "fsync");
     storage = await (await objects(mf)).storage("handover");
     say("ready");
     continue;

@@ -57,11 +57,11 @@ try {
     seed,
     processes,
     durability: options.durability,
-    report: ({ round, durability, fault, faults, workers, acknowledged }) => {
+    report: ({ round, kind, durability, fault, faults, workers, acknowledged }) => {
       const moments = workers.map(({ moment }) => moment.name).join(", ");
       const how = fault === undefined ? durability : `${fault} ${faults} times`;
       console.log(
-        `round ${round}: ${how}, killed at ${moments}; ${acknowledged} acknowledged, all there`,
+        `round ${round}: ${kind}, ${how}, killed at ${moments}; ${acknowledged} acknowledged, all there`,
       );
     },
   });
@@ -69,6 +69,7 @@ try {
   console.log(
     `${total.rounds} rounds in ${seconds.toFixed(1)} s, ${total.acknowledged} acknowledged operations: nothing lost, nothing torn.`,
   );
+  console.log(`worked on by: ${JSON.stringify(total.crews)}`);
   console.log(`killed at: ${JSON.stringify(total.moments)}`);
   if (Object.keys(total.faults).length > 0) console.log(`faults: ${JSON.stringify(total.faults)}`);
   console.log(`acknowledged: ${JSON.stringify(total.lanes)}`);

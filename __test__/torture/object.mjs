@@ -1,5 +1,7 @@
 // The Miniflare that torture works on: one class, whose instances do what they are told.
-import { Miniflare } from "../../index.mjs";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import * as own from "../../index.mjs";
 
 /** Name of the binding. */
 export const NAME = "TORTURE";
@@ -50,8 +52,9 @@ export class Tortured {
 export default { fetch: () => new Response("none") };
 `;
 
-/** A Miniflare on a directory. Its alarms do not fire. */
-export function miniflare(directory, durability) {
+/** A Miniflare on a directory, of this copy of the package or of another one. Its alarms do not fire. */
+export async function miniflare(directory, durability, copy) {
+  const { Miniflare } = copy ? await import(pathToFileURL(path.join(copy, "index.mjs"))) : own;
   return new Miniflare({
     modules: true,
     script: SCRIPT,

@@ -7,6 +7,7 @@ import { RedisClient } from "../../dist/cli/import/redis/client.js";
 import { sleep } from "../support/child.mjs";
 import { CuttingProxy } from "../support/proxy.mjs";
 import { RedisServer, redisVersion } from "../support/redis.mjs";
+import { CREWS } from "./crew.mjs";
 import { NAME } from "./object.mjs";
 
 /** Time between two faults of a server, in milliseconds. */
@@ -15,6 +16,7 @@ const FAULTS_APART_MS = [20, 150];
 class FilesPlace {
   backend = "file";
   durabilities = ["fsync", "process"];
+  crews = CREWS;
   faults = [undefined];
   #directory;
 
@@ -94,6 +96,7 @@ const between = (low, high) => low + Math.floor(Math.random() * (high - low + 1)
 class RedisPlace {
   backend = "redis";
   durabilities = ["fsync"];
+  crews = CREWS;
   // Redis 6.0 cannot pause writes alone.
   faults = Object.keys(FAULTS).filter(
     (fault) => fault !== "CLIENT PAUSE WRITE" || redisVersion() >= 7,

@@ -1,11 +1,10 @@
 // Rounds of torture: processes work on a place, are killed at random moments, and others look whether everything is there.
-import { fileURLToPath } from "node:url";
-import { Child, Pool, sleep } from "../support/child.mjs";
+import { sleep } from "../support/child.mjs";
 import { random } from "../support/random.mjs";
+import { Crew } from "./crew.mjs";
 import { LANES } from "./lanes.mjs";
 import { PLACES } from "./places.mjs";
 
-const WORKER = fileURLToPath(new URL("worker.mjs", import.meta.url));
 /** Operations of a round start at its number times this. */
 const STAMPS_PER_ROUND = 100_000;
 /** Data is used again and again, and one time of this many new data takes its place. */
@@ -75,8 +74,8 @@ export async function torture({
   report = () => {},
 }) {
   const { between, pick, next } = random(seed);
-  const pool = new Pool(WORKER, processes + 1);
-  const total = { rounds: 0, acknowledged: 0, lanes: {}, moments: {}, faults: {} };
+  const crew = new Crew(processes);
+  const total = { rounds: 0, acknowledged: 0, lanes: {}, moments: {}, faults: {}, crews: {} };
   const place = await PLACES[backend].create();
   let records;
   let failed = true;
@@ -88,6 +87,7 @@ export async function torture({
       }
       const setting = {
         round,
+        kind: place.crews[round % place.crews.length],
         durability: durability === "both" ? pick(place.durabilities) : durability,
         fault: pick(place.faults),
         workers: Array.from({ length: between(1, processes) }, () => ({
@@ -97,10 +97,10 @@ export async function torture({
           workShare: next(),
         })),
       };
-      const result = await runRound(setting, place, records, pool).catch((error) => {
+      const result = await runRound(setting, place, records, crew).catch((error) => {
         const moments = setting.workers.map(({ moment }) => moment.name).join(", ");
         throw new Error(
-          `Round ${round} of seed ${seed} (${setting.fault ?? setting.durability}, killed at ${moments}): ${error.message}\nThe data is in ${place.shown}`,
+          `Round ${round} of seed ${seed} (${setting.kind}, ${setting.fault ?? setting.durability}, killed at ${moments}): ${error.message}\nThe data is in ${place.shown}`,
         );
       });
       total.rounds++;
@@ -108,6 +108,7 @@ export async function torture({
       const counted = [
         [total.moments, setting.workers.map(({ moment }) => [moment.name, 1])],
         [total.lanes, Object.entries(result.lanes)],
+        [total.crews, [[setting.kind, 1]]],
         [total.faults, setting.fault === undefined ? [] : [[setting.fault, 1]]],
       ];
       for (const [counts, names] of counted) {
@@ -118,7 +119,7 @@ export async function torture({
     failed = false;
     return total;
   } finally {
-    await pool.close();
+    await crew.close();
     await place.close({ keep: failed });
   }
 }
@@ -132,12 +133,12 @@ function pickMoment(next) {
   return MOMENTS[0];
 }
 
-async function runRound({ round, durability, fault, workers }, place, records, pool) {
+async function runRound({ round, kind, durability, fault, workers }, place, records, crew) {
   const problems = [];
   const lanes = {};
   let acknowledged = 0;
-  const listen = (slot) => (line) => {
-    const [word, lane, ...rest] = line.split(" ");
+  const listen = (line) => {
+    const [word, slot, lane, ...rest] = line.split(" ");
     const record = lane in LANES ? records.record(slot, lane) : undefined;
     if (word === "issued") record.issued.push(Number(rest[0]));
     else if (word === "acknowledged") {
@@ -145,19 +146,18 @@ async function runRound({ round, durability, fault, workers }, place, records, p
       record.values.push(Number(rest[1]));
       lanes[lane] = (lanes[lane] ?? 0) + 1;
       acknowledged++;
-    } else if (word === "failed") problems.push(`slot ${slot}: ${line}`);
+    } else if (word === "failed") problems.push(line);
   };
-  const worked = workers.map(async ({ moment, seed, waitShare, workShare }, slot) => {
-    const worker = moment.after === "spawn" ? new Child(WORKER) : pool.take();
-    worker.listen(listen(slot));
+  const worked = workers.map(async ({ moment, seed, waitShare, workShare }, number) => {
+    const worker = moment.after === "spawn" ? crew.start(kind) : crew.take(kind);
+    worker.listen(listen);
     worker.go({
       role: "work",
       backend: place.backend,
-      directory: place.path(slot),
+      directory: place.path(number),
       durability,
       faulty: fault !== undefined,
-      slot,
-      seed,
+      users: crew.users(kind, number, seed),
       firstStamp: round * STAMPS_PER_ROUND + 1,
       workMs: within(moment.workMs, workShare),
       drain: seed % 2 === 0,
@@ -169,13 +169,14 @@ async function runRound({ round, durability, fault, workers }, place, records, p
     }
     const { code, signal } = await worker.ended;
     const expected = moment.after === "disposed" ? code === 0 : code === 0 || signal === "SIGKILL";
-    if (!expected) problems.push(`slot ${slot} ended with ${code ?? signal}: ${worker.stderr}`);
+    if (!expected)
+      problems.push(`process ${number} ended with ${code ?? signal}: ${worker.stderr}`);
   });
   const all = Promise.all(worked);
   const [, faults] = await Promise.all([all, place.disturb(fault, all, workers)]);
   if (problems.length > 0) throw new Error(problems.join("\n"));
 
-  const verifier = pool.take();
+  const verifier = crew.take();
   verifier.go({
     role: "verify",
     backend: place.backend,

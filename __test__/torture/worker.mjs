@@ -7,29 +7,38 @@ import { miniflare, objects } from "./object.mjs";
 import { PLACES } from "./places.mjs";
 
 const order = orders();
-const mf = miniflare(order.directory, order.durability);
 
 if (order.role === "work") await work();
 else await verify();
 
 async function work() {
-  const { slot, firstStamp, seed, workMs } = order;
-  const context = { objects: await objects(mf), slot, random: random(seed), state: {} };
+  const users = await Promise.all(order.users.map(start));
   say("open");
+  await new Promise((resolve) => setTimeout(resolve, order.workMs));
+  await Promise.all(users.map((user) => user.end()));
+  say("disposing");
+  await Promise.all(users.map((user) => user.dispose()));
+  say("disposed");
+}
+
+/** Starts the lanes of one slot, on one copy of the package: this one, or the one in the directory `copy`. */
+async function start({ slot, seed, copy }) {
+  const mf = await miniflare(order.directory, order.durability, copy);
+  const context = { objects: await objects(mf), slot, random: random(seed), state: {} };
   let working = true;
   const lanes = Object.entries(LANES).map(async ([name, lane]) => {
-    let stamp = firstStamp;
+    let stamp = order.firstStamp;
     const under = new Set();
     const one = async (number) => {
-      say(`issued ${name} ${number}`);
+      say(`issued ${slot} ${name} ${number}`);
       try {
         const value = await lane.run(context, number);
-        say(`acknowledged ${name} ${number} ${value ?? number}`);
+        say(`acknowledged ${slot} ${name} ${number} ${value ?? number}`);
       } catch (error) {
         // Nobody knows whether an operation was carried out that a broken server has not answered.
         delete context.state[name];
         if (working && !order.faulty)
-          say(`failed ${name} ${number} ${String(error.stack).replaceAll("\n", " | ")}`);
+          say(`failed ${slot} ${name} ${number} ${String(error.stack).replaceAll("\n", " | ")}`);
         // An error that comes at once would never let the timer end this.
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
@@ -41,16 +50,18 @@ async function work() {
     }
     await Promise.all(under);
   });
-  await new Promise((resolve) => setTimeout(resolve, workMs));
-  working = false;
-  if (order.drain) await Promise.all(lanes);
-  say("disposing");
-  await mf.dispose();
-  say("disposed");
+  return {
+    async end() {
+      working = false;
+      if (order.drain) await Promise.all(lanes);
+    },
+    dispose: () => mf.dispose(),
+  };
 }
 
 async function verify() {
   const { seen } = order;
+  const mf = await miniflare(order.directory, order.durability);
   const signs = () => PLACES[order.backend].signs(order.directory);
   const reached = await objects(mf);
   for (const { slot, lane, ...record } of seen) {

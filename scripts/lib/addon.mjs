@@ -4,6 +4,7 @@
  * Uses the API of @napi-rs/cli, not its `build` command: that one always passes `--target` to Cargo, whose output then
  * shares nothing with `cargo test` and `cargo clippy`, and everything native would be compiled twice.
  */
+import { randomUUID } from "node:crypto";
 import { copyFileSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildBinding, typeDefinitions } from "./cargo.mjs";
@@ -45,7 +46,7 @@ export async function buildAddon(options) {
 
 /** Writes beside and renames, so that a process that has the old file loaded keeps it whole. */
 function replaceFile(name, write) {
-  const temporary = join(root, `${name}.${process.pid}.tmp`);
+  const temporary = join(root, `${name}.${randomUUID()}.tmp`);
   try {
     write(temporary);
     renameSync(temporary, join(root, name));

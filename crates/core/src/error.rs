@@ -118,6 +118,30 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A database is not as the lock file says that it was left.
+    #[error(
+        "The database {path} is corrupt: {reason}, as {note} tells. Nothing was changed. Restore it from a copy, or delete the directory to start this object anew. To go on with what is left of it, delete {note}."
+    )]
+    Incomplete {
+        /// The database.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+        /// The lock file.
+        note: String,
+    },
+    /// The file that marks a directory as ours cannot be read.
+    #[error(
+        "The file {path} is corrupt: it holds no version. Restore it from a copy. If no newer version of ferroflare has used {root}, write {version} into it instead: the objects in there are not touched."
+    )]
+    CorruptMarker {
+        /// The file.
+        path: String,
+        /// The directory that it marks.
+        root: String,
+        /// What this version writes into it.
+        version: u32,
+    },
     /// A directory holds data of Miniflare 2.
     #[error(
         "{path} holds Durable Object data of Miniflare 2. Convert it with `npx ferroflare import {root} <new directory>`, and use the new directory."
@@ -159,6 +183,24 @@ pub enum Error {
         holder: String,
         /// How long we have waited.
         seconds: u64,
+    },
+    /// A program that does not ask for our locks has a database open.
+    #[error(
+        "The database {path} is open in another program, which has locked {lock}. Close it there, or use another directory."
+    )]
+    Locked {
+        /// The database.
+        path: String,
+        /// RocksDB's lock.
+        lock: String,
+    },
+    /// A lock file has been deleted or moved while its object was in use.
+    #[error(
+        "The lock file {path} has been deleted or moved while its object was in use, so that another process may have written to the object: the last writes were refused. The object starts anew from what is stored. Leave .ferroflare alone while a process uses the directory."
+    )]
+    LockVanished {
+        /// The lock file.
+        path: String,
     },
     /// A database has been deleted or moved while it was in use.
     #[error(
@@ -278,11 +320,15 @@ impl Error {
             | Self::AttemptsExhausted { .. } => ErrorKind::Usage,
             Self::NewerFormat { .. }
             | Self::Corrupt { .. }
+            | Self::Incomplete { .. }
+            | Self::CorruptMarker { .. }
             | Self::OldData { .. }
             | Self::OtherSpelling { .. }
             | Self::NotADirectory { .. }
             | Self::Held { .. }
+            | Self::Locked { .. }
             | Self::Vanished { .. }
+            | Self::LockVanished { .. }
             | Self::Io { .. }
             | Self::RedisUrl { .. }
             | Self::RedisUnreachable { .. }
@@ -311,12 +357,14 @@ impl Error {
             Self::UnknownTransaction { .. } => "ERR_UNKNOWN_TRANSACTION",
             Self::AttemptsExhausted { .. } => "ERR_ATTEMPTS_EXHAUSTED",
             Self::NewerFormat { .. } => "ERR_STORAGE_FORMAT",
-            Self::Corrupt { .. } => "ERR_STORAGE_CORRUPT",
+            Self::Corrupt { .. } | Self::Incomplete { .. } | Self::CorruptMarker { .. } => {
+                "ERR_STORAGE_CORRUPT"
+            }
             Self::OldData { .. } => "ERR_STORAGE_OLD_DATA",
             Self::OtherSpelling { .. } => "ERR_STORAGE_OTHER_SPELLING",
             Self::NotADirectory { .. } => "ERR_STORAGE_NOT_A_DIRECTORY",
-            Self::Held { .. } => "ERR_STORAGE_HELD",
-            Self::Vanished { .. } => "ERR_STORAGE_VANISHED",
+            Self::Held { .. } | Self::Locked { .. } => "ERR_STORAGE_HELD",
+            Self::Vanished { .. } | Self::LockVanished { .. } => "ERR_STORAGE_VANISHED",
             Self::Io { .. } => "ERR_STORAGE_IO",
             Self::RedisUrl { .. } => "ERR_REDIS_URL",
             Self::RedisUnreachable { .. } => "ERR_REDIS_UNREACHABLE",

@@ -3,6 +3,7 @@
 //! - `contract`: each sentence of the contracts of places, objects and transactions, on every backend
 //! - `anomalies`: what serializable transactions exclude, and that every transaction makes progress
 //! - `model`: random programs on the real thing and on a simple model
+//! - `damage`: files of a database that are removed, cut or garbled from outside
 //! - `faults`: tables that fail or panic
 //! - `overlay`: what overlays hide, and what their levels take back
 //! - `many`: many objects of a directory at once
@@ -14,6 +15,7 @@
 
 mod anomalies;
 mod contract;
+mod damage;
 mod faults;
 mod history;
 mod many;

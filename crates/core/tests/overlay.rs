@@ -11,7 +11,7 @@ use ferroflare_core::key::Entry;
 use ferroflare_core::range::{ListOptions, Scan};
 use ferroflare_core::write_batch::WriteBatch;
 
-use crate::places::no_threads;
+use crate::places::{Directory, no_threads, unlike_others};
 use crate::seed::{Random, cases, seed};
 use crate::support::{
     Caller, alarm, clear, fresh, key, later, names, now, object_key, prefix, put, remove, text,
@@ -212,10 +212,10 @@ fn what_answers_later_is_waited_for() {
         .build()
         .unwrap();
     let handle = runtime.handle().clone();
-    let folder = std::env::temp_dir().join(format!("ferroflare-overlay-{}", std::process::id()));
+    let directory = Directory::new();
     let open = || {
         let options = FileOptions { fsync: false, ..FileOptions::default() };
-        FileUser::open(&folder, options, handle.clone()).unwrap()
+        FileUser::open(directory.path(), options, handle.clone(), &mut unlike_others).unwrap()
     };
     let stored = open();
     let object = stored.object(&object_key("one")).unwrap();
@@ -244,5 +244,4 @@ fn what_answers_later_is_waited_for() {
     let read = now(object.read(vec![key("b")], View::Latest(None))).unwrap();
     assert_eq!(fresh(read)[0].as_deref().map(text).as_deref(), Some("below"));
     runtime.block_on(place.close().wait()).unwrap();
-    std::fs::remove_dir_all(folder).unwrap();
 }

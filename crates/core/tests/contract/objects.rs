@@ -78,7 +78,7 @@ async fn places_do_not_see_each_other(place: &dyn TestPlace) {
 
 async fn names_are_noted_beside_the_data(place: &dyn TestPlace) {
     let [place, other] = place.open_twice().await;
-    let key = object_key();
+    let key = object_key("named");
     let noted = async |place: &dyn Place| {
         place
             .noted_name(&key)

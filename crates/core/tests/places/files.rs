@@ -1,9 +1,10 @@
 //! The files backend under test, in directories that are deleted in the end.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread;
 
 use ferroflare_core::backend::files::disk::{Disk, RealDisk};
@@ -60,20 +61,38 @@ impl TestPlace for Files {
     }
 }
 
+/// Stands for random bytes: never the same ones twice.
+pub(crate) fn unlike_others(bytes: &mut [u8]) {
+    static FILLED: AtomicU64 = AtomicU64::new(0);
+    let number = FILLED.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    for (byte, digit) in bytes.iter_mut().rev().zip(number.iter().rev()) {
+        *byte = *digit;
+    }
+}
+
 /// A directory of its own for one test.
 pub(crate) struct Directory(PathBuf);
 
 impl Directory {
     pub(crate) fn new() -> Arc<Self> {
-        let number = DIRECTORIES.fetch_add(1, Ordering::Relaxed);
-        let name = format!("ferroflare-core-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(&path).unwrap();
-        Arc::new(Self(path.canonicalize().unwrap()))
+        loop {
+            let number = DIRECTORIES.fetch_add(1, Ordering::Relaxed);
+            let name = format!("ferroflare-core-{}-{number}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            match fs::create_dir(&path) {
+                // An earlier process of the same number has left it.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                made => {
+                    made.unwrap();
+                    return Arc::new(Self(path.canonicalize().unwrap()));
+                }
+            }
+        }
     }
 
     fn open(self: Arc<Self>, options: FileOptions) -> Opened {
-        let user = FileUser::open(&self.0, options, RUNTIME.handle().clone()).unwrap();
+        let runtime = RUNTIME.handle().clone();
+        let user = FileUser::open(&self.0, options, runtime, &mut unlike_others).unwrap();
         Opened { user, directory: self }
     }
 
@@ -100,7 +119,7 @@ impl Directory {
         disk: Arc<dyn Disk>,
     ) -> Arc<Opened> {
         let (root, runtime) = (self.0.join(path), RUNTIME.handle().clone());
-        let user = FileUser::open_apart(&root, options, runtime, disk).unwrap();
+        let user = FileUser::open_apart(&root, options, runtime, disk, &mut unlike_others).unwrap();
         Arc::new(Opened { user, directory: self.clone() })
     }
 }

@@ -13,7 +13,7 @@ mod overlay;
 mod redis;
 mod redis_server;
 
-pub(crate) use files::{Directory, FSYNC, Files, Opened};
+pub(crate) use files::{Directory, FSYNC, Files, Opened, unlike_others};
 pub(crate) use handed::HandedFiles;
 pub(crate) use memory::Memory;
 pub(crate) use overlay::{Overlay, no_threads};

@@ -70,6 +70,8 @@ async fn an_unfinished_database_begins_anew_where_a_finished_one_is_corrupt() {
             let file = files(&object(&directory))[broken].clone();
             let content = fs::read(&file).unwrap();
             fs::write(&file, &content[..kept]).unwrap();
+            // What it says holds until the system starts again.
+            fs::remove_file(directory.path().join(".ferroflare/locks/OBJECT.one")).unwrap();
             let found = read(&directory, options).await;
             // A manifest may be complete before its end.
             let opens = found == Ok(Some("text".into()));
@@ -87,7 +89,7 @@ async fn an_unfinished_database_begins_anew_where_a_finished_one_is_corrupt() {
             fs::write(&files(&object(&directory))[broken], &content[..kept]).unwrap();
             let found = read(&directory, options).await;
             let corrupt = found.as_ref().is_err_and(|text| text.contains("one"));
-            assert!(corrupt || opens, "{kept} of {length} bytes of {}: {found:?}", file.display());
+            assert!(corrupt, "{kept} of {length} bytes of {}: {found:?}", file.display());
         }
     }
 }

@@ -1,6 +1,9 @@
 //! After a power loss at any time, everything that was acknowledged is there, and alarms are found.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use ferroflare_core::backend::{ObjectKey, Place};
@@ -30,6 +33,36 @@ const STEPS_EACH: u32 = 6;
 fn draw_key(random: &mut Random) -> ObjectKey {
     let name = NAMES[usize::try_from(random.below(3)).unwrap()];
     ObjectKey { name: name.into(), id: format!("{}", random.below(3)).into() }
+}
+
+/// Lock files, with all that was ever in them.
+type Notes = BTreeMap<OsString, Vec<Vec<u8>>>;
+
+const LOCKS: &str = "a/b/root/.ferroflare/locks";
+
+fn remember_notes(locks: &Path, notes: &mut Notes) {
+    // Before the first write there is none.
+    for entry in fs::read_dir(locks).into_iter().flatten() {
+        let entry = entry.unwrap();
+        // One that is being deleted may be gone.
+        let texts = notes.entry(entry.file_name()).or_default();
+        if let Ok(text) = fs::read(entry.path())
+            && texts.last() != Some(&text)
+        {
+            texts.push(text);
+        }
+    }
+}
+
+/// Leaves of each lock file what it has had at some time, or nothing: it is never synced.
+fn leave_notes(locks: &Path, notes: &Notes, random: &mut Random) {
+    fs::create_dir_all(locks).unwrap();
+    for (file, texts) in notes {
+        let text = usize::try_from(random.below(texts.len() as u64 + 1)).unwrap();
+        if let Some(text) = texts.get(text) {
+            fs::write(locks.join(file), text).unwrap();
+        }
+    }
 }
 
 /// Draws a write, and what it makes of the object.
@@ -72,13 +105,16 @@ async fn everything_acknowledged_survives_a_power_loss_and_alarms_are_found_with
     let directory = Directory::new();
     let place: Arc<dyn Place> = directory.open_apart_in("a/b/root", FSYNC, disk.clone());
     let mut acknowledged = BTreeMap::<ObjectKey, Content>::new();
+    let mut notes = Notes::new();
     for step in 1..=STEPS {
         let object = draw_key(&mut random);
         let batch = draw_write(&mut random, acknowledged.entry(object.clone()).or_default());
         Caller::of(&place, &object).write(batch).await;
+        remember_notes(&directory.path().join(LOCKS), &mut notes);
         if step % STEPS_EACH == 0 {
             let after = Directory::new();
             lose_power(directory.path(), after.path(), &mut random);
+            leave_notes(&after.path().join(LOCKS), &notes, &mut random);
             check(&after.open_apart_in("a/b/root", FSYNC, disk.clone()), &acknowledged).await;
         }
     }

@@ -15,7 +15,9 @@ use super::format::{
     ALARM_KEY, FORMAT_VERSION, USER_END, VERSION_KEY, alarm_of, stored_key, version_of,
 };
 use super::hold::Hold;
+use super::inventory::Inventory;
 use super::rocks::Rocks;
+use super::same_file::same_file;
 use crate::backend::Access;
 use crate::error::{Error, Result};
 use crate::key::{Entry, Value};
@@ -50,7 +52,15 @@ impl Database {
         around: &Arc<Directories>,
         fsync: bool,
     ) -> Result<Self> {
+        if access == Access::Write {
+            hold.begin_to_write();
+        }
         let (rocks, creation) = creation::open(path, access, around, fsync)?;
+        if access == Access::Write
+            && let Ok(inventory) = Inventory::of_open(path, fsync)
+        {
+            hold.note(inventory);
+        }
         let database = Self {
             rocks,
             path: path.to_owned(),
@@ -142,6 +152,7 @@ impl Database {
             Some(None) => batch.delete(ALARM_KEY),
             None => {}
         }
+        self.noted(self.hold.check().or_else(|_| self.check_place()))?;
         self.noted(self.rocks.write(batch))?;
         // Not before: a sync that takes this back has to find what was written.
         self.unsynced.store(true, Ordering::Release);
@@ -171,13 +182,14 @@ impl Database {
         Ok(())
     }
 
-    /// Fails when the directory is no more where it was: what is written there, nobody will find.
+    /// Fails when the directory is no more where it was: what is written there, no process will find. Fails also when the
+    /// lock file is gone, since another process may have read the object before the last write.
     pub fn check_place(&self) -> Result<()> {
         let now = fs::metadata(&self.path).ok();
-        if same_file(self.identity.as_ref(), now.as_ref()) {
-            return Ok(());
+        if !same_file(self.identity.as_ref(), now.as_ref()) {
+            return Err(Error::Vanished { path: shown(&self.path) });
         }
-        Err(Error::Vanished { path: shown(&self.path) })
+        self.hold.check()
     }
 
     /// Refuses a database of another version; one without any was created and not written to.
@@ -208,18 +220,4 @@ impl Database {
         }
         result
     }
-}
-
-#[cfg(unix)]
-fn same_file(before: Option<&fs::Metadata>, now: Option<&fs::Metadata>) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    match (before, now) {
-        (Some(before), Some(now)) => (before.dev(), before.ino()) == (now.dev(), now.ino()),
-        _ => false,
-    }
-}
-
-#[cfg(not(unix))]
-fn same_file(before: Option<&fs::Metadata>, now: Option<&fs::Metadata>) -> bool {
-    before.is_some() && now.is_some()
 }

@@ -2,14 +2,23 @@
 
 use std::path::Path;
 
+use super::creation::LOCK;
 use super::foreign::CURRENT;
 use crate::error::{Error, has_remedy};
 
 /// What RocksDB says when it could not open `CURRENT`, and could a moment later. Nobody asked for direct I/O.
 const NO_DIRECT_IO: &str = "Invalid argument: Direct I/O is not supported by the specified DB.";
 
+/// What RocksDB says when another program, or another copy of it in this process, has locked a database.
+const LOCKED: [&str; 3] =
+    ["While lock file", "lock hold by current process", "Failed to create lock file"];
+
 /// Why a database could not be opened.
 pub fn open_error(path: &Path, error: &rocksdb::Error) -> Error {
+    let text = error.as_ref();
+    if LOCKED.iter().any(|locked| text.contains(locked)) && !has_remedy(text) {
+        return Error::Locked { path: shown(path), lock: shown(&path.join(LOCK)) };
+    }
     let missing = error.kind() == rocksdb::ErrorKind::IOError
         && error.as_ref().contains("No such file or directory")
         && path.join(CURRENT).exists();

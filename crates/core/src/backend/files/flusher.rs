@@ -13,6 +13,7 @@ use super::FilePlace;
 use super::database::Database;
 use super::directories::Directories;
 use super::hold::Hold;
+use super::inventory::Inventory;
 use super::layout::Layout;
 use super::open_set::Slot;
 use super::table::{FileTable, is_empty, make_sign, remove_directory};
@@ -268,7 +269,7 @@ impl Flusher {
         let flushed = self.sync();
         if flushed.is_ok() {
             // A directory that cannot be deleted holds an empty database: nothing is lost or left over.
-            let _ = table.remove(&self.layout, &self.key);
+            let _ = table.remove(&self.layout);
         }
         // Those who are told have nothing to do with this any more.
         let _ = self.settle(flushed);
@@ -302,6 +303,8 @@ impl Flusher {
         match ending.after {
             After::Close => self.close(ended.is_ok()),
             After::Keep(then) => {
+                // What attempts have read there must still be what is written over.
+                let ended = ended.and_then(|()| self.database.check_place());
                 let Self { database, slot, .. } = self;
                 let hold = database.into_hold();
                 then(ended.map(|()| Kept { hold, slot }));
@@ -312,20 +315,19 @@ impl Flusher {
     /// Deletes the directory of an object that was emptied before it was closed.
     fn remove_if_empty(&self) {
         if is_empty(&self.database).unwrap_or(false) {
-            let sealed = lock(&self.state).map_or(0, |state| state.sealed);
             // A directory that cannot be deleted holds an empty database: nothing is lost or left over.
-            let _ = remove_directory(&self.database, &self.layout, &self.key, sealed);
+            let _ = remove_directory(&self.database, &self.layout);
         }
     }
 
     fn close(self, is_flushed: bool) {
         let fsync = self.fsync.load(Ordering::Relaxed);
         let Self { database, slot, .. } = self;
-        let takes_writes = database.takes_writes();
+        let (path, written) = (database.path().to_owned(), database.takes_writes());
         let hold = database.into_hold();
-        // A database that was only read is as durable as it was.
-        if is_flushed && fsync && (takes_writes || hold.began_settled()) {
-            hold.end_settled();
+        // A database that was only read is as it was found.
+        if is_flushed && written {
+            hold.end(fsync, Inventory::of_closed(&path, fsync).ok());
         }
         drop(hold);
         drop(slot);

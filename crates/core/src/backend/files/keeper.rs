@@ -35,13 +35,15 @@ async fn look_after(place: Weak<FilePlace>) {
         count = count.wrapping_add(1);
         let (end, ended) = oneshot::channel::<()>();
         let workers = place.open_set().workers().clone();
+        // The place has nothing open any more when it is closed: no directory that is read here either.
+        let under_way = place.open_set().under_way();
         workers.finish(move || {
             grant_wishes(&place);
             if count.is_multiple_of(ALARM_TICKS) {
                 // A directory that cannot be read now is read again soon.
                 let _ = read_alarms(&place);
             }
-            drop(end);
+            drop((under_way, end));
         });
         // A panic in there must not end the keeper.
         let _ = ended.await;

@@ -3,12 +3,12 @@
 //! ```text
 //! <root>/<NAME>/<id>/                 the RocksDB database of one object
 //! <root>/.ferroflare/format           version of this layout
-//! <root>/.ferroflare/locks/<o>        locked by the process that holds the object; says which one
+//! <root>/.ferroflare/locks/<o>        locked by the process that holds the object; says which one, and what it left
 //! <root>/.ferroflare/wanted/<o>       another process waits for the object
 //! <root>/.ferroflare/alarms/<ms>.<o>  the object may have an alarm at that time
 //! <root>/.ferroflare/called/<o>       the name that the id of the object was made of
 //! <root>/.ferroflare/names/<file>     a name that was too long to be a file name, written out
-//! <root>/.ferroflare/trash/           objects on their way out
+//! <root>/.ferroflare/trash/           objects on their way out, under random names
 //! ```
 //! `<o>` is `<NAME>.<id>`. Names and ids of letters, digits, `_` and `-` stand as they are; every other
 //! byte of their UTF-8 form becomes `%XX`, so that the mapping is reversible, stays inside the root and
@@ -17,10 +17,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use super::directories::Directories;
+use super::random_name::RandomNames;
 use super::whole::write_whole;
 use crate::backend::ObjectKey;
 use crate::error::Result;
@@ -35,12 +37,13 @@ const RESERVED: [&str; 4] = ["con", "prn", "aux", "nul"];
 #[derive(Clone, Debug)]
 pub struct Layout {
     root: PathBuf,
+    names: Arc<RandomNames>,
 }
 
 impl Layout {
-    /// The layout of `root`.
-    pub fn new(root: PathBuf) -> Self {
-        Self { root }
+    /// The layout of `root`; drafts and trash get `names`.
+    pub fn new(root: PathBuf, names: RandomNames) -> Self {
+        Self { root, names: Arc::new(names) }
     }
 
     /// The directory itself.
@@ -78,6 +81,16 @@ impl Layout {
         self.own("alarms").join(format!("{at}.{}", flat_name(key)))
     }
 
+    /// A new draft of a file, beside it.
+    pub fn draft_of(&self, path: &Path) -> PathBuf {
+        path.with_extension(self.names.next())
+    }
+
+    /// A new place for an object on its way out.
+    pub fn new_trash(&self) -> PathBuf {
+        self.own("trash").join(self.names.next())
+    }
+
     /// The time and object of an alarm's file name.
     pub fn alarm_of(&self, file: &str) -> Option<(i64, ObjectKey)> {
         let (at, flat) = file.split_once('.')?;
@@ -105,7 +118,7 @@ impl Layout {
             let path = self.own("names").join(&file);
             if self.name_of(&file).is_none() {
                 directories.create(&self.own("names"))?;
-                write_whole(&path, name)?;
+                write_whole(&path, &self.draft_of(&path), name)?;
             }
             directories.note(&path)?;
         }
@@ -225,7 +238,8 @@ mod tests {
     proptest! {
         #[test]
         fn every_name_that_fits_can_be_read_back(name in ".{0,30}", id in ".{0,10}", at in 1..i64::MAX) {
-            let layout = Layout::new("nowhere".into());
+            let names = RandomNames::new(&mut |_: &mut [u8]| {});
+            let layout = Layout::new("nowhere".into(), names);
             let key = ObjectKey { name: name.into(), id: id.into() };
             let flat = flat_name(&key);
             prop_assert!(!flat.contains(['/', '\\', ':']));

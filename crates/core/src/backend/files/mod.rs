@@ -9,13 +9,14 @@
 //! - [`table`]: one object's data, with the batch that gathers in front of it
 //! - [`flusher`]: making batches durable, and closing databases
 //! - [`hold`]: at most one process has an object
+//! - [`note`], [`inventory`]: what a holder leaves in the lock file, so that damage from outside is noticed
 //! - [`source`]: opening an object when it is needed
 //! - [`open_set`]: how many are open at once, and which has to go for another
 //! - [`workers`], [`early`]: the few threads for all of it; syncs that begin before they are needed
 //! - [`foreign`], [`spelling`]: refusing directories that are not ours to write in
 //! - [`pause`]: looking at what other processes do, not too often
 //! - [`keeper`]: letting go of objects that another process wants; finding alarms that others have set
-//! - [`whole`]: small files beside the databases
+//! - [`whole`], [`random_name`]: small files beside the databases, and names that no other user gives
 //! - [`directories`], [`disk`]: what has to be synced so that a power loss takes none of it
 
 pub mod called;
@@ -30,11 +31,15 @@ pub mod flusher;
 pub mod foreign;
 pub mod format;
 pub mod hold;
+pub mod inventory;
 pub mod keeper;
 pub mod layout;
+pub mod note;
 pub mod open_set;
 pub mod pause;
+pub mod random_name;
 pub mod rocks;
+pub mod same_file;
 pub mod source;
 pub mod spelling;
 pub mod table;
@@ -59,6 +64,7 @@ use self::foreign::check_unmarked_root;
 use self::format::FORMAT_VERSION;
 use self::layout::Layout;
 use self::open_set::OpenSet;
+use self::random_name::RandomNames;
 use self::source::FileSource;
 use self::table::FileTable;
 use self::whole::write_whole;
@@ -71,6 +77,7 @@ use crate::durability::Durability;
 use crate::error::{Error, Result};
 use crate::key::Value;
 use crate::lock::lock;
+use crate::randomness::Randomness;
 
 /// Objects that are open at once unless configured: about 45 MiB and 2,000 file descriptors.
 pub const OPEN_OBJECTS_DEFAULT: usize = 256;
@@ -118,7 +125,12 @@ pub struct FileUser {
 impl FileUser {
     /// Uses the directory `root`, which need not exist. Of several users' options the safest durability
     /// and the largest limit count.
-    pub fn open(root: &Path, options: FileOptions, runtime: Handle) -> Result<Self> {
+    pub fn open(
+        root: &Path,
+        options: FileOptions,
+        runtime: Handle,
+        random: &mut impl Randomness,
+    ) -> Result<Self> {
         let root = canonical(root)?;
         let mut places = lock(&PLACES)?;
         let existing = places.get(&root).and_then(Weak::upgrade);
@@ -126,8 +138,9 @@ impl FileUser {
         let place = if let Some(place) = used {
             place
         } else {
+            let layout = Layout::new(root.clone(), RandomNames::new(random));
             let (disk, workers) = (Arc::new(RealDisk), Workers::shared());
-            let place = FilePlace::open(root.clone(), runtime, disk, workers)?;
+            let place = FilePlace::open(layout, runtime, disk, workers)?;
             places.insert(root, Arc::downgrade(&place));
             place
         };
@@ -140,9 +153,10 @@ impl FileUser {
         options: FileOptions,
         runtime: Handle,
         disk: Arc<dyn Disk>,
+        random: &mut impl Randomness,
     ) -> Result<Self> {
-        let workers = Arc::default();
-        Ok(Self::join(FilePlace::open(canonical(root)?, runtime, disk, workers)?, options))
+        let layout = Layout::new(canonical(root)?, RandomNames::new(random));
+        Ok(Self::join(FilePlace::open(layout, runtime, disk, Arc::default())?, options))
     }
 
     fn join(place: Arc<FilePlace>, options: FileOptions) -> Self {
@@ -193,12 +207,11 @@ impl Drop for FileUser {
 
 impl FilePlace {
     fn open(
-        root: PathBuf,
+        layout: Layout,
         runtime: Handle,
         disk: Arc<dyn Disk>,
         workers: Arc<Workers>,
     ) -> Result<Arc<Self>> {
-        let layout = Layout::new(root);
         check_root(&layout)?;
         workers.start()?;
         let place = Arc::new(Self {
@@ -257,14 +270,21 @@ impl FilePlace {
         self.directories.create(&self.layout.corner())?;
         let marker = self.layout.own("format");
         if !marker.exists() {
-            write_whole(&marker, &format!("{FORMAT_VERSION}\n"))?;
+            let draft = self.layout.draft_of(&marker);
+            write_whole(&marker, &draft, &format!("{FORMAT_VERSION}\n"))?;
         }
         self.directories.note(&marker)?;
         if !self.prepared.swap(true, Ordering::AcqRel) {
-            // Processes that were killed may have left it.
-            let _ = fs::remove_dir_all(self.layout.own("trash"));
+            self.empty_trash();
         }
         Ok(())
+    }
+
+    /// Deletes what processes that were killed have left. The directory itself stays: others move objects into it now.
+    fn empty_trash(&self) {
+        for entry in fs::read_dir(self.layout.own("trash")).into_iter().flatten().flatten() {
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 
     /// The names that the directories in `path` stand for, in order.
@@ -397,18 +417,32 @@ fn check_root(layout: &Layout) -> Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(Error::io("open", root, &error)),
     }
-    match fs::read_to_string(layout.own("format")) {
-        Ok(text) => match text.trim().parse::<u32>() {
-            Ok(FORMAT_VERSION) => Ok(()),
-            Ok(version) => {
-                Err(Error::NewerFormat { path: shown(root), version, place: "directory" })
-            }
-            Err(_) => Err(Error::Corrupt {
-                path: shown(&layout.own("format")),
-                reason: "it holds no version".into(),
-            }),
-        },
-        Err(_) => check_unmarked_root(root),
+    if is_marked(layout)? {
+        return Ok(());
+    }
+    match check_unmarked_root(root) {
+        // Another first user has marked it meanwhile, and begun to write objects.
+        Err(_) if is_marked(layout)? => Ok(()),
+        checked => checked,
+    }
+}
+
+/// Whether the root is marked as ours; refuses a version that is not this one.
+fn is_marked(layout: &Layout) -> Result<bool> {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    let marker = layout.own("format");
+    let text = match fs::read_to_string(&marker) {
+        Ok(text) => text,
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => return Ok(false),
+        // Bytes that are no text are no version.
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => String::new(),
+        Err(error) => return Err(Error::io("read", &marker, &error)),
+    };
+    let root = shown(layout.root());
+    match text.trim().parse::<u32>() {
+        Ok(FORMAT_VERSION) => Ok(true),
+        Ok(version) => Err(Error::NewerFormat { path: root, version, place: "directory" }),
+        Err(_) => Err(Error::CorruptMarker { path: shown(&marker), root, version: FORMAT_VERSION }),
     }
 }
 

@@ -78,7 +78,7 @@ struct State {
     uses: HashMap<usize, u64>,
     /// Whether somebody is about to make room.
     making_room: bool,
-    /// Counts slots that were given out or came back, and openings that have ended.
+    /// Counts slots that were given out or came back.
     moves: u64,
     /// Whether a timer runs that looks whether anything has moved, and how often nothing had.
     watched: bool,
@@ -319,7 +319,6 @@ impl OpenSet {
             return;
         };
         change(&mut state);
-        state.moves += 1;
         if state.taken <= self.slots_max.load(Ordering::Relaxed) {
             state.extra = 0;
             state.stills = 0;
@@ -357,6 +356,7 @@ impl Drop for Slot {
     fn drop(&mut self) {
         self.set.update(|state| {
             state.taken -= 1;
+            state.moves += 1;
             state.leaving = state.leaving.saturating_sub(1);
         });
     }

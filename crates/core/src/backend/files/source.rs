@@ -116,6 +116,7 @@ impl FileSource {
         let layout = place.layout();
         let path = layout.object(&self.key);
         let exists = check_object(layout.root(), &path)?;
+        hold.account_for(&path, exists)?;
         // What a killed process has left is written anew by RocksDB when it opens a database to write, and only
         // then certainly durable: nobody is told of it before.
         let fsync = place.fsync().load(Ordering::Relaxed);
@@ -125,6 +126,8 @@ impl FileSource {
             self.prepare_to_write(place)?;
         }
         let database = Database::open(&path, access, hold, place.directories(), fsync)?;
+        // Once more, since only now RocksDB's own lock keeps other writers away.
+        database.check_place()?;
         let flusher = Flusher::new(database, slot, object, self.durability.clone(), place)?;
         let table = FileTable::new(flusher)?;
         self.mend_alarm_sign(place, &table)?;

@@ -10,7 +10,7 @@ use super::flusher::{After, Flusher};
 use super::layout::Layout;
 use super::open_set::{Leaving, Occupant};
 use crate::backend::local::{LocalObject, Released};
-use crate::backend::{ObjectKey, Table, Ticket};
+use crate::backend::{Table, Ticket};
 use crate::error::{Error, Result};
 use crate::key::{Entry, Value};
 use crate::merge::merge;
@@ -47,8 +47,8 @@ impl FileTable {
     }
 
     /// Closes the database and deletes its directory, which holds nothing any more.
-    pub fn remove(self, layout: &Layout, key: &ObjectKey) -> Result<()> {
-        remove_directory(&self.flusher.database, layout, key, self.ticket)
+    pub fn remove(self, layout: &Layout) -> Result<()> {
+        remove_directory(&self.flusher.database, layout)
     }
 }
 
@@ -78,17 +78,11 @@ pub fn is_empty(database: &Database) -> Result<bool> {
 }
 
 /// Deletes the directory of a database, which holds nothing any more, before it is closed.
-pub fn remove_directory(
-    database: &Database,
-    layout: &Layout,
-    key: &ObjectKey,
-    ticket: Ticket,
-) -> Result<()> {
+pub fn remove_directory(database: &Database, layout: &Layout) -> Result<()> {
     let path = database.path();
     let trash = layout.own("trash");
     super::whole::create_dir(&trash)?;
-    let target =
-        trash.join(format!("{}.{}.{}", super::layout::flat_name(key), std::process::id(), ticket));
+    let target = layout.new_trash();
     fs::rename(path, &target).map_err(|error| Error::io("delete", path, &error))?;
     database.forget();
     fs::remove_dir_all(&target).map_err(|error| Error::io("delete", &target, &error))

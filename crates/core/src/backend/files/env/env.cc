@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "kept.h"
+#include "lock.h"
 #include "options_text.h"
 #include "rocksdb/env.h"
 #include "rocksdb/file_system.h"
@@ -229,6 +230,26 @@ class FerroflareFileSystem : public rocksdb::FileSystemWrapper {
     IOStatus status = target()->NewDirectory(path, options, directory, context);
     if (status.ok()) *directory = std::make_unique<Directory>(std::move(*directory), path);
     return status;
+  }
+
+  IOStatus LockFile(const std::string& path, const IOOptions& options, rocksdb::FileLock** lock,
+                    IODebugContext* context) override {
+    std::unique_ptr<ferroflare::DatabaseLock> held;
+    IOStatus status = ferroflare::lock_opening(path, &held);
+    if (status.ok() && !held) {
+      rocksdb::FileLock* rocks = nullptr;
+      status = target()->LockFile(path, options, &rocks, context);
+      if (status.ok()) held = std::make_unique<ferroflare::DatabaseLock>(rocks);
+    }
+    *lock = held.release();
+    return status;
+  }
+
+  IOStatus UnlockFile(rocksdb::FileLock* lock, const IOOptions& options,
+                      IODebugContext* context) override {
+    const std::unique_ptr<ferroflare::DatabaseLock> held(
+        static_cast<ferroflare::DatabaseLock*>(lock));
+    return held->rocks() ? target()->UnlockFile(held->rocks(), options, context) : IOStatus::OK();
   }
 
   IOStatus NewLogger(const std::string&, const IOOptions&,

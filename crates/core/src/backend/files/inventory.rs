@@ -1,0 +1,256 @@
+//! What the files of a database are when its holder leaves it, so that the next one notices damage from outside.
+//!
+//! RocksDB takes the end of a manifest that is cut off, and a log that is missing, empty or zeroed, for what a crash leaves:
+//! it goes on without them, and deletes the tables that it no longer knows. The holder of an object therefore writes an
+//! inventory into the lock file ([`super::hold`]). It is compared before RocksDB opens the database, which changes nothing.
+//!
+//! - When the holder opens the database to write, the inventory has the manifest as far as it is written, and the log.
+//! - When it has closed the database, the inventory has every file. Manifest and logs are known by a digest. Tables are known
+//!   by their length, since RocksDB checks each block that it reads.
+//!
+//! The lock file is never synced, so that a power loss may bring back an older inventory. One that does not belong to the
+//! database as it is now says nothing: each opening to write makes a manifest with another name, and each database has
+//! an id of its own at the beginning of its manifest.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::iter;
+use std::path::Path;
+
+use once_cell::sync::Lazy;
+use sha2::{Digest, Sha256};
+
+use super::foreign::CURRENT;
+use crate::id::hex;
+
+/// Of a manifest that is not damaged, so many bytes hold most of the database's id.
+const ID_BYTES: usize = 40;
+/// Bytes of a SHA-256 that are kept: enough to notice an accident.
+const DIGEST_BYTES: usize = 16;
+/// Names this run of the operating system, where it tells.
+const BOOT_FILE: &str = "/proc/sys/kernel/random/boot_id";
+
+/// What the files of a database are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inventory {
+    /// The run of the system in which it holds; none if a power loss takes nothing from these files.
+    boot: Option<String>,
+    /// Digest of the beginning of the manifest.
+    database: String,
+    manifest: Listed,
+    others: Vec<Listed>,
+}
+
+/// A file of a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Listed {
+    name: String,
+    /// Its length, at least.
+    length: u64,
+    /// Whether the file is being written to, so that it may be longer.
+    grows: bool,
+    /// Digest of that many bytes; none for a table.
+    digest: Option<String>,
+}
+
+impl Inventory {
+    /// The inventory of a database that is open to be written to. `synced` says whether its files survive a power loss.
+    pub fn of_open(path: &Path, synced: bool) -> io::Result<Self> {
+        let mut inventory = Self::begin(path, synced, true)?;
+        let logs = names(path)?.into_iter().filter(|name| is_a(name, "log"));
+        // RocksDB deletes older logs as soon as it can. Names of one length are ordered by their numbers.
+        let newest = logs.max_by_key(|name| (name.len(), name.clone()));
+        let listed = |name| Listed { name, length: 0, grows: true, digest: None };
+        inventory.others.extend(newest.map(listed));
+        Ok(inventory)
+    }
+
+    /// The inventory of a database that is closed.
+    pub fn of_closed(path: &Path, synced: bool) -> io::Result<Self> {
+        let mut inventory = Self::begin(path, synced, false)?;
+        for name in names(path)? {
+            let file = path.join(&name);
+            if is_a(&name, "log") {
+                inventory.others.push(Listed::with_digest(name, &fs::read(file)?, false));
+            } else if is_a(&name, "sst") {
+                let length = fs::metadata(file)?.len();
+                inventory.others.push(Listed { name, length, grows: false, digest: None });
+            }
+        }
+        Ok(inventory)
+    }
+
+    fn begin(path: &Path, synced: bool, grows: bool) -> io::Result<Self> {
+        let boot =
+            if synced { None } else { Some(BOOT.clone().ok_or(io::ErrorKind::Unsupported)?) };
+        let current = fs::read_to_string(path.join(CURRENT))?;
+        let name = current.trim_end().to_owned();
+        let content = fs::read(path.join(&name))?;
+        let database = digest(&content[..ID_BYTES.min(content.len())]);
+        let manifest = Listed::with_digest(name, &content, grows);
+        Ok(Self { boot, database, manifest, others: Vec::new() })
+    }
+
+    /// Whether it holds also of files that were never synced.
+    pub fn is_of_unsynced(&self) -> bool {
+        self.boot.is_some()
+    }
+
+    /// What is wrong with the database in `path`, which was not opened since; none if nothing is, or if the inventory is of
+    /// another database or another time.
+    pub fn damage(&self, path: &Path) -> io::Result<Option<String>> {
+        if self.boot.is_some() && self.boot != *BOOT {
+            return Ok(None);
+        }
+        let Some(current) = read(&path.join(CURRENT))? else {
+            return Ok(Some(format!("its file {CURRENT} is missing")));
+        };
+        if current.trim_ascii_end() != self.manifest.name.as_bytes() {
+            return Ok(None);
+        }
+        let Some(manifest) = read(&path.join(&self.manifest.name))? else {
+            return Ok(Some(self.manifest.missing()));
+        };
+        // Until the system starts again no older inventory comes back.
+        let is_another = digest(&manifest[..ID_BYTES.min(manifest.len())]) != self.database;
+        if is_another && self.boot.is_none() {
+            return Ok(None);
+        }
+        if let Some(wrong) = self.manifest.wrong(&manifest) {
+            return Ok(Some(wrong));
+        }
+        // Once what was in a log is in a table, the manifest is longer and the log is gone.
+        let may_miss_log = manifest.len() as u64 > self.manifest.length;
+        for file in &self.others {
+            if let Some(wrong) = file.damage(path, may_miss_log)? {
+                return Ok(Some(wrong));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads what [`fmt::Display`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut lines = text.lines().peekable();
+        let boot = lines.next_if(|line| line.starts_with("boot "));
+        let boot = boot.and_then(|line| line.strip_prefix("boot ")).map(str::to_owned);
+        let database = lines.next()?.strip_prefix("database ")?.to_owned();
+        let mut files = lines.map(Listed::parse);
+        let manifest = files.next()??;
+        Some(Self { boot, database, manifest, others: files.collect::<Option<_>>()? })
+    }
+}
+
+/// Whole lines of text.
+impl fmt::Display for Inventory {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(boot) = &self.boot {
+            writeln!(out, "boot {boot}")?;
+        }
+        writeln!(out, "database {}", self.database)?;
+        for file in iter::once(&self.manifest).chain(&self.others) {
+            let more = if file.grows { "+" } else { "" };
+            let digest = file.digest.as_deref().unwrap_or("-");
+            writeln!(out, "{} {}{more} {digest}", file.name, file.length)?;
+        }
+        Ok(())
+    }
+}
+
+impl Listed {
+    fn with_digest(name: String, content: &[u8], grows: bool) -> Self {
+        Self { name, length: content.len() as u64, grows, digest: Some(digest(content)) }
+    }
+
+    fn parse(line: &str) -> Option<Self> {
+        let mut words = line.split(' ');
+        let (name, length, digest) = (words.next()?.to_owned(), words.next()?, words.next()?);
+        let grows = length.ends_with('+');
+        let length = length.trim_end_matches('+').parse().ok()?;
+        let digest = (digest != "-").then(|| digest.to_owned());
+        Some(Self { name, length, grows, digest })
+    }
+
+    fn damage(&self, path: &Path, may_be_missing: bool) -> io::Result<Option<String>> {
+        let file = path.join(&self.name);
+        if self.digest.is_some() {
+            return Ok(
+                read(&file)?.map_or_else(|| Some(self.missing()), |content| self.wrong(&content))
+            );
+        }
+        match fs::metadata(&file) {
+            Ok(found) => Ok(self.wrong_length(found.len())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Ok((!self.grows || !may_be_missing).then(|| self.missing()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn wrong(&self, content: &[u8]) -> Option<String> {
+        let wrong = self.wrong_length(content.len() as u64);
+        let known = usize::try_from(self.length).ok().and_then(|length| content.get(..length));
+        wrong.or_else(|| {
+            let differs = known.map(digest) != self.digest;
+            differs.then(|| format!("its file {} is not as it was left", self.name))
+        })
+    }
+
+    fn wrong_length(&self, found: u64) -> Option<String> {
+        let right = if self.grows { found >= self.length } else { found == self.length };
+        let instead = if self.grows { "at least " } else { "" };
+        (!right).then(|| {
+            format!("its file {} has {found} bytes instead of {instead}{}", self.name, self.length)
+        })
+    }
+
+    fn missing(&self) -> String {
+        format!("its file {} is missing", self.name)
+    }
+}
+
+static BOOT: Lazy<Option<String>> = Lazy::new(|| {
+    let boot = fs::read_to_string(BOOT_FILE).ok()?.trim().to_owned();
+    (!boot.is_empty() && !boot.contains(char::is_whitespace)).then_some(boot)
+});
+
+/// Whether a directory that holds no `CURRENT` holds nothing else of a database either, or does not exist.
+pub fn is_bare(path: &Path) -> io::Result<bool> {
+    let of_database =
+        |name: &String| name.starts_with("MANIFEST-") || is_a(name, "log") || is_a(name, "sst");
+    match names(path) {
+        Ok(names) => Ok(!names.iter().any(of_database)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// A digest of some bytes, in hexadecimal digits.
+pub fn digest(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes)[..DIGEST_BYTES])
+}
+
+/// Whether a file is of a kind of RocksDB's, by the end of its name.
+fn is_a(name: &str, kind: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, end)| end == kind)
+}
+
+/// The content of a file; none if it is missing.
+fn read(file: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(file) {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The names of the files in a directory, in order.
+fn names(path: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path)? {
+        names.extend(entry?.file_name().into_string());
+    }
+    names.sort_unstable();
+    Ok(names)
+}
