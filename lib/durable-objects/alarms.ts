@@ -26,7 +26,7 @@ const LOOK_MS = 1_000;
 /** How long to wait after the store failed to answer. */
 const RETRY_MS = 1_000;
 /** For how many alarms objects are made ready at once, and how many alarms fire without a turn of the event loop. */
-const READY_MAX = 64;
+const READY_MAX = 16;
 /** Later than any alarm. */
 const END_OF_TIME_MS = Number.MAX_SAFE_INTEGER;
 
