@@ -7,8 +7,8 @@ import { after, describe, test } from "node:test";
 import { Miniflare } from "ferroflare";
 import { temporaryDirectory } from "../support/cli.mjs";
 import { options, storageOf } from "../support/files.mjs";
-import { testManyObjects } from "../support/many.mjs";
 import { ask, withDirectory, withPeers } from "../support/history/peers.mjs";
+import { testManyObjects } from "../support/many.mjs";
 
 const made = [];
 after(() => Promise.all(made.map((it) => rm(it, { recursive: true, force: true }))));

@@ -12,27 +12,24 @@ const CIRCLES = [
     "crates/core/src/backend/files/creation.rs",
     "crates/core/src/backend/files/database.rs",
     "crates/core/src/backend/files/errors.rs",
+    "crates/core/src/backend/files/flusher.rs",
     "crates/core/src/backend/files/foreign.rs",
+    "crates/core/src/backend/files/hold.rs",
+    "crates/core/src/backend/files/inventory.rs",
     "crates/core/src/backend/files/mod.rs",
+    "crates/core/src/backend/files/note.rs",
     "crates/core/src/backend/files/rocks.rs",
     "crates/core/src/backend/files/source.rs",
     "crates/core/src/backend/files/spelling.rs",
     "crates/core/src/backend/files/table.rs",
   ],
   [
+    "crates/core/src/backend/local/lifetime.rs",
     "crates/core/src/backend/local/mod.rs",
     "crates/core/src/backend/local/queue.rs",
     "crates/core/src/backend/local/state.rs",
     "crates/core/src/backend/memory.rs",
   ],
-  ["crates/core/src/backend/overlay/mod.rs", "crates/core/src/backend/overlay/table.rs"],
-  [
-    "crates/core/src/backend/redis/driver.rs",
-    "crates/core/src/backend/redis/object.rs",
-    "crates/core/src/backend/redis/shared.rs",
-  ],
-  ["crates/core/src/backend/redis/keeper.rs", "crates/core/src/backend/redis/mod.rs"],
-  ["crates/core/src/error.rs", "crates/core/src/limits.rs"],
 ];
 
 const roomOf = (file) => file.split("/")[1];

@@ -1,4 +1,5 @@
 /** Takes requests of other classes than Miniflare's: those of Node.js, or of another copy of undici or of Miniflare. */
+import { URLSearchParams } from "node:url";
 import type { RequestInfo, RequestInit } from "@miniflare/core";
 import * as core from "@miniflare/core";
 

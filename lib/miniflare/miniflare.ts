@@ -2,7 +2,6 @@
 import type http from "node:http";
 import type https from "node:https";
 import type { CacheStorage } from "@miniflare/cache";
-import type { Response } from "@miniflare/core";
 import { MiniflareCore } from "@miniflare/core";
 import { createServer, DEFAULT_PORT } from "@miniflare/http-server";
 import type { KVNamespace } from "@miniflare/kv";
@@ -12,12 +11,12 @@ import type { CronScheduler } from "@miniflare/scheduler";
 import { startScheduler } from "@miniflare/scheduler";
 import { NoOpLog } from "@miniflare/shared";
 import sourceMapSupport from "source-map-support";
-import { type FetchInit, type FetchInput, inOwnClasses } from "../durable-objects/foreign-request";
 import type { DurableObjectId, DurableObjectNamespace } from "../durable-objects/namespace";
 import { closeStores } from "../native/stores";
 import { printable } from "../shared/thrown";
 import type { DurableObjectStorage } from "../storage/storage";
 import { tellingBindings } from "../workers/early-bindings";
+import { type DispatchFetch, dispatchAnyRequest } from "./dispatch";
 import { listen } from "./listen";
 import type { MiniflareOptions } from "./options";
 import type { Plugins } from "./plugins";
@@ -48,6 +47,7 @@ function withPrintableErrors(mf: Miniflare): Miniflare {
 }
 
 export class Miniflare extends MiniflareCore<Plugins> {
+  declare dispatchFetch: DispatchFetch;
   readonly #storageFactory: VariedStorageFactory;
 
   constructor(options?: MiniflareOptions) {
@@ -67,6 +67,7 @@ export class Miniflare extends MiniflareCore<Plugins> {
       options,
     );
     this.#storageFactory = storageFactory;
+    dispatchAnyRequest(this);
   }
 
   /**
@@ -81,14 +82,6 @@ export class Miniflare extends MiniflareCore<Plugins> {
       await closeStores(this.#storageFactory);
       await this.#storageFactory.dispose();
     }
-  }
-
-  /** Takes requests of any class: Miniflare's, those of Node.js, and those of other copies of undici and Miniflare. */
-  override async dispatchFetch<WaitUntil extends unknown[] = unknown[]>(
-    input: FetchInput,
-    init?: FetchInit,
-  ): Promise<Response<WaitUntil>> {
-    return super.dispatchFetch(...inOwnClasses(input, init));
   }
 
   async getKVNamespace(namespace: string): Promise<KVNamespace> {
