@@ -22,6 +22,10 @@ export class Subject extends DurableObject {
   _visible() { return "visible"; }
   add(a, b) { return a + b; }
   cursor(at) { return new Cursor(at); }
+  hide(name) { this[name] = 5; }
+  proxy() { return new Proxy(new Cursor(1), { get: (target, name) => (name === "dynamic" ? () => "dynamic" : target[name]) }); }
+  plainProxy() { return new Proxy({ own: 1 }, { get: (target, name) => (name === "dynamic" ? () => "dynamic" : target[name]) }); }
+  async closed(f) { return this.ctx.blockConcurrencyWhile(async () => { this.note("begin"); await f(); this.note("end"); }); }
   thenable() { return { then(resolve) { resolve("adopted"); } }; }
   call(f, ...args) { return f(...args); }
   note(x) { this.log.push(x); return this.log; }
@@ -155,6 +159,24 @@ test("RPC: what is not there, or not visible, is a TypeError that names the segm
   assert.equal(await stub._visible(), "visible");
 });
 
+test("RPC: an own property hides a method of the same name, and a proxy shows what its handler does", async (t) => {
+  const { stub } = await stubs(t);
+  await stub.hide("add");
+  await assertFails(stub.add(1, 2), "TypeError", miss("add"));
+  assert.equal(await stub.proxy().dynamic(), "dynamic");
+  await assertFails(stub.proxy().nothing, "TypeError", miss("nothing"));
+  assert.equal(await stub.plainProxy().own, 1);
+  await assertFails(stub.plainProxy().dynamic(), "TypeError", miss("dynamic"));
+});
+
+test("RPC: calls on the result of a call that could not be sent reject with its error", async (t) => {
+  const { stub } = await stubs(t);
+  for (const promise of [stub.add(Symbol("s")), stub.add(Symbol("s")).deeper.still()]) {
+    const error = await failure(promise);
+    assert.deepEqual([error.name, error.message], ["DataCloneError", "Symbol(s) could not be cloned."]);
+  }
+});
+
 test("RPC: what cannot be called says so with its path", async (t) => {
   const { stub } = await stubs(t);
   await assertFails(stub.tree(), "TypeError", '"tree" is not a function.');
@@ -273,6 +295,15 @@ test("RPC: each call is an event behind the input gate", async (t) => {
   const counter = subject.getByName("counter");
   const counts = await Promise.all([1, 2, 3, 4].map(() => counter.increment(false)));
   assert.deepEqual(counts, [1, 2, 3, 4]);
+  const closed = subject.getByName("closed");
+  let open;
+  const block = closed.closed(() => new Promise((resolve) => (open = resolve)));
+  const during = closed.note("during");
+  while (open === undefined) await new Promise(setImmediate);
+  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+  open();
+  assert.deepEqual(await during, ["begin", "end", "during"]);
+  await block;
   const other = subject.getByName("timers");
   assert.deepEqual(await Promise.all([1, 2, 3].map(() => other.increment(true))), [1, 1, 1]);
 });

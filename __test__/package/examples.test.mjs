@@ -25,16 +25,22 @@ async function installed(t, example) {
   return directory;
 }
 
+/** The folders of the projects. */
+function projects() {
+  const entries = readdirSync(examples, { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+}
+
 test("examples: each has a test of its own here", () => {
   const text = readFileSync(fileURLToPath(import.meta.url), "utf8");
   const tested = [...text.matchAll(/^test\("examples: (\w+) /gm)].map(([, name]) => name);
-  for (const name of readdirSync(examples)) {
+  for (const name of projects()) {
     assert.ok(tested.includes(name), name);
   }
 });
 
 test("examples: each names the version of this repository and runs by itself", () => {
-  for (const name of readdirSync(examples)) {
+  for (const name of projects()) {
     const text = readFileSync(path.join(examples, name, "package.json"), "utf8");
     const { scripts, private: unpublished } = JSON.parse(text);
     assert.equal(unpublished, true, name);

@@ -3,10 +3,11 @@
  * module the place that Node leaves out.
  */
 import vm from "node:vm";
-import { defineHasInstances, VMScriptRunner } from "@miniflare/runner-vm";
+import { defineHasInstances, VMScriptRunner, VMScriptRunnerError } from "@miniflare/runner-vm";
 import { type AdditionalModules, STRING_SCRIPT_PATH } from "@miniflare/shared";
 import { kBeforeRun } from "../durable-objects/worker";
 import { runModules } from "../modules";
+import { SUGGEST_CLOUDFLARE } from "../modules/loader";
 import { findSyntaxProblem } from "../modules/syntax-error";
 import { defineDisposeSymbols } from "../shared/dispose";
 import { WORKERS_MODULE } from "../workers/module";
@@ -42,6 +43,8 @@ export class ScriptRunner extends VMScriptRunner {
     try {
       return await super.run(...args);
     } catch (thrown) {
+      if (isCloudflareModule(thrown))
+        thrown.message = `${thrown.message.split("\n", 1)[0]}\n${SUGGEST_CLOUDFLARE}`;
       if (isModuleSyntaxError(thrown)) {
         const problem = await findSyntaxProblem(args[1].code, args[1].filePath);
         if (problem !== undefined) thrown.stack = `${problem.place}\n\n${thrown.stack}`;
@@ -59,6 +62,12 @@ function isModuleSyntaxError(thrown: unknown): thrown is Error {
   } catch {
     return false;
   }
+}
+
+/** Whether Miniflare's linker misses a module of Cloudflare's: it suggests to bundle, which is no way to get one. */
+function isCloudflareModule(thrown: unknown): thrown is Error {
+  if (!(thrown instanceof VMScriptRunnerError) || thrown.code !== "ERR_MODULE_RULE") return false;
+  return / dependency "cloudflare:[^"]*": no matching module rules/.test(thrown.message);
 }
 
 /** Gives a context what Node.js may not define in it, and tells the worker's module of the context. */

@@ -25,7 +25,8 @@ const SUGGEST_NODE =
   "- Configure your bundler to load Workers-compatible builds by changing the main fields/conditions\n" +
   "- Find an alternative package that doesn't require Node.js built-ins";
 
-const SUGGEST_CLOUDFLARE =
+/** What is said of an import of another module of Cloudflare's. */
+export const SUGGEST_CLOUDFLARE =
   'ferroflare has "cloudflare:workers", and none of the other modules of Cloudflare Workers.';
 
 /** Source code that is no module. */

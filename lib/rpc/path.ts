@@ -59,6 +59,11 @@ function isHolder(value: unknown): value is object {
   return isPlain(value) || value instanceof RpcTarget;
 }
 
+/** Whether a user's proxy emulates a plain object. */
+function isPlainProxy(object: object): boolean {
+  return types.isProxy(object) && isObjectPrototype(Object.getPrototypeOf(object));
+}
+
 /** Whether the own properties of an object are its public ones. */
 function isPlain(value: object): boolean {
   if (typeof value === "function") return true;
@@ -68,7 +73,7 @@ function isPlain(value: object): boolean {
 function member(value: unknown, name: string, reserved: ReadonlySet<string> | undefined): unknown {
   if (reserved === undefined && !isHolder(value)) throw missing(name);
   const object = value as Record<string, unknown>;
-  if (reserved === undefined && isPlain(object)) {
+  if (reserved === undefined && (isPlain(object) || isPlainProxy(object))) {
     if (Object.hasOwn(object, name)) return object[name];
     throw missing(name);
   }
