@@ -18,7 +18,7 @@ import { seed } from "../support/seed.mjs";
 
 const require = createRequire(import.meta.url);
 const dist = resolve(
-  process.env.FERROFLARE_DIST ?? fileURLToPath(new URL("../dist", import.meta.url)),
+  process.env.FERROFLARE_DIST ?? fileURLToPath(new URL("../../dist", import.meta.url)),
 );
 const { ByteWriter, decode, decodesNatively, encode, encodesNatively } = require(
   `${dist}/codec/index.js`,
