@@ -13,6 +13,8 @@ type NativeClass = new (...given: never[]) => object;
 const classes: Record<string, ErrorConstructor | undefined> = { TypeError, RangeError };
 /** The prototypes of this realm, by those of the addon. */
 const prototypes = new WeakMap<object, object>();
+/** The same, by the names of their classes. */
+const namedPrototypes = new Map<string, object>();
 
 /** The error that a failure of the core stands for. With `entry`, its stack begins at the caller of that function. */
 export function errorOf(
@@ -56,6 +58,7 @@ export function classInRealm<C extends NativeClass>(Original: C, ready: object =
   takeOver(Original, Own, {});
   takeOver(Original.prototype, Own.prototype, ready);
   prototypes.set(Original.prototype, Own.prototype);
+  namedPrototypes.set(Original.name, Own.prototype);
   return Own as unknown as C;
 }
 
@@ -71,6 +74,21 @@ function takeOver(original: object, own: object, ready: object): void {
 
 /** Makes what the addon has made an instance of the class of this realm, if it is an instance of one. */
 function adopted(made: object | null): object | null {
-  const prototype = made === null ? undefined : prototypes.get(Object.getPrototypeOf(made));
-  return prototype === undefined ? made : Object.setPrototypeOf(made, prototype);
+  if (made === null) return made;
+  const original: object | null = Object.getPrototypeOf(made);
+  const prototype = original && (prototypes.get(original) ?? prototypeFor(original));
+  return prototype ? Object.setPrototypeOf(made, prototype) : made;
+}
+
+/**
+ * A prototype for a class that is known by name alone. Each time a program loads the addon, the addon makes its classes
+ * again, and what it makes later belongs to the newest ones: their methods take nothing else.
+ */
+function prototypeFor(original: object): object | undefined {
+  const known = namedPrototypes.get(original.constructor?.name);
+  if (known === undefined) return undefined;
+  const own = Object.create(known);
+  takeOver(original, own, {});
+  prototypes.set(original, own);
+  return own;
 }
