@@ -173,7 +173,10 @@ test("RPC: calls on the result of a call that could not be sent reject with its 
   const { stub } = await stubs(t);
   for (const promise of [stub.add(Symbol("s")), stub.add(Symbol("s")).deeper.still()]) {
     const error = await failure(promise);
-    assert.deepEqual([error.name, error.message], ["DataCloneError", "Symbol(s) could not be cloned."]);
+    assert.deepEqual(
+      [error.name, error.message],
+      ["DataCloneError", "Symbol(s) could not be cloned."],
+    );
   }
 });
 

@@ -10,6 +10,7 @@ import { runModules } from "../modules";
 import { SUGGEST_CLOUDFLARE } from "../modules/loader";
 import { findSyntaxProblem } from "../modules/syntax-error";
 import { defineDisposeSymbols } from "../shared/dispose";
+import { isInstanceOf } from "../shared/thrown";
 import { WORKERS_MODULE } from "../workers/module";
 
 type RunParameters = Parameters<VMScriptRunner["run"]>;
@@ -66,7 +67,7 @@ function isModuleSyntaxError(thrown: unknown): thrown is Error {
 
 /** Whether Miniflare's linker misses a module of Cloudflare's: it suggests to bundle, which is no way to get one. */
 function isCloudflareModule(thrown: unknown): thrown is Error {
-  if (!(thrown instanceof VMScriptRunnerError) || thrown.code !== "ERR_MODULE_RULE") return false;
+  if (!isInstanceOf(thrown, VMScriptRunnerError) || thrown.code !== "ERR_MODULE_RULE") return false;
   return / dependency "cloudflare:[^"]*": no matching module rules/.test(thrown.message);
 }
 

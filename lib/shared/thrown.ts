@@ -34,13 +34,21 @@ export function describeThrown(thrown: unknown): string {
   return stackOf(thrown) ?? textOf(thrown);
 }
 
-/** Whether a value is an error of this realm. */
-export function isError(thrown: unknown): thrown is Error {
+/** Whether a value is an instance of a class. A proxy whose traps throw is an instance of none. */
+export function isInstanceOf<C extends abstract new (...args: never[]) => unknown>(
+  thrown: unknown,
+  expected: C,
+): thrown is InstanceType<C> {
   try {
-    return thrown instanceof Error;
+    return thrown instanceof expected;
   } catch {
     return false;
   }
+}
+
+/** Whether a value is an error of this realm. */
+export function isError(thrown: unknown): thrown is Error {
+  return isInstanceOf(thrown, Error);
 }
 
 /** The message of an error, or the value itself. */
