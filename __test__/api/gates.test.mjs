@@ -282,3 +282,38 @@ test("mend: blockConcurrencyWhile() that lasts 30 seconds resets the object", as
     stderr,
   );
 });
+
+test("blockConcurrencyWhile() that waits for an answer asked before it began resets the object after 30 seconds", async () => {
+  const script = `
+    import { Clock } from "./__test__/support/clock.mjs";
+    const clock = new Clock().install();
+    const { servingPlugin, idle } = await import("./__test__/support/plugin.mjs");
+    const { Response } = await import("@miniflare/core");
+    class OBJECT {
+      constructor(state) {
+        this.state = state;
+      }
+      async fetch({ url }) {
+        if (url.endsWith("/other")) return new Response("other");
+        const answer = namespace("OBJECT").get(other).fetch("http://room/other");
+        const within = url.endsWith("/within");
+        const ask = () => namespace("OBJECT").get(other).fetch("http://room/other");
+        return this.state.blockConcurrencyWhile(within ? ask : () => answer);
+      }
+    }
+    const { namespace } = await servingPlugin({ OBJECT });
+    const other = namespace("OBJECT").idFromName("other");
+    const stub = namespace("OBJECT").get(namespace("OBJECT").idFromName("a"));
+    console.log(await (await stub.fetch("http://room/within")).text());
+    const answers = [];
+    stub.fetch("http://room/before").catch((error) => answers.push(error));
+    await idle();
+    await clock.advance(29_999);
+    console.log(answers.length);
+    await clock.advance(1);
+    await idle();
+    console.log(answers.map(({ code }) => code).join());
+  `;
+  const { stdout, stderr } = await runModule(script);
+  assert.equal(stdout, "other\n0\nERR_TIMEOUT\n", stderr);
+});

@@ -226,10 +226,19 @@ export class AlarmStore {
 
   /** Timers may be early, and a test's clock may stand still: what the timer was set for is due in any case. */
   async #fire(store: Store, due: number): Promise<void> {
-    const now = Math.max(Date.now(), due);
     this.#claiming = true;
+    let now = 0;
     try {
-      await this.#fireAll(store, store.dueAlarms([...this.#names], now).map(unpadded), now);
+      let more = false;
+      do {
+        now = Math.max(Date.now(), due);
+        const keys = store.dueAlarms([...this.#names], now).map(unpadded);
+        await this.#fireAll(store, keys, now);
+        if (this.#store !== store || !this.#callback) break;
+        // When so many were due, a server may have more. The process must not end before they are known.
+        more = keys.length >= limits.alarmsReadMax || (more && keys.length > 0);
+        if (more) await settle(store.refreshAlarms([...this.#names]));
+      } while (more);
     } catch (error) {
       this.#failed(error, now);
     } finally {
