@@ -55,14 +55,14 @@ test("examples: each names the version of this repository and runs by itself", (
 });
 
 test("examples: seed prints what the documentation of Miniflare 2 says", async (t) => {
-  const { stdout } = await runIn(await installed(t, "seed"), ["npm", "start", "--silent"]);
+  const { stdout } = await runIn(await installed(t, "outside-worker"), ["npm", "start", "--silent"]);
   const core = stdout.match(/^Answered by ferroflare's native core .*$/m);
   assert.ok(core, stdout);
   assert.equal(stdout, `1\n1\n1\n2\n${core[0]}\n`);
 });
 
 test("examples: overrides runs an unmodified miniflare on the native core", async (t) => {
-  const { stdout } = await runIn(await installed(t, "overrides"), ["npm", "start", "--silent"]);
+  const { stdout } = await runIn(await installed(t, "drop-in"), ["npm", "start", "--silent"]);
   assert.equal(stdout, "1\n1\n1\n2\nAnswered by ferroflare\n");
 });
 
