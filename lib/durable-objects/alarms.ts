@@ -31,7 +31,7 @@ const READY_MAX = 16;
 const END_OF_TIME_MS = Number.MAX_SAFE_INTEGER;
 
 type AlarmCallback = (objectKey: string) => Promise<void>;
-/** Reports an error that nobody waits for. */
+/** Reports an error that no caller waits for. */
 type Report = (what: string, error: unknown) => void;
 
 /** The alarm stores that watch a store: in one process a worker, its mounts and other instances may share it. */
@@ -149,7 +149,7 @@ export class AlarmStore {
     this.#unwatch();
   }
 
-  /** An earlier alarm moves the timer at once; a timer that has become too early is looked after later, for many at once. */
+  /** An earlier alarm moves the timer at once; a timer that has become too early is moved later, once for many changes. */
   [kWake](name: string, timeMs: number | null): void {
     if (!this.#names.has(name)) return;
     if (timeMs !== null && timeMs < this.#next) this.#armFor(timeMs);
@@ -297,7 +297,7 @@ export class AlarmStore {
     }
   }
 
-  /** Until an alarm is handled, somebody else may have to do so in our place. */
+  /** Until an alarm is handled, another process may have to handle it instead. */
   async #handleAlarm(callback: AlarmCallback | undefined, key: string): Promise<void> {
     const handle = this.#handle(key);
     try {
