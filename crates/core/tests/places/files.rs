@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread;
 
 use ferroflare_core::backend::files::disk::{Disk, RealDisk};
-use ferroflare_core::backend::files::open_set::OpenSet;
+use ferroflare_core::backend::files::workers::open_set::OpenSet;
 use ferroflare_core::backend::files::{FileOptions, FileUser};
 use ferroflare_core::backend::{Object, ObjectKey, Place};
 use ferroflare_core::key::Value;

@@ -21,9 +21,9 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::directories::Directories;
-use super::random_name::RandomNames;
-use super::whole::write_whole;
+use super::disk::atomic_file::write_whole;
+use super::disk::directories::Directories;
+use super::disk::random_name::RandomNames;
 use crate::backend::ObjectKey;
 use crate::error::Result;
 use crate::id::hex;

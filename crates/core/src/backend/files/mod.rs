@@ -1,49 +1,24 @@
 //! Files: one RocksDB database an object, in a directory that several processes may use at once.
 //!
-//! - [`called`]: names of objects, noted beside the databases
+//! - [`maintenance`]: letting go of objects that another process wants; finding alarms that others have set
+//! - [`object`]: one object that is open
+//! - [`lock`]: at most one process has an object
+//! - [`database`]: a RocksDB database on the disk
 //! - [`layout`]: which file is where, and how names become file names
-//! - [`format`]: what is inside a database
-//! - [`database`]: the open database of one object
-//! - [`creation`], [`env`]: creating one with few syncs
-//! - [`rocks`], [`errors`]: RocksDB, tuned for many small databases; what it says, as errors for people
-//! - [`table`]: one object's data, with the batch that gathers in front of it
-//! - [`flusher`]: making batches durable, and closing databases
-//! - [`hold`]: at most one process has an object
-//! - [`note`], [`inventory`]: what a holder leaves in the lock file, so that damage from outside is noticed
-//! - [`source`]: opening an object when it is needed
-//! - [`open_set`]: how many are open at once, and which has to go for another
-//! - [`workers`], [`early`]: the few threads for all of it; syncs that begin before they are needed
-//! - [`foreign`], [`spelling`]: refusing directories that are not ours to write in
-//! - [`pause`]: looking at what other processes do, not too often
-//! - [`keeper`]: letting go of objects that another process wants; finding alarms that others have set
-//! - [`whole`], [`random_name`]: small files beside the databases, and names that no other user gives
-//! - [`directories`], [`disk`]: what has to be synced so that a power loss takes none of it
+//! - [`old_data`], [`case_conflict`]: refusing directories that are not ours to write in
+//! - [`name_records`]: names of objects, noted beside the databases
+//! - [`disk`]: what has to be synced so that a power loss takes none of it; small files beside the databases
+//! - [`workers`]: the few threads for all of it, and how many objects are open at once
 
-pub mod called;
-pub mod creation;
+pub mod case_conflict;
 pub mod database;
-pub mod directories;
 pub mod disk;
-pub mod early;
-pub mod env;
-pub mod errors;
-pub mod flusher;
-pub mod foreign;
-pub mod format;
-pub mod hold;
-pub mod inventory;
-pub mod keeper;
 pub mod layout;
-pub mod note;
-pub mod open_set;
-pub mod pause;
-pub mod random_name;
-pub mod rocks;
-pub mod same_file;
-pub mod source;
-pub mod spelling;
-pub mod table;
-pub mod whole;
+pub mod lock;
+pub mod maintenance;
+pub mod name_records;
+pub mod object;
+pub mod old_data;
 pub mod workers;
 
 use std::collections::HashMap;
@@ -56,19 +31,19 @@ use once_cell::sync::Lazy;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use self::directories::Directories;
-use self::disk::{Disk, RealDisk};
-use self::errors::shown;
-use self::flusher::After;
-use self::foreign::check_unmarked_root;
-use self::format::FORMAT_VERSION;
+use self::database::errors::shown;
+use self::database::format::FORMAT_VERSION;
+use self::disk::atomic_file::write_whole;
+use self::disk::directories::Directories;
+use self::disk::random_name::RandomNames;
+use self::disk::syncing::{Disk, RealDisk};
 use self::layout::Layout;
-use self::open_set::OpenSet;
-use self::random_name::RandomNames;
-use self::source::FileSource;
-use self::table::FileTable;
-use self::whole::write_whole;
-use self::workers::Workers;
+use self::object::flusher::After;
+use self::object::source::FileSource;
+use self::object::table::FileTable;
+use self::old_data::check_unmarked_root;
+use self::workers::open_set::OpenSet;
+use self::workers::pool::Workers;
 use super::local::LocalObject;
 use super::{Object, ObjectKey, Place};
 use crate::alarm_index::AlarmIndex;
@@ -162,7 +137,7 @@ impl FileUser {
     fn join(place: Arc<FilePlace>, options: FileOptions) -> Self {
         if place.users.fetch_add(1, Ordering::AcqRel) == 0 {
             // Not before: a keeper ends when nobody uses the place.
-            keeper::start(&place);
+            maintenance::start(&place);
         }
         place.fsync.fetch_or(options.fsync, Ordering::Relaxed);
         place.open_set.allow(options.open_objects_max);
@@ -226,7 +201,7 @@ impl FilePlace {
             closed: AtomicBool::new(false),
             prepared: AtomicBool::new(false),
         });
-        keeper::read_alarms(&place)?;
+        maintenance::read_alarms(&place)?;
         Ok(place)
     }
 
@@ -373,11 +348,11 @@ impl Place for FileUser {
     }
 
     fn note_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
-        Answer::Now(self.place().and_then(|place| called::note(place, key, name)))
+        Answer::Now(self.place().and_then(|place| name_records::note(place, key, name)))
     }
 
     fn noted_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
-        Answer::Now(self.place().and_then(|place| called::noted(place, key)))
+        Answer::Now(self.place().and_then(|place| name_records::noted(place, key)))
     }
 
     fn close(&self) -> Answer<()> {

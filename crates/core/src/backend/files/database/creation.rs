@@ -13,14 +13,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::directories::Directories;
-use super::disk::Unsynced;
-use super::early::EarlySync;
 use super::env::deferring;
-use super::foreign::CURRENT;
 use super::rocks::Rocks;
-use super::whole::create_dir;
 use crate::backend::Access;
+use crate::backend::files::disk::atomic_file::create_dir;
+use crate::backend::files::disk::directories::Directories;
+use crate::backend::files::disk::syncing::Unsynced;
+use crate::backend::files::old_data::CURRENT;
+use crate::backend::files::workers::early_sync::EarlySync;
 use crate::error::{Error, Result};
 
 /// Says that nothing in the database has been acknowledged as durable.

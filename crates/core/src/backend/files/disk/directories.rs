@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use super::disk::{Disk, Unsynced};
-use super::whole::create_dir;
-use super::workers::Workers;
+use super::atomic_file::create_dir;
+use super::syncing::{Disk, Unsynced};
+use crate::backend::files::workers::pool::Workers;
 use crate::error::{Error, Result};
 use crate::lock::lock;
 

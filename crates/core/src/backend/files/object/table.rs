@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::database::Database;
-use super::directories::Directories;
 use super::flusher::{After, Flusher};
-use super::layout::Layout;
-use super::open_set::{Leaving, Occupant};
+use crate::backend::files::disk::directories::Directories;
+use crate::backend::files::layout::Layout;
+use crate::backend::files::workers::open_set::{Leaving, Occupant};
 use crate::backend::local::{LocalObject, Released};
 use crate::backend::{Table, Ticket};
 use crate::error::{Error, Result};
@@ -81,7 +81,7 @@ pub fn is_empty(database: &Database) -> Result<bool> {
 pub fn remove_directory(database: &Database, layout: &Layout) -> Result<()> {
     let path = database.path();
     let trash = layout.own("trash");
-    super::whole::create_dir(&trash)?;
+    crate::backend::files::disk::atomic_file::create_dir(&trash)?;
     let target = layout.new_trash();
     fs::rename(path, &target).map_err(|error| Error::io("delete", path, &error))?;
     database.forget();

@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
-use super::creation::{LOCK, UNFINISHED, is_unfinished};
-use super::errors::{corrupt, shown};
+use super::database::creation::{LOCK, UNFINISHED, is_unfinished};
+use super::database::errors::{corrupt, shown};
 use super::list_names;
 use crate::error::{Error, Result};
 

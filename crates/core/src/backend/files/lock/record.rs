@@ -6,7 +6,7 @@
 use std::fmt;
 use std::process;
 
-use super::inventory::{Inventory, digest};
+use crate::backend::files::database::inventory::{Inventory, digest};
 
 const SETTLED: &str = "settled";
 const CLOSED: &str = "closed";

@@ -2,7 +2,7 @@
 //!
 //! RocksDB takes the end of a manifest that is cut off, and a log that is missing, empty or zeroed, for what a crash leaves:
 //! it goes on without them, and deletes the tables that it no longer knows. The holder of an object therefore writes an
-//! inventory into the lock file ([`super::hold`]). It is compared before RocksDB opens the database, which changes nothing.
+//! inventory into the lock file ([`crate::backend::files::lock::object_lock`]). It is compared before RocksDB opens the database, which changes nothing.
 //!
 //! - When the holder opens the database to write, the inventory has the manifest as far as it is written, and the log.
 //! - When it has closed the database, the inventory has every file. Manifest and logs are known by a digest. Tables are known
@@ -21,7 +21,7 @@ use std::path::Path;
 use once_cell::sync::Lazy;
 use sha2::{Digest, Sha256};
 
-use super::foreign::CURRENT;
+use crate::backend::files::old_data::CURRENT;
 use crate::id::hex;
 
 /// Of a manifest that is not damaged, so many bytes hold most of the database's id.

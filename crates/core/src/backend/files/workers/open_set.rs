@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::workers::Workers;
+use super::pool::Workers;
 use crate::lock::lock;
 
 /// How long all slots may be taken by objects that cannot be closed, before there are more.

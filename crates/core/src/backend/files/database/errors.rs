@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::creation::LOCK;
-use super::foreign::CURRENT;
+use crate::backend::files::old_data::CURRENT;
 use crate::error::{Error, has_remedy};
 
 /// What RocksDB says when it could not open `CURRENT`, and could a moment later. Nobody asked for direct I/O.

@@ -7,18 +7,18 @@ use std::sync::{Arc, Mutex};
 
 use rocksdb::WriteBatch;
 
-use super::creation::{self, Creation};
-use super::directories::Directories;
-use super::disk::Disk;
-use super::errors::{corrupt, shown};
-use super::format::{
+use crate::backend::Access;
+use crate::backend::files::database::creation::{self, Creation};
+use crate::backend::files::database::errors::{corrupt, shown};
+use crate::backend::files::database::format::{
     ALARM_KEY, FORMAT_VERSION, USER_END, VERSION_KEY, alarm_of, stored_key, version_of,
 };
-use super::hold::Hold;
-use super::inventory::Inventory;
-use super::rocks::Rocks;
-use super::same_file::same_file;
-use crate::backend::Access;
+use crate::backend::files::database::inventory::Inventory;
+use crate::backend::files::database::rocks::Rocks;
+use crate::backend::files::disk::directories::Directories;
+use crate::backend::files::disk::same_file::same_file;
+use crate::backend::files::disk::syncing::Disk;
+use crate::backend::files::lock::object_lock::Hold;
 use crate::error::{Error, Result};
 use crate::key::{Entry, Value};
 use crate::lock::lock;

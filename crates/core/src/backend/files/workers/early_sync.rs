@@ -7,7 +7,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex};
 
-use super::workers::Workers;
+use super::pool::Workers;
 use crate::error::{Error, Result};
 use crate::lock::lock;
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::errors::shown;
+use super::database::errors::shown;
 use super::layout::file_name;
 use super::list_names;
 use crate::backend::ObjectKey;

@@ -3,9 +3,9 @@
 //! The system drops the lock when a process ends, however it ends, so that nothing is left to clean up. It belongs to one
 //! opening of the file, not to the process: two copies of this library in one process exclude each other too.
 //!
-//! The file says who holds it ([`super::note`]), and afterwards whether everything in the object was made durable: after a
+//! The file says who holds it ([`super::record`]), and afterwards whether everything in the object was made durable: after a
 //! process that was killed, there may be something that is not. Another process that needs the object puts a file into `wanted/`; the
-//! holder looks there often ([`super::keeper`]) and lets go between commits.
+//! holder looks there often ([`crate::backend::files::maintenance`]) and lets go between commits.
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -17,15 +17,15 @@ use std::time::Duration;
 
 use once_cell::sync::Lazy;
 
-use super::creation::is_unfinished;
-use super::errors::shown;
-use super::inventory::{self, Inventory};
-use super::layout::Layout;
-use super::note::{Note, State};
-use super::pause::Waiting;
-use super::same_file::same_file;
-use super::whole::create_dir;
+use super::record::{Note, State};
+use super::waiting::Waiting;
 use crate::backend::ObjectKey;
+use crate::backend::files::database::creation::is_unfinished;
+use crate::backend::files::database::errors::shown;
+use crate::backend::files::database::inventory::{self, Inventory};
+use crate::backend::files::disk::atomic_file::create_dir;
+use crate::backend::files::disk::same_file::same_file;
+use crate::backend::files::layout::Layout;
 use crate::error::{Error, Result};
 use crate::lock::lock;
 
