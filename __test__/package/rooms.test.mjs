@@ -9,21 +9,6 @@ import { circlesIn, filesBelow, importsOf, read, rustImports } from "../support/
  */
 const CIRCLES = [
   [
-    "crates/core/src/backend/files/case_conflict.rs",
-    "crates/core/src/backend/files/database/creation.rs",
-    "crates/core/src/backend/files/database/errors.rs",
-    "crates/core/src/backend/files/database/inventory.rs",
-    "crates/core/src/backend/files/database/rocks.rs",
-    "crates/core/src/backend/files/lock/object_lock.rs",
-    "crates/core/src/backend/files/lock/record.rs",
-    "crates/core/src/backend/files/mod.rs",
-    "crates/core/src/backend/files/object/database.rs",
-    "crates/core/src/backend/files/object/flusher.rs",
-    "crates/core/src/backend/files/object/source.rs",
-    "crates/core/src/backend/files/object/table.rs",
-    "crates/core/src/backend/files/old_data.rs",
-  ],
-  [
     "crates/core/src/backend/local/lifetime.rs",
     "crates/core/src/backend/local/mod.rs",
     "crates/core/src/backend/local/queue.rs",

@@ -3,9 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use super::database::errors::shown;
+use super::disk::paths::{list_names, shown};
 use super::layout::file_name;
-use super::list_names;
 use crate::backend::ObjectKey;
 use crate::error::{Error, Result};
 

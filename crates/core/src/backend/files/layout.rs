@@ -23,6 +23,7 @@ use sha2::{Digest, Sha256};
 
 use super::disk::atomic_file::write_whole;
 use super::disk::directories::Directories;
+use super::disk::paths::list_names;
 use super::disk::random_name::RandomNames;
 use crate::backend::ObjectKey;
 use crate::error::Result;
@@ -106,6 +107,25 @@ impl Layout {
         }
         let name = fs::read_to_string(self.own("names").join(file)).ok()?;
         (file_name(&name) == file).then_some(name)
+    }
+
+    /// The names under which there may be objects, in order.
+    pub fn names(&self) -> Result<Vec<Arc<str>>> {
+        self.names_in(&self.root)
+    }
+
+    /// The ids of the objects of a name, in order.
+    pub fn ids_of(&self, name: &str) -> Result<Vec<Arc<str>>> {
+        self.names_in(&self.objects(name))
+    }
+
+    /// The names that the directories in `path` stand for, in order.
+    fn names_in(&self, path: &Path) -> Result<Vec<Arc<str>>> {
+        let files = list_names(path)?;
+        let names = files.iter().filter_map(|file| self.name_of(file));
+        let mut names: Vec<Arc<str>> = names.map(Arc::from).collect();
+        names.sort_unstable();
+        Ok(names)
     }
 
     /// Keeps a name and an id that are too long for a file name, so that they can be read back.

@@ -1,45 +1,41 @@
-//! Names of objects, noted in small files beside the databases: `.ferroflare/called/<NAME>.<id>`.
+//! Records of the names that ids were made of: small files beside the databases, `.ferroflare/called/<NAME>.<id>`.
 //!
-//! A note is written as a whole, but not synced: it is made anew whenever somebody uses the name, and the reader
-//! can tell from the id whether it is right.
+//! A record is written as a whole, but it is not synced. It is written again whenever a program uses the name, and a
+//! reader can tell from the id whether the name is right.
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::FilePlace;
+use super::shared::Shared;
 use crate::backend::ObjectKey;
 use crate::error::{Error, Result};
 use crate::key::Value;
 
-const ROOM: &str = "called";
+/// The directory of the records.
+const RECORDS: &str = "called";
 
-/// Keeps apart those who write the same note at once in this process.
+/// Numbers drafts: threads of this process may write one record at the same time.
 static DRAFTS: AtomicU64 = AtomicU64::new(0);
 
-/// Notes a name, or removes the note.
-pub fn note(place: &FilePlace, key: &ObjectKey, name: Option<&str>) -> Result<()> {
-    let path = place.layout().file_of(ROOM, key);
+/// Records the name of an object; without a name the record is removed.
+pub fn write(shared: &Shared, key: &ObjectKey, name: Option<&str>) -> Result<()> {
+    let path = shared.layout.file_of(RECORDS, key);
     let Some(name) = name else {
-        return match fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(Error::io("remove", &path, &error))
-            }
-            _ => Ok(()),
-        };
+        return remove(&path);
     };
-    if fs::read(&path).is_ok_and(|noted| noted == name.as_bytes()) {
+    if fs::read(&path).is_ok_and(|recorded| recorded == name.as_bytes()) {
         return Ok(());
     }
-    place.prepare()?;
-    place.directories().create(&place.layout().own(ROOM))?;
-    write(&path, name)
+    shared.prepare()?;
+    shared.directories.create(&shared.layout.own(RECORDS))?;
+    replace(&path, name)
 }
 
-/// The name that was noted.
-pub fn noted(place: &FilePlace, key: &ObjectKey) -> Result<Option<Value>> {
-    let path = place.layout().file_of(ROOM, key);
+/// The name that was recorded.
+pub fn read(shared: &Shared, key: &ObjectKey) -> Result<Option<Value>> {
+    let path = shared.layout.file_of(RECORDS, key);
     match fs::read(&path) {
         Ok(name) => Ok(Some(Value::from(name))),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -47,7 +43,14 @@ pub fn noted(place: &FilePlace, key: &ObjectKey) -> Result<Option<Value>> {
     }
 }
 
-fn write(path: &PathBuf, name: &str) -> Result<()> {
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", path, &error)),
+        _ => Ok(()),
+    }
+}
+
+fn replace(path: &Path, name: &str) -> Result<()> {
     let draft = DRAFTS.fetch_add(1, Ordering::Relaxed);
     let draft = path.with_extension(format!("{}-{draft}", std::process::id()));
     fs::write(&draft, name).and_then(|()| fs::rename(&draft, path)).map_err(|error| {

@@ -4,13 +4,11 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
-use super::database::creation::{LOCK, UNFINISHED, is_unfinished};
-use super::database::errors::{corrupt, shown};
-use super::list_names;
+use super::database::errors::corrupt;
+use super::database::file_names::{CURRENT, MANIFEST, is_database_file, is_unfinished};
+use super::disk::paths::{list_names, shown};
 use crate::error::{Error, Result};
 
-/// Names the manifest of a database.
-pub const CURRENT: &str = "CURRENT";
 /// Under this name Miniflare 2 files alarms, as empty files.
 const OLD_ALARMS: &str = "__MINIFLARE_ALARMS__";
 /// The ends of names that say nothing about a directory: Miniflare 2 writes such files beside values.
@@ -22,7 +20,7 @@ const ID_DIGITS: usize = 64;
 /// Refuses an object's directory that holds anything but a database; says whether it holds one.
 pub fn check_object(root: &Path, path: &Path) -> Result<bool> {
     match fs::read(path.join(CURRENT)) {
-        Ok(current) if current.starts_with(b"MANIFEST-") => return Ok(true),
+        Ok(current) if current.starts_with(MANIFEST.as_bytes()) => return Ok(true),
         Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(Error::io("open", path, &error)),
@@ -85,16 +83,6 @@ fn content(path: &Path) -> Result<Content> {
         }
     }
     Ok(content)
-}
-
-/// Whether RocksDB gives files such a name, or we do beside them.
-fn is_database_file(name: &str) -> bool {
-    matches!(name, CURRENT | "IDENTITY" | LOCK | "LOG" | UNFINISHED)
-        || ["MANIFEST-", "OPTIONS-", "LOG.old."].iter().any(|prefix| name.starts_with(prefix))
-        || [".log", ".sst", ".dbtmp"].iter().any(|suffix| {
-            name.strip_suffix(suffix)
-                .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
-        })
 }
 
 /// Whether a file starts as V8's serialization does, in the versions that Miniflare 2 ran on.

@@ -14,20 +14,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::env::deferring;
+use super::file_names::{CURRENT, LOCK, UNFINISHED, is_unfinished};
 use super::rocks::Rocks;
 use crate::backend::Access;
 use crate::backend::files::disk::atomic_file::create_dir;
 use crate::backend::files::disk::directories::Directories;
 use crate::backend::files::disk::syncing::Unsynced;
-use crate::backend::files::old_data::CURRENT;
 use crate::backend::files::workers::early_sync::EarlySync;
 use crate::error::{Error, Result};
-
-/// Says that nothing in the database has been acknowledged as durable.
-pub const UNFINISHED: &str = "UNFINISHED";
-
-/// RocksDB's own lock, in the directory of each database.
-pub const LOCK: &str = "LOCK";
 
 /// A new database, not durable yet.
 #[derive(Debug)]
@@ -77,12 +71,6 @@ fn sync_soon(path: &Path, around: &Arc<Directories>) -> Result<EarlySync> {
     let files = files(path, around)?;
     let syncing = around.clone();
     Ok(EarlySync::start(around.workers(), move || sync_all(&files, &syncing)))
-}
-
-/// Whether a database is being created in `path`, or was by a process that is gone.
-pub fn is_unfinished(path: &Path) -> bool {
-    // Miniflare 2 may have a value of this name, but not an empty one.
-    fs::metadata(path.join(UNFINISHED)).is_ok_and(|found| found.is_file() && found.len() == 0)
 }
 
 /// Prepares the directory of a new database: what is left of an unfinished one goes.

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::creation::LOCK;
-use crate::backend::files::old_data::CURRENT;
+use super::file_names::{CURRENT, LOCK};
+use crate::backend::files::disk::paths::shown;
 use crate::error::{Error, has_remedy};
 
 /// What RocksDB says when it could not open `CURRENT`, and could a moment later. Nobody asked for direct I/O.
@@ -60,9 +60,4 @@ fn reason(path: &Path, error: &rocksdb::Error) -> String {
 /// A database that cannot be read.
 pub fn corrupt(path: &Path, reason: &str) -> Error {
     Error::Corrupt { path: shown(path), reason: reason.into() }
-}
-
-/// A path as errors show it.
-pub fn shown(path: &Path) -> String {
-    path.display().to_string()
 }

@@ -21,7 +21,7 @@ use std::path::Path;
 use once_cell::sync::Lazy;
 use sha2::{Digest, Sha256};
 
-use crate::backend::files::old_data::CURRENT;
+use super::file_names::{CURRENT, MANIFEST, is_a};
 use crate::id::hex;
 
 /// Of a manifest that is not damaged, so many bytes hold most of the database's id.
@@ -218,7 +218,7 @@ static BOOT: Lazy<Option<String>> = Lazy::new(|| {
 /// Whether a directory that holds no `CURRENT` holds nothing else of a database either, or does not exist.
 pub fn is_bare(path: &Path) -> io::Result<bool> {
     let of_database =
-        |name: &String| name.starts_with("MANIFEST-") || is_a(name, "log") || is_a(name, "sst");
+        |name: &String| name.starts_with(MANIFEST) || is_a(name, "log") || is_a(name, "sst");
     match names(path) {
         Ok(names) => Ok(!names.iter().any(of_database)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
@@ -229,11 +229,6 @@ pub fn is_bare(path: &Path) -> io::Result<bool> {
 /// A digest of some bytes, in hexadecimal digits.
 pub fn digest(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes)[..DIGEST_BYTES])
-}
-
-/// Whether a file is of a kind of RocksDB's, by the end of its name.
-fn is_a(name: &str, kind: &str) -> bool {
-    name.rsplit_once('.').is_some_and(|(_, end)| end == kind)
 }
 
 /// The content of a file; none if it is missing.

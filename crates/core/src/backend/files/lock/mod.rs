@@ -1,9 +1,13 @@
 //! At most one process has an object.
 //!
-//! - [`object_lock`]: the lock, which a process holds for as long as it has the object
+//! - [`object_lock`]: the lock of an object, which a process holds for as long as it has the object
+//! - [`release`]: what becomes of the lock file then
 //! - [`record`]: what a lock file says
-//! - [`waiting`]: how often those who wait for another process look
+//! - [`handover`]: how a process asks for an object that another one has
+//! - [`waiting`]: how often a caller looks that waits for another process
 
+pub mod handover;
 pub mod object_lock;
 pub mod record;
+pub mod release;
 pub mod waiting;

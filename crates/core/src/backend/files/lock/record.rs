@@ -1,36 +1,37 @@
-//! What a lock file says: who holds the object, or what the last holder has left.
+//! What a lock file says: which process has the object, or what the last holder has left.
 //!
-//! The first line is the state. The inventory follows, if there is one, and a digest of all that, without which the rest
-//! counts for nothing: the file may have been written in part only. Earlier versions wrote the first line alone.
+//! The first line is the state. An inventory of the database's files may follow, with a digest of everything before it. Without
+//! that digest the file was written only in part, and only the name of a holder counts. Earlier versions wrote the first
+//! line alone.
 
 use std::fmt;
 use std::process;
 
 use crate::backend::files::database::inventory::{Inventory, digest};
 
-const SETTLED: &str = "settled";
+const CLEAN: &str = "settled";
 const CLOSED: &str = "closed";
 const HELD: &str = "process ";
 const END: &str = "end ";
 
 /// What a lock file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Note {
-    /// Who holds the object, or how it was left.
+pub struct Record {
+    /// Which process has the object, or how the last holder has left it.
     pub state: State,
     /// What the files of the database are.
     pub inventory: Option<Inventory>,
 }
 
-/// Who holds an object, or how it was left.
+/// Which process has an object, or how the last holder has left it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum State {
-    /// A process holds it, or was killed.
+    /// A process has it, or was killed while it had it.
     Held(Holder),
-    /// It was closed, but a power loss may take something of it.
+    /// It was closed, but a power loss may take writes from it.
     Closed,
     /// It was closed, and everything in it is durable.
-    Settled,
+    Clean,
     /// The file does not say.
     #[default]
     Unknown,
@@ -50,18 +51,18 @@ impl fmt::Display for Holder {
     }
 }
 
-impl Note {
-    /// The note of an object that this process holds.
+impl Record {
+    /// The record of an object that this process has.
     pub fn held(inventory: Option<Inventory>) -> Self {
         Self { state: State::Held(Holder(process::id())), inventory }
     }
 
-    /// What the file says.
+    /// The text of the file.
     pub fn text(&self) -> String {
         let state = match &self.state {
             State::Held(Holder(number)) => format!("{HELD}{number}"),
             State::Closed => CLOSED.into(),
-            State::Settled => SETTLED.into(),
+            State::Clean => CLEAN.into(),
             State::Unknown => String::new(),
         };
         let Some(inventory) = &self.inventory else {
@@ -72,7 +73,7 @@ impl Note {
         format!("{text}{END}{end}\n")
     }
 
-    /// Reads what a file says. One that was not written to its end says at most who holds the object.
+    /// Reads the text of a file. If it was written only in part, it names at most the holder.
     pub fn parse(text: &str) -> Self {
         let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
         let said =
@@ -82,7 +83,7 @@ impl Note {
         let holder = first.strip_prefix(HELD).and_then(|number| number.parse().ok());
         let state = match (first, holder) {
             (_, Some(number)) => State::Held(Holder(number)),
-            (SETTLED, _) if whole => State::Settled,
+            (CLEAN, _) if whole => State::Clean,
             (CLOSED, _) if whole => State::Closed,
             _ => State::Unknown,
         };
@@ -101,33 +102,33 @@ mod tests {
     fn what_is_written_is_read() {
         let inventory = Inventory::parse(INVENTORY);
         assert_eq!(inventory.as_ref().unwrap().to_string(), INVENTORY);
-        for state in [State::Settled, State::Closed, State::Held(Holder(7))] {
+        for state in [State::Clean, State::Closed, State::Held(Holder(7))] {
             for inventory in [None, inventory.clone()] {
-                let note = Note { state: state.clone(), inventory };
-                assert_eq!(Note::parse(&note.text()), note);
+                let record = Record { state: state.clone(), inventory };
+                assert_eq!(Record::parse(&record.text()), record);
             }
         }
     }
 
     #[test]
     fn what_earlier_versions_wrote_is_read() {
-        assert_eq!(Note::parse("settled"), Note { state: State::Settled, inventory: None });
+        assert_eq!(Record::parse("settled"), Record { state: State::Clean, inventory: None });
         assert_eq!(
-            Note::parse("process 12"),
-            Note { state: State::Held(Holder(12)), inventory: None }
+            Record::parse("process 12"),
+            Record { state: State::Held(Holder(12)), inventory: None }
         );
-        assert_eq!(Note::parse(""), Note::default());
+        assert_eq!(Record::parse(""), Record::default());
     }
 
     #[test]
-    fn a_note_that_was_written_in_part_says_nothing_but_who_holds() {
-        let note = Note { state: State::Settled, inventory: Inventory::parse(INVENTORY) };
-        let text = note.text();
+    fn a_record_that_was_written_in_part_says_nothing_but_who_holds() {
+        let record = Record { state: State::Clean, inventory: Inventory::parse(INVENTORY) };
+        let text = record.text();
         for length in "settled".len() + 1..text.len() - 1 {
-            assert_eq!(Note::parse(&text[..length]), Note::default(), "{length}");
+            assert_eq!(Record::parse(&text[..length]), Record::default(), "{length}");
         }
-        let held = Note::held(Inventory::parse(INVENTORY)).text();
-        assert_eq!(Note::parse(&held[..held.len() - 3]), Note::held(None));
+        let held = Record::held(Inventory::parse(INVENTORY)).text();
+        assert_eq!(Record::parse(&held[..held.len() - 3]), Record::held(None));
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! How long to wait between two looks at something that another process does: the longer, the more wait like this.
+//! How long to wait between two looks at what another process does: the more callers wait, the longer.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// So many look as often as each wants to.
+/// This many callers look as often as each wants to.
 const AT_ONCE: u32 = 16;
 
 static WAITING: AtomicU32 = AtomicU32::new(0);
@@ -13,13 +13,13 @@ static WAITING: AtomicU32 = AtomicU32::new(0);
 pub struct Waiting(());
 
 impl Waiting {
-    /// One more who waits.
+    /// One more caller waits.
     pub fn begin() -> Self {
         WAITING.fetch_add(1, Ordering::Relaxed);
         Self(())
     }
 
-    /// Waits before the next look: at least for `least`, and longer while many look.
+    /// Waits before the next look: for `least`, and longer while many callers wait.
     pub async fn pause(&self, least: Duration) {
         let others = WAITING.load(Ordering::Relaxed) / AT_ONCE;
         tokio::time::sleep(least * (1 + others)).await;

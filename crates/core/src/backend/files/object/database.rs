@@ -1,4 +1,4 @@
-//! The open database of one object.
+//! The open database of one object, which this process has locked.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,16 +9,17 @@ use rocksdb::WriteBatch;
 
 use crate::backend::Access;
 use crate::backend::files::database::creation::{self, Creation};
-use crate::backend::files::database::errors::{corrupt, shown};
+use crate::backend::files::database::errors::corrupt;
 use crate::backend::files::database::format::{
     ALARM_KEY, FORMAT_VERSION, USER_END, VERSION_KEY, alarm_of, stored_key, version_of,
 };
 use crate::backend::files::database::inventory::Inventory;
 use crate::backend::files::database::rocks::Rocks;
 use crate::backend::files::disk::directories::Directories;
+use crate::backend::files::disk::paths::shown;
 use crate::backend::files::disk::same_file::same_file;
 use crate::backend::files::disk::syncing::Disk;
-use crate::backend::files::lock::object_lock::Hold;
+use crate::backend::files::lock::object_lock::ObjectLock;
 use crate::error::{Error, Result};
 use crate::key::{Entry, Value};
 use crate::lock::lock;
@@ -27,39 +28,39 @@ use crate::write_batch::WriteBatch as Writes;
 
 /// The open database of one object.
 ///
-/// It gives the object up to other processes when it is dropped, after RocksDB has closed its files.
+/// When it is dropped, RocksDB closes its files, and then other processes may have the object.
 pub struct Database {
     rocks: Rocks,
     path: PathBuf,
-    /// Tells whether the directory is still the one that was opened.
+    /// The directory that was opened: `path` may name another one later.
     identity: Option<fs::Metadata>,
     /// Whether an operation has failed.
     failed: AtomicBool,
-    /// Whether anything was written that is not durable.
+    /// Whether a write is not durable yet.
     unsynced: AtomicBool,
-    /// Until everything beside the log is durable.
+    /// A new database, until everything beside the log is durable.
     creation: Mutex<Option<Creation>>,
-    hold: Hold,
+    lock: ObjectLock,
 }
 
 impl Database {
-    /// Opens the database in `path`, whose parent exists; `hold` proves that nobody else has it. One that
-    /// is to be written to is created if need be, in directories that are synced with it.
+    /// Opens the database in `path`, whose parent exists. `object_lock` proves that no other process has the object. With
+    /// [`Access::Write`] a missing database is created, and the directories `around` it are synced with it.
     pub fn open(
         path: &Path,
         access: Access,
-        hold: Hold,
+        object_lock: ObjectLock,
         around: &Arc<Directories>,
         fsync: bool,
     ) -> Result<Self> {
         if access == Access::Write {
-            hold.begin_to_write();
+            object_lock.begin_to_write();
         }
         let (rocks, creation) = creation::open(path, access, around, fsync)?;
         if access == Access::Write
             && let Ok(inventory) = Inventory::of_open(path, fsync)
         {
-            hold.note(inventory);
+            object_lock.record_inventory(inventory);
         }
         let database = Self {
             rocks,
@@ -68,20 +69,20 @@ impl Database {
             failed: AtomicBool::new(false),
             unsynced: AtomicBool::new(false),
             creation: Mutex::new(creation),
-            hold,
+            lock: object_lock,
         };
         database.check_version()?;
         Ok(database)
     }
 
     /// Closes the database, but keeps the object.
-    pub fn into_hold(self) -> Hold {
+    pub fn into_lock(self) -> ObjectLock {
         if self.has_failed() {
-            self.doubt();
+            self.mark_dirty();
         }
-        let Self { rocks, hold, .. } = self;
+        let Self { rocks, lock, .. } = self;
         drop(rocks);
-        hold
+        lock
     }
 
     /// Where the database is.
@@ -99,29 +100,29 @@ impl Database {
         Ok(lock(&self.creation)?.as_ref().is_some_and(Creation::is_syncing))
     }
 
-    /// Whether an operation has failed, so that opening the database anew may help.
+    /// Whether an operation has failed, so that it may help to open the database again.
     pub fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// What is in the object may be lost although it seems to be there.
-    pub fn doubt(&self) {
-        self.hold.doubt();
+    /// What readers see in the object may not be durable: the next holder has to write and sync it again.
+    pub fn mark_dirty(&self) {
+        self.lock.mark_dirty();
     }
 
-    /// Lets nothing of the object remain once the database is closed.
-    pub fn forget(&self) {
-        self.hold.forget();
+    /// The directory was deleted: when the database is closed, the lock file goes too.
+    pub fn mark_removed(&self) {
+        self.lock.mark_removed();
     }
 
     /// The value of a user key.
     pub fn get(&self, key: &[u8]) -> Result<Option<Value>> {
-        self.noted(self.rocks.get(&stored_key(key)))
+        self.watched(self.rocks.get(&stored_key(key)))
     }
 
     /// The alarm, in milliseconds.
     pub fn alarm(&self) -> Result<Option<i64>> {
-        let Some(bytes) = self.noted(self.rocks.get(ALARM_KEY))? else {
+        let Some(bytes) = self.watched(self.rocks.get(ALARM_KEY))? else {
             return Ok(None);
         };
         alarm_of(&bytes).map(Some).ok_or_else(|| corrupt(&self.path, "its alarm is cut short"))
@@ -132,7 +133,7 @@ impl Database {
         if scan.is_empty() {
             return Ok(Vec::new());
         }
-        self.noted(self.rocks.scan(scan))
+        self.watched(self.rocks.scan(scan))
     }
 
     /// Writes a batch to the log: it survives the process, but not yet the machine.
@@ -152,9 +153,9 @@ impl Database {
             Some(None) => batch.delete(ALARM_KEY),
             None => {}
         }
-        self.noted(self.hold.check().or_else(|_| self.check_place()))?;
-        self.noted(self.rocks.write(batch))?;
-        // Not before: a sync that takes this back has to find what was written.
+        self.watched(self.lock.check().or_else(|_| self.check_place()))?;
+        self.watched(self.rocks.write(batch))?;
+        // Only now: a sync that resets this has to find what was written.
         self.unsynced.store(true, Ordering::Release);
         Ok(())
     }
@@ -162,7 +163,7 @@ impl Database {
     /// Makes everything that was written durable, and checks that it can still be found.
     pub fn sync(&self, disk: &dyn Disk) -> Result<()> {
         if self.unsynced.swap(false, Ordering::AcqRel) {
-            let synced = self.noted(self.sync_written(disk));
+            let synced = self.watched(self.sync_written(disk));
             if synced.is_err() {
                 self.unsynced.store(true, Ordering::Release);
             }
@@ -175,24 +176,24 @@ impl Database {
         disk.sync_log(&self.path, &|| self.rocks.sync())?;
         let mut creation = lock(&self.creation)?;
         if let Some(begun) = &mut *creation {
-            // Of files that are gone with their directory, that is what there is to say.
+            // If the files are missing because their directory is, the error says that.
             begun.conclude().or_else(|error| self.check_place().and(Err(error)))?;
         }
         *creation = None;
         Ok(())
     }
 
-    /// Fails when the directory is no more where it was: what is written there, no process will find. Fails also when the
-    /// lock file is gone, since another process may have read the object before the last write.
+    /// Fails when the directory was deleted or moved: no process would find what is written there. Fails also when the lock
+    /// file is gone, because another process may have read the object before the last write.
     pub fn check_place(&self) -> Result<()> {
         let now = fs::metadata(&self.path).ok();
         if !same_file(self.identity.as_ref(), now.as_ref()) {
             return Err(Error::Vanished { path: shown(&self.path) });
         }
-        self.hold.check()
+        self.lock.check()
     }
 
-    /// Refuses a database of another version; one without any was created and not written to.
+    /// Refuses a database of another version. A database without a version was created and never written to.
     fn check_version(&self) -> Result<()> {
         let Some(bytes) = self.rocks.get(VERSION_KEY)? else {
             return if self.takes_writes() { self.write_version() } else { Ok(()) };
@@ -214,7 +215,7 @@ impl Database {
     }
 
     /// Remembers that an operation has failed.
-    fn noted<R>(&self, result: Result<R>) -> Result<R> {
+    fn watched<R>(&self, result: Result<R>) -> Result<R> {
         if result.is_err() {
             self.failed.store(true, Ordering::Relaxed);
         }

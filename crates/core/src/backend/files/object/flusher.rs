@@ -1,87 +1,58 @@
-//! Makes the sealed batches of one object durable, and closes its database when the table is given up.
+//! Makes the sealed batches of one object durable, and closes its database when the table ends.
 //!
-//! At most one thread is busy with a flusher at a time. What comes meanwhile is done in the next round, for which it
-//! queues again behind the work of others.
+//! At most one thread is busy with a flusher at a time. Batches that are sealed meanwhile wait for the next round, for
+//! which the flusher queues again behind the work of other objects.
 
-use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
+use super::alarm_marker::AlarmMarker;
 use super::database::Database;
-use super::table::{FileTable, is_empty, make_sign, remove_directory};
-use crate::backend::files::FilePlace;
-use crate::backend::files::database::inventory::Inventory;
-use crate::backend::files::disk::directories::Directories;
-use crate::backend::files::layout::Layout;
-use crate::backend::files::lock::object_lock::Hold;
+use super::ending::{After, Ending, Kept, close};
+use super::removal::{is_empty, remove_directory};
+use crate::backend::Ticket;
+use crate::backend::files::shared::Shared;
 use crate::backend::files::workers::open_set::Slot;
-use crate::backend::files::workers::pool::Workers;
-use crate::backend::local::LocalObject;
-use crate::backend::{ObjectKey, Ticket};
 use crate::durability::Durability;
 use crate::error::{Error, Result};
 use crate::lock::lock;
 use crate::write_batch::WriteBatch;
 
-/// What is left of an object that is not open any more, but still ours.
-pub struct Kept {
-    /// Nobody else has the object.
-    pub hold: Hold,
-    /// It still counts as open.
-    pub slot: Slot,
-}
+/// The object that has the table of a flusher.
+pub trait TableOwner: Send + Sync {
+    /// Drops the table, because its state is in doubt. Gives the ticket of the batch that gathers, if there was a table.
+    fn drop_table(&self) -> Option<Ticket>;
 
-/// What comes after the end of a table.
-pub enum After {
-    /// Others may have the object.
-    Close,
-    /// The object is kept, to be opened once more.
-    Keep(Box<dyn FnOnce(Result<Kept>) + Send>),
+    /// Drops the table if the object is empty and no write has come since it was sealed; says whether it did.
+    fn drop_empty_table(&self) -> bool;
 }
 
 /// Makes sealed batches durable, one flush for all that have gathered meanwhile.
 pub struct Flusher {
     pub(super) database: Database,
     pub(super) durability: Arc<Durability>,
-    state: Mutex<Flushes>,
-    object: Weak<LocalObject<FileTable>>,
-    layout: Layout,
-    directories: Arc<Directories>,
-    /// Whether anything around the database may not be durable. What others create is not waited for: where that
-    /// fails, it is theirs.
+    shared: Arc<Shared>,
+    owner: Weak<dyn TableOwner>,
+    alarm_marker: AlarmMarker,
+    /// Whether anything around the database may not be durable. Only what this object has created counts: if a sync fails
+    /// for what another object has created, that object tells its callers.
     unsynced_around: AtomicBool,
-    key: ObjectKey,
-    workers: Arc<Workers>,
-    /// Whether to wait for the disk, or only for the operating system.
-    fsync: Arc<AtomicBool>,
-    /// Goes back when the database is closed.
+    state: Mutex<State>,
+    /// It is given back when the database is closed.
     slot: Slot,
 }
 
 #[derive(Default)]
-struct Flushes {
+struct State {
     /// Newest sealed batch.
     sealed: Ticket,
-    /// Whether a thread is busy with this, or will be.
+    /// Whether a thread is busy with the flusher, or will be.
     running: bool,
     /// Whether a batch since the last flush has deleted everything.
     cleared: bool,
-    /// The alarm as the files have it.
-    alarm: Option<i64>,
-    /// What comes when everything is flushed: there is no table any more.
+    /// What comes when everything is flushed: the table has ended.
     ending: Option<Ending>,
-}
-
-struct Ending {
-    after: After,
-    /// How the last flush has ended, when it has.
-    flushed: Option<Result<()>>,
-    /// Whether the table could not even write its last batch.
-    failed: Result<()>,
-    /// Whether the last flush came after everything was deleted.
-    cleared: bool,
 }
 
 /// What a round has come to.
@@ -97,53 +68,44 @@ impl Flusher {
     pub fn new(
         database: Database,
         slot: Slot,
-        object: &Arc<LocalObject<FileTable>>,
+        owner: Weak<dyn TableOwner>,
+        alarm_marker: AlarmMarker,
         durability: Arc<Durability>,
-        place: &FilePlace,
+        shared: Arc<Shared>,
     ) -> Result<Arc<Self>> {
-        let state = Flushes { alarm: database.alarm()?, ..Flushes::default() };
         Ok(Arc::new(Self {
             unsynced_around: AtomicBool::new(!database.syncs_around()?),
             database,
             durability,
-            state: Mutex::new(state),
-            object: Arc::downgrade(object),
-            layout: place.layout().clone(),
-            directories: place.directories().clone(),
-            key: object.key().clone(),
-            workers: place.open_set().workers().clone(),
-            fsync: place.fsync().clone(),
+            shared,
+            owner,
+            alarm_marker,
+            state: Mutex::default(),
             slot,
         }))
     }
 
-    /// Writes a batch to the database's log, and the sign of its alarm beside it: an alarm is announced
-    /// before it is set, and withdrawn after it is gone.
+    /// Writes a batch to the database's log, and the marker of its alarm beside it.
     pub(super) fn write(&self, writes: &WriteBatch, alarm: Option<i64>) -> Result<()> {
         if writes.alarm().is_none() {
             return self.database.write(writes);
         }
-        let old = std::mem::replace(&mut lock(&self.state)?.alarm, alarm);
-        if let Some(at) = alarm {
-            make_sign(&self.alarm_sign(at), &self.directories)?;
+        let replaced = self.alarm_marker.announce(alarm)?;
+        if alarm.is_some() {
             self.unsynced_around.store(true, Ordering::Release);
         }
         self.database.write(writes)?;
-        if let Some(at) = old.filter(|_| old != alarm) {
-            let _ = fs::remove_file(self.alarm_sign(at));
+        if let Some(at) = replaced {
+            self.alarm_marker.remove(at);
         }
         Ok(())
-    }
-
-    fn alarm_sign(&self, at: i64) -> PathBuf {
-        self.layout.alarm(&self.key, at)
     }
 
     pub(super) fn flush_later(this: &Arc<Self>, ticket: Ticket, cleared: bool) -> Result<()> {
         let mut state = lock(&this.state)?;
         state.sealed = ticket;
         state.cleared |= cleared;
-        if !this.fsync.load(Ordering::Relaxed) && !state.running && !state.cleared {
+        if !this.fsync() && !state.running && !state.cleared {
             this.database.check_place()?;
             this.durability.settle(ticket);
             return Ok(());
@@ -157,27 +119,27 @@ impl Flusher {
         Ok(())
     }
 
-    /// Ends the table, of which this was the flusher: makes everything durable, closes the database, and goes on with
-    /// `after`. `sealed` says whether the last batch was written. Waits for nothing.
+    /// Ends the table: makes everything durable, closes the database, and goes on with `after`. `sealed` says whether the
+    /// last batch was written. Waits for nothing.
     pub(super) fn end(this: Arc<Self>, sealed: Result<()>, after: After) {
         let Ok(mut state) = lock(&this.state) else {
             return after.give_up();
         };
-        state.ending = Some(Ending { after, flushed: None, failed: sealed, cleared: false });
+        state.ending = Some(Ending::new(after, sealed));
         let running = std::mem::replace(&mut state.running, true);
         drop(state);
         if !running {
             Self::run_later(this);
-        } else if let Some((flusher, ending)) = Self::let_go(this) {
+        } else if let Some((flusher, ending)) = Self::take_ended(this) {
             // Closing a database takes time, which the caller may not have.
-            let workers = flusher.workers.clone();
-            workers.finish(move || flusher.conclude(ending));
+            let shared = flusher.shared.clone();
+            shared.open_set.workers().finish(move || flusher.conclude(ending));
         }
     }
 
     fn run_later(this: Arc<Self>) {
-        let workers = this.workers.clone();
-        workers.finish(move || Self::run(this));
+        let shared = this.shared.clone();
+        shared.open_set.workers().finish(move || Self::run(this));
     }
 
     fn run(this: Arc<Self>) {
@@ -188,7 +150,7 @@ impl Flusher {
         match round {
             Round::More => Self::run_later(this),
             Round::Done => {
-                if let Some((flusher, ending)) = Self::let_go(this) {
+                if let Some((flusher, ending)) = Self::take_ended(this) {
                     flusher.conclude(ending);
                 }
             }
@@ -205,7 +167,7 @@ impl Flusher {
             self.lose(error);
             return Round::Done;
         }
-        if cleared && self.vacate() {
+        if cleared && self.remove_emptied() {
             return Round::Done;
         }
         let Ok(mut state) = lock(&self.state) else {
@@ -223,35 +185,33 @@ impl Flusher {
         if is_last { Round::Done } else { Round::More }
     }
 
-    /// Makes what is around the database durable, then what is in it: an alarm that is set has a sign. Of a new
-    /// database, both at once.
-    /// Without fsync the operating system has it all already.
+    /// Makes durable what is around the database, then what is in it: an alarm that is stored has its marker. Of a new
+    /// database, both are synced at the same time. Without fsync the operating system has everything already.
     fn sync(&self) -> Result<()> {
-        if !self.fsync.load(Ordering::Relaxed) {
+        if !self.fsync() {
             return self.database.check_place();
         }
         if !self.database.takes_writes() {
             return Ok(());
         }
+        let directories = &self.shared.directories;
         if self.unsynced_around.swap(false, Ordering::AcqRel) {
-            let synced = self.directories.sync();
+            let synced = directories.sync();
             if synced.is_err() {
                 self.unsynced_around.store(true, Ordering::Release);
             }
             synced?;
         }
-        self.database.sync(self.directories.disk())
+        self.database.sync(directories.disk())
     }
 
-    /// What is sealed is lost: the object starts anew from what the files hold.
+    /// What is sealed is lost: the object is opened again, with what the files hold.
     fn lose(&self, error: Error) {
-        // Before anybody else can close the database.
-        self.database.doubt();
-        let table = self.object.upgrade().and_then(|object| object.abandon());
+        // First, because after this another thread may close the database.
+        self.database.mark_dirty();
+        let gathering = self.owner.upgrade().and_then(|owner| owner.drop_table());
         let sealed = lock(&self.state).map_or(0, |state| state.sealed);
-        let lost = table.as_ref().map_or(sealed, FileTable::ticket);
-        drop(table);
-        self.durability.fail(lost, &error);
+        self.durability.fail(gathering.unwrap_or(sealed), &error);
         if let Ok(mut state) = lock(&self.state)
             && let Some(ending) = &mut state.ending
         {
@@ -259,24 +219,22 @@ impl Flusher {
         }
     }
 
-    /// Deletes the directory of an object that was emptied and not written since; says whether this was
-    /// the end of the table.
-    fn vacate(&self) -> bool {
-        let Some(table) = self.object.upgrade().and_then(|object| object.vacate()) else {
+    /// Deletes the directory of an object that was emptied and not written since; says whether this was the end of the table.
+    fn remove_emptied(&self) -> bool {
+        if !self.owner.upgrade().is_some_and(|owner| owner.drop_empty_table()) {
             return false;
-        };
-        // What has been sealed since the flush was undone again, which has to be durable too.
+        }
+        // Writes that were sealed since the flush have been deleted again, which has to be durable too.
         let flushed = self.sync();
         if flushed.is_ok() {
-            // A directory that cannot be deleted holds an empty database: nothing is lost or left over.
-            let _ = table.remove(&self.layout);
+            let _ = remove_directory(&self.database, &self.shared.layout);
         }
-        // Those who are told have nothing to do with this any more.
+        // Callers that wait are told; nothing is left to do here.
         let _ = self.settle(flushed);
         true
     }
 
-    /// Tells everybody who waits how the flush of all that is sealed has ended.
+    /// Tells everyone who waits how the flush of all that is sealed has ended.
     fn settle(&self, flushed: Result<()>) -> Result<()> {
         let sealed = lock(&self.state)?.sealed;
         match &flushed {
@@ -286,59 +244,37 @@ impl Flusher {
         flushed
     }
 
-    /// The last who lets go of a flusher whose table was ended gets it, to go on with what comes after.
-    fn let_go(this: Arc<Self>) -> Option<(Self, Ending)> {
+    /// The flusher of a table that has ended, if no other thread uses it.
+    fn take_ended(this: Arc<Self>) -> Option<(Self, Ending)> {
         let mut flusher = Arc::into_inner(this)?;
         let ending = flusher.state.get_mut().ok()?.ending.take()?;
         Some((flusher, ending))
     }
 
     /// Tells how the last flush has ended, and closes the database.
-    fn conclude(self, ending: Ending) {
-        let flushed = ending.flushed.unwrap_or_else(|| self.sync());
-        if flushed.is_ok() && ending.cleared && matches!(ending.after, After::Close) {
-            self.remove_if_empty();
+    fn conclude(self, mut ending: Ending) {
+        let flushed = ending.flushed.take().unwrap_or_else(|| self.sync());
+        if flushed.is_ok() && ending.may_remove() && is_empty(&self.database).unwrap_or(false) {
+            let _ = remove_directory(&self.database, &self.shared.layout);
         }
-        let ended = ending.failed.and(self.settle(flushed));
+        let ended = ending.sealed.and(self.settle(flushed));
         match ending.after {
-            After::Close => self.close(ended.is_ok()),
+            After::Close => {
+                let fsync = self.fsync();
+                close(self.database, self.slot, ended.is_ok(), fsync);
+            }
             After::Keep(then) => {
                 // What attempts have read there must still be what is written over.
                 let ended = ended.and_then(|()| self.database.check_place());
                 let Self { database, slot, .. } = self;
-                let hold = database.into_hold();
-                then(ended.map(|()| Kept { hold, slot }));
+                let lock = database.into_lock();
+                then(ended.map(|()| Kept { lock, slot }));
             }
         }
     }
 
-    /// Deletes the directory of an object that was emptied before it was closed.
-    fn remove_if_empty(&self) {
-        if is_empty(&self.database).unwrap_or(false) {
-            // A directory that cannot be deleted holds an empty database: nothing is lost or left over.
-            let _ = remove_directory(&self.database, &self.layout);
-        }
-    }
-
-    fn close(self, is_flushed: bool) {
-        let fsync = self.fsync.load(Ordering::Relaxed);
-        let Self { database, slot, .. } = self;
-        let (path, written) = (database.path().to_owned(), database.takes_writes());
-        let hold = database.into_hold();
-        // A database that was only read is as it was found.
-        if is_flushed && written {
-            hold.end(fsync, Inventory::of_closed(&path, fsync).ok());
-        }
-        drop(hold);
-        drop(slot);
-    }
-}
-
-impl After {
-    /// The state of the table is in doubt.
-    fn give_up(self) {
-        if let Self::Keep(then) = self {
-            then(Err(Error::Internal("a panic has left the state of an object in doubt".into())));
-        }
+    /// Whether to wait for the disk, or only for the operating system.
+    fn fsync(&self) -> bool {
+        self.shared.fsync.load(Ordering::Relaxed)
     }
 }

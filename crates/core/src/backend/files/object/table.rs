@@ -1,17 +1,13 @@
-//! One object's data on disk, with the batch that gathers in front of it.
+//! One object's data on the disk, with the batch that gathers in front of it.
 
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
-use super::database::Database;
-use super::flusher::{After, Flusher};
-use crate::backend::files::disk::directories::Directories;
-use crate::backend::files::layout::Layout;
+use super::ending::After;
+use super::flusher::{Flusher, TableOwner};
 use crate::backend::files::workers::open_set::{Leaving, Occupant};
 use crate::backend::local::{LocalObject, Released};
 use crate::backend::{Table, Ticket};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::key::{Entry, Value};
 use crate::merge::merge;
 use crate::range::Scan;
@@ -28,16 +24,10 @@ pub struct FileTable {
 }
 
 impl FileTable {
-    /// A table over an open database.
-    pub fn new(flusher: Arc<Flusher>) -> Result<Self> {
-        let alarm = flusher.database.alarm()?;
+    /// A table over an open database that has this alarm.
+    pub fn new(flusher: Arc<Flusher>, alarm: Option<i64>) -> Self {
         let ticket = flusher.durability.next_ticket();
-        Ok(Self { flusher, gathering: WriteBatch::default(), ticket, alarm })
-    }
-
-    /// Ticket of the batch that gathers.
-    pub fn ticket(&self) -> Ticket {
-        self.ticket
+        Self { flusher, gathering: WriteBatch::default(), ticket, alarm }
     }
 
     /// Makes everything durable and closes the database, and goes on with `after`, all in the background.
@@ -45,14 +35,16 @@ impl FileTable {
         let sealed = self.seal();
         Flusher::end(self.flusher, sealed, after);
     }
+}
 
-    /// Closes the database and deletes its directory, which holds nothing any more.
-    pub fn remove(self, layout: &Layout) -> Result<()> {
-        remove_directory(&self.flusher.database, layout)
+/// Closes an object of a directory that no store uses any more. An object that is being opened is closed afterwards, by its source.
+pub fn close_retired(object: &LocalObject<FileTable>) {
+    if let Some(table) = object.close_retired() {
+        table.end(After::Close);
     }
 }
 
-/// Closes objects that were not used for the longest time, to make room for others.
+/// Makes room for other objects.
 impl Occupant for LocalObject<FileTable> {
     fn last_used(&self) -> u64 {
         self.last_used()
@@ -61,7 +53,7 @@ impl Occupant for LocalObject<FileTable> {
     fn leave(&self) -> Leaving {
         match self.release() {
             Released::Table(table) => {
-                // A failure has been told to everybody who waits for the writes.
+                // Every caller that waits for the writes is told of a failure.
                 table.end(After::Close);
                 Leaving::Leaves
             }
@@ -71,21 +63,14 @@ impl Occupant for LocalObject<FileTable> {
     }
 }
 
-/// Whether a database holds neither a key nor an alarm.
-pub fn is_empty(database: &Database) -> Result<bool> {
-    let any = Scan { limit: Some(1), ..Scan::all() };
-    Ok(database.alarm()?.is_none() && database.scan(&any)?.is_empty())
-}
+impl TableOwner for LocalObject<FileTable> {
+    fn drop_table(&self) -> Option<Ticket> {
+        self.abandon().map(|table| table.ticket)
+    }
 
-/// Deletes the directory of a database, which holds nothing any more, before it is closed.
-pub fn remove_directory(database: &Database, layout: &Layout) -> Result<()> {
-    let path = database.path();
-    let trash = layout.own("trash");
-    crate::backend::files::disk::atomic_file::create_dir(&trash)?;
-    let target = layout.new_trash();
-    fs::rename(path, &target).map_err(|error| Error::io("delete", path, &error))?;
-    database.forget();
-    fs::remove_dir_all(&target).map_err(|error| Error::io("delete", &target, &error))
+    fn drop_empty_table(&self) -> bool {
+        self.vacate().is_some()
+    }
 }
 
 impl Table for FileTable {
@@ -124,7 +109,7 @@ impl Table for FileTable {
         Ok(self.alarm.is_none() && self.scan(&any)?.is_empty())
     }
 
-    /// What gathers has found that the database takes writes.
+    /// A batch gathers only where the database takes writes.
     fn takes_writes(&self) -> bool {
         self.is_dirty() || self.flusher.database.takes_writes()
     }
@@ -152,13 +137,4 @@ impl Table for FileTable {
         }
         flushed
     }
-}
-
-/// Creates the sign by which an alarm is found without opening its object.
-pub fn make_sign(sign: &Path, directories: &Directories) -> Result<()> {
-    if let Some(alarms) = sign.parent() {
-        directories.create(alarms)?;
-    }
-    fs::File::create(sign).map_err(|error| Error::io("create", sign, &error))?;
-    directories.note(sign)
 }
