@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use super::disk::file_name::file_name;
 use super::disk::paths::{list_names, shown};
-use super::layout::file_name;
 use crate::backend::ObjectKey;
 use crate::error::{Error, Result};
 

@@ -10,29 +10,20 @@
 //! <root>/.ferroflare/names/<file>     a name that was too long to be a file name, written out
 //! <root>/.ferroflare/trash/           objects on their way out, under random names
 //! ```
-//! `<o>` is `<NAME>.<id>`. Names and ids of letters, digits, `_` and `-` stand as they are; every other
-//! byte of their UTF-8 form becomes `%XX`, so that the mapping is reversible, stays inside the root and
-//! never holds a dot. A name that Windows reserves has its first letter written as `%XX`. Names that are
-//! too long for a file name end in `~` and their SHA-256, and are read back from `names/`.
+//! `<o>` is `<NAME>.<id>`, and both are written as [`super::disk::file_name`] says. Names that are too long for a file name are
+//! read back from `names/`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
 use super::disk::atomic_file::write_whole;
 use super::disk::directories::Directories;
+use super::disk::file_name::{file_name, is_hashed, written_name};
 use super::disk::paths::list_names;
 use super::disk::random_name::RandomNames;
 use crate::backend::ObjectKey;
 use crate::error::Result;
-use crate::id::hex;
-
-/// Longest name of a directory: an alarm's file name holds two of them and a time, in 255 bytes.
-const NAME_BYTES_MAX: usize = 112;
-const HASH_DIGITS: usize = 64;
-const RESERVED: [&str; 4] = ["con", "prn", "aux", "nul"];
 
 /// The paths below one root.
 #[derive(Clone, Debug)]
@@ -151,102 +142,11 @@ pub fn flat_name(key: &ObjectKey) -> String {
     format!("{}.{}", file_name(&key.name), file_name(&key.id))
 }
 
-/// A name that is safe in every file system.
-pub fn file_name(name: &str) -> String {
-    let mut file = String::with_capacity(name.len());
-    for (place, byte) in name.bytes().enumerate() {
-        let plain = byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-        if plain && !(place == 0 && is_reserved(name)) {
-            file.push(char::from(byte));
-        } else {
-            file.push('%');
-            file.push_str(&hex(&[byte]).to_ascii_uppercase());
-        }
-    }
-    if file.is_empty() {
-        return "%".into();
-    }
-    if file.len() > NAME_BYTES_MAX {
-        let hash = hex(&Sha256::digest(name));
-        file.truncate(NAME_BYTES_MAX - HASH_DIGITS - 1);
-        file.push('~');
-        file.push_str(&hash);
-    }
-    file
-}
-
-/// Whether a file name stands for a name that was too long.
-fn is_hashed(file: &str) -> bool {
-    file.contains('~')
-}
-
-/// The name that a file name writes out; none if it is not one of ours.
-fn written_name(file: &str) -> Option<String> {
-    if file == "%" {
-        return Some(String::new());
-    }
-    let mut bytes = Vec::with_capacity(file.len());
-    let mut rest = file.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        rest = tail;
-        if byte == b'%' {
-            let digits = rest.get(..2)?;
-            rest = &rest[2..];
-            bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    let name = String::from_utf8(bytes).ok()?;
-    (file_name(&name) == file).then_some(name)
-}
-
-fn is_reserved(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    RESERVED.contains(&lower.as_str())
-        || (lower.len() == 4
-            && (lower.starts_with("com") || lower.starts_with("lpt"))
-            && lower.ends_with(|last: char| last.is_ascii_digit()))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn ordinary_names_stand_as_they_are() {
-        for name in ["TEST_OBJECT", "Object1", "a-b", &"0f".repeat(32)] {
-            assert_eq!(file_name(name), *name);
-        }
-    }
-
-    #[test]
-    fn nothing_leads_out_of_the_root() {
-        for (name, file) in
-            [("..", "%2E%2E"), ("a/b", "a%2Fb"), ("", "%"), ("\0", "%00"), ("%", "%25")]
-        {
-            assert_eq!(file_name(name), file);
-            assert_eq!(written_name(file).as_deref(), Some(name));
-        }
-    }
-
-    #[test]
-    fn names_that_windows_reserves_are_written_differently() {
-        for (name, file) in [("con", "%63on"), ("NUL", "%4EUL"), ("com1", "%63om1")] {
-            assert_eq!(file_name(name), file);
-            assert_eq!(written_name(file).as_deref(), Some(name));
-        }
-    }
-
-    #[test]
-    fn long_names_keep_apart() {
-        let (a, b) = (file_name(&"x".repeat(500)), file_name(&"x".repeat(501)));
-        assert_ne!(a, b);
-        assert!(a.len() <= NAME_BYTES_MAX);
-        assert_eq!(written_name(&a), None);
-    }
 
     #[test]
     fn the_longest_alarm_fits_a_file_name() {

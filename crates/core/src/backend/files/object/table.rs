@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::ending::After;
 use super::flusher::{Flusher, TableOwner};
-use crate::backend::files::workers::open_set::{Leaving, Occupant};
+use crate::backend::files::workers::by_use::{Leaving, Occupant};
 use crate::backend::local::{LocalObject, Released};
 use crate::backend::{Table, Ticket};
 use crate::error::Result;

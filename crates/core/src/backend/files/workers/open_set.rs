@@ -1,57 +1,32 @@
 //! Which objects are open: at most so many at once, however many are asked for.
 //!
-//! An object that is to be opened gets a [`Slot`], which it keeps until its database is closed. Without a free one it
-//! waits in order of arrival, and of the objects that are open and idle those that were not used for the longest time
-//! are closed. What a transaction or an unsealed batch keeps open cannot be closed; its end is told by
-//! [`OpenSet::idle`].
+//! An object that is to be opened gets a [`Slot`], which it keeps until its database is closed. Without a free slot it
+//! waits in order of arrival. Meanwhile the open objects that are idle and were not used for the longest time are closed.
+//! A transaction or an unsealed batch keeps its object open; [`OpenSet::idle`] tells when that ends.
 //!
-//! **Nothing waits for ever.** A transaction may wait for an object that waits for a slot, and so keep all slots taken.
-//! When nothing has moved for [`PATIENCE`], more may be open, and after twice the wait twice as many more: as many as
-//! cannot be closed, and the limit. So the limit holds again when these transactions have ended.
+//! **Nothing waits for ever.** When no slot moves any more, more slots are given out ([`super::patience`]): as many as
+//! there are objects that cannot be closed, beyond the limit. So the limit holds again when their transactions have ended.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use super::by_use::{ByUse, Leaving, Occupant};
+use super::patience::Patience;
 use super::pool::Workers;
 use crate::lock::lock;
 
-/// How long all slots may be taken by objects that cannot be closed, before there are more.
-const PATIENCE: Duration = Duration::from_millis(50);
-/// The longest such wait, in doublings of the first one.
-const PATIENCE_DOUBLINGS_MAX: u32 = 7;
 /// Most objects that are being closed at once to make room.
 const LEAVING_MAX: usize = 16;
-
-/// An object that is open, as the set sees it.
-pub trait Occupant: Send + Sync {
-    /// Stamp of the last use: the larger, the later.
-    fn last_used(&self) -> u64;
-
-    /// Begins to close the object, if it is idle. Never called with anything locked.
-    fn leave(&self) -> Leaving;
-}
-
-/// What becomes of an object that is asked to leave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leaving {
-    /// Its slot is on its way back.
-    Leaves,
-    /// It cannot leave now; [`OpenSet::idle`] is called when it can.
-    Stays,
-    /// It is not open.
-    Absent,
-}
 
 /// What is done with a slot.
 type Entry = Box<dyn FnOnce(Slot) + Send>;
 
-/// The objects of one place that are open.
+/// The objects of one directory that are open.
 pub struct OpenSet {
     state: Mutex<State>,
     slots_max: AtomicUsize,
@@ -62,31 +37,23 @@ pub struct OpenSet {
 
 #[derive(Default)]
 struct State {
-    /// Slots that are out.
+    /// Slots that are given out.
     taken: usize,
     /// Slots on their way back from objects that were asked to leave.
     leaving: usize,
     /// Slots whose objects are being opened.
     opening: usize,
-    /// Most slots beyond the limit, after nothing has moved.
-    extra: usize,
     /// What waits for a slot, in order of arrival.
     entering: VecDeque<Entry>,
-    /// Objects that may be asked to leave, by a use that may not be the last any more.
-    by_use: BTreeMap<(u64, usize), Weak<dyn Occupant>>,
-    /// The place of each in `by_use`.
-    uses: HashMap<usize, u64>,
-    /// Whether somebody is about to make room.
+    /// Objects that may be asked to leave.
+    idle: ByUse,
+    /// Whether a thread makes room, or will soon.
     making_room: bool,
-    /// Counts slots that were given out or came back.
-    moves: u64,
-    /// Whether a timer runs that looks whether anything has moved, and how often nothing had.
-    watched: bool,
-    stills: u32,
-    /// Everything that may still take a slot.
+    patience: Patience,
+    /// Work that may still take a slot.
     under_way: usize,
     /// Those who wait until the set is empty.
-    emptied: Option<Vec<oneshot::Sender<()>>>,
+    emptied: Vec<oneshot::Sender<()>>,
 }
 
 /// The right to have one object open. It goes back when it is dropped.
@@ -105,7 +72,7 @@ pub struct Opening {
 }
 
 impl OpenSet {
-    /// An empty set, with room for nothing.
+    /// An empty set with a limit of one object.
     pub fn new(workers: Arc<Workers>, runtime: Handle) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             state: Mutex::default(),
@@ -119,15 +86,17 @@ impl OpenSet {
     /// Allows at least so many objects to be open.
     pub fn allow(&self, slots: usize) {
         self.slots_max.fetch_max(slots, Ordering::Relaxed);
-        self.make_room_soon();
+        if let Ok(state) = lock(&self.state) {
+            self.admit(state);
+        }
     }
 
-    /// Who does the work.
+    /// The threads that do the work.
     pub fn workers(&self) -> &Arc<Workers> {
         &self.workers
     }
 
-    /// Lets the set wait, when it is closed, for something that may still take a slot.
+    /// Lets [`Self::emptied`] wait for work that may still take a slot.
     pub fn under_way(self: &Arc<Self>) -> UnderWay {
         if let Ok(mut state) = lock(&self.state) {
             state.under_way += 1;
@@ -143,27 +112,22 @@ impl OpenSet {
         Opening { set: self.clone() }
     }
 
-    /// Gives `entry` a slot as soon as there is one; it runs on a thread for beginning work. May be called with an
-    /// object locked.
+    /// Gives `entry` a slot as soon as one is free; it runs on a thread for beginning work. The caller may have locked an
+    /// object.
     pub fn enter(&self, entry: impl FnOnce(Slot) + Send + 'static) {
-        self.queue(Box::new(entry), false);
+        self.queue(|entering| entering.push_back(Box::new(entry)));
     }
 
-    /// The same before all others, for what holds something that others wait for.
+    /// The same before all others, for an object that other processes wait for.
     pub fn enter_first(&self, entry: impl FnOnce(Slot) + Send + 'static) {
-        self.queue(Box::new(entry), true);
+        self.queue(|entering| entering.push_front(Box::new(entry)));
     }
 
-    fn queue(&self, entry: Entry, first: bool) {
-        let Ok(mut state) = lock(&self.state) else {
-            return;
-        };
-        if first {
-            state.entering.push_front(entry);
-        } else {
-            state.entering.push_back(entry);
+    fn queue(&self, add: impl FnOnce(&mut VecDeque<Entry>)) {
+        if let Ok(mut state) = lock(&self.state) {
+            add(&mut state.entering);
+            self.admit(state);
         }
-        self.admit(state);
     }
 
     /// An object is open, or was opened once more.
@@ -171,20 +135,19 @@ impl OpenSet {
         self.idle(object);
     }
 
-    /// An object that could not leave can now. May be called with the object locked.
+    /// An object that could not leave can now. The caller may have locked the object.
     pub fn idle(&self, object: &Arc<dyn Occupant>) {
-        let Ok(mut state) = lock(&self.state) else {
-            return;
-        };
-        state.list(object, object.last_used());
-        self.admit(state);
+        if let Ok(mut state) = lock(&self.state) {
+            state.idle.insert(object, object.last_used());
+            self.admit(state);
+        }
     }
 
     /// Tells when no object is open and none is to be opened.
     pub fn emptied(&self) -> oneshot::Receiver<()> {
         let (send, receive) = oneshot::channel();
         if let Ok(mut state) = lock(&self.state) {
-            state.emptied.get_or_insert_default().push(send);
+            state.emptied.push(send);
             state.tell_if_empty();
         }
         receive
@@ -195,10 +158,10 @@ impl OpenSet {
         lock(&self.state).map_or(0, |state| state.taken)
     }
 
-    /// How many may be open now.
+    /// How many objects may be open now.
     fn limit(&self, state: &State) -> usize {
         let most = self.slots_max.load(Ordering::Relaxed);
-        most + state.staying().min(state.extra)
+        most + state.staying().min(state.patience.extra())
     }
 
     /// Whether more objects have to leave than do already.
@@ -207,18 +170,18 @@ impl OpenSet {
         state.leaving < awaited || state.taken > self.limit(state) + state.leaving
     }
 
-    /// Gives out the slots that are free, and sees to it that there will be more.
-    fn admit(&self, mut state: std::sync::MutexGuard<'_, State>) {
+    /// Gives out the slots that are free, and lets objects leave if more slots are needed.
+    fn admit(&self, mut state: MutexGuard<'_, State>) {
         let mut admitted = Vec::new();
         while state.taken < self.limit(&state)
             && let Some(entry) = state.entering.pop_front()
         {
             state.taken += 1;
             state.opening += 1;
-            state.moves += 1;
+            state.patience.moved();
             admitted.push(entry);
         }
-        let needs_room = self.needs_room(&state) && !state.by_use.is_empty();
+        let needs_room = self.needs_room(&state) && !state.idle.is_empty();
         let needs_room = needs_room && !mem::replace(&mut state.making_room, true);
         self.watch(&mut state);
         drop(state);
@@ -237,13 +200,7 @@ impl OpenSet {
         }
     }
 
-    fn make_room_soon(&self) {
-        if let Ok(state) = lock(&self.state) {
-            self.admit(state);
-        }
-    }
-
-    /// Asks objects to leave, as many as others wait for. Called with nothing locked.
+    /// Asks as many objects to leave as others wait for. Called without any lock.
     fn make_room(&self) {
         while let Some((used, object)) = self.next_to_leave() {
             let Some(object) = object.upgrade() else {
@@ -252,10 +209,10 @@ impl OpenSet {
             };
             let last_used = object.last_used();
             if last_used != used {
-                // Used since: others come first.
+                // It was used since: other objects leave before it.
                 self.stays();
                 if let Ok(mut state) = lock(&self.state) {
-                    state.list(&object, last_used);
+                    state.idle.insert(&object, last_used);
                 }
                 continue;
             }
@@ -265,16 +222,15 @@ impl OpenSet {
         }
     }
 
-    /// The object that was not used for the longest time, if one has to leave.
+    /// The object that was not used for the longest time, if an object has to leave.
     fn next_to_leave(&self) -> Option<(u64, Weak<dyn Occupant>)> {
         let mut state = lock(&self.state).ok()?;
         if self.needs_room(&state)
-            && let Some(((used, address), object)) = state.by_use.pop_first()
+            && let Some(next) = state.idle.pop()
         {
-            state.uses.remove(&address);
-            // Before it is asked: it may be gone at once.
+            // Before it is asked: its slot may come back at once.
             state.leaving += 1;
-            return Some((used, object));
+            return Some(next);
         }
         state.making_room = false;
         None
@@ -286,13 +242,15 @@ impl OpenSet {
         }
     }
 
-    /// Looks later whether anything has moved for those who wait.
+    /// Looks later whether a slot has moved for those who wait.
     fn watch(&self, state: &mut State) {
-        if state.entering.is_empty() || mem::replace(&mut state.watched, true) {
+        if state.entering.is_empty() {
             return;
         }
-        let (this, moves) = (self.this.clone(), state.moves);
-        let patience = PATIENCE * 2_u32.pow(state.stills.min(PATIENCE_DOUBLINGS_MAX));
+        let Some((patience, moves)) = state.patience.watch() else {
+            return;
+        };
+        let this = self.this.clone();
         self.runtime.spawn(async move {
             tokio::time::sleep(patience).await;
             if let Some(set) = this.upgrade() {
@@ -302,16 +260,11 @@ impl OpenSet {
     }
 
     fn look_again(&self, moves: u64) {
-        let Ok(mut state) = lock(&self.state) else {
-            return;
-        };
-        state.watched = false;
-        if state.moves == moves && state.leaving == 0 && state.opening == 0 {
-            let most = self.slots_max.load(Ordering::Relaxed);
-            state.extra += most << state.stills.min(PATIENCE_DOUBLINGS_MAX);
-            state.stills += 1;
+        if let Ok(mut state) = lock(&self.state) {
+            let may_move = state.leaving > 0 || state.opening > 0;
+            state.patience.look(moves, may_move, self.slots_max.load(Ordering::Relaxed));
+            self.admit(state);
         }
-        self.admit(state);
     }
 
     fn update(&self, change: impl FnOnce(&mut State)) {
@@ -320,8 +273,7 @@ impl OpenSet {
         };
         change(&mut state);
         if state.taken <= self.slots_max.load(Ordering::Relaxed) {
-            state.extra = 0;
-            state.stills = 0;
+            state.patience.reset();
         }
         state.tell_if_empty();
         self.admit(state);
@@ -329,23 +281,15 @@ impl OpenSet {
 }
 
 impl State {
-    /// About how many are open that cannot leave.
+    /// About how many open objects cannot leave.
     fn staying(&self) -> usize {
-        self.taken.saturating_sub(self.by_use.len() + self.leaving + self.opening)
-    }
-
-    fn list(&mut self, object: &Arc<dyn Occupant>, used: u64) {
-        let address = Arc::as_ptr(object).cast::<()>() as usize;
-        if let Some(before) = self.uses.insert(address, used) {
-            self.by_use.remove(&(before, address));
-        }
-        self.by_use.insert((used, address), Arc::downgrade(object));
+        self.taken.saturating_sub(self.idle.len() + self.leaving + self.opening)
     }
 
     fn tell_if_empty(&mut self) {
         if self.taken == 0 && self.under_way == 0 {
-            for waiting in self.emptied.iter_mut().flat_map(mem::take) {
-                // Whoever has waited may be gone.
+            for waiting in mem::take(&mut self.emptied) {
+                // The receiver may have been dropped.
                 let _ = waiting.send(());
             }
         }
@@ -356,7 +300,7 @@ impl Drop for Slot {
     fn drop(&mut self) {
         self.set.update(|state| {
             state.taken -= 1;
-            state.moves += 1;
+            state.patience.moved();
             state.leaving = state.leaving.saturating_sub(1);
         });
     }

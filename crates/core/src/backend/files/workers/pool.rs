@@ -1,13 +1,8 @@
 //! The threads on which files are opened, flushed and closed: a few of them, however many objects there are.
 //!
-//! Work is of two kinds. *Finishing* work (flush, sync, close, hand over) gives back what others wait for: durable
-//! writes, files, places among the open objects. *Beginning* work (open, create) takes them. Finishing work goes
-//! first, except that each [`FINISHING_IN_A_ROW`] pieces let one piece of beginning work through.
-//!
 //! **Work never waits for work that is queued here.** It may wait for the disk. What has to come after other work is
 //! queued by that work when it ends.
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -15,25 +10,19 @@ use std::time::Duration;
 
 use once_cell::sync::Lazy;
 
+use super::queue::{Kind, Queue, Work};
 use crate::error::{Error, Result};
 use crate::lock::lock;
 
 /// Most threads. Most of them wait for the disk, which makes many syncs durable at once.
 pub const THREADS_MAX: usize = 32;
-/// Most threads with beginning work, which mostly computes: twice the cores, within these bounds.
-const BEGINNING_THREADS_MIN: usize = 2;
-const BEGINNING_THREADS_MAX: usize = 8;
-/// How many pieces of finishing work may go before a piece of beginning work that waits.
-const FINISHING_IN_A_ROW: usize = 32;
-/// How long a thread waits for work. One of them waits for ever.
+/// How long a thread without work stays. One thread stays for ever.
 const IDLE_MAX: Duration = Duration::from_secs(5);
-
-type Work = Box<dyn FnOnce() + Send>;
 
 /// The threads of this process.
 static SHARED: Lazy<Arc<Workers>> = Lazy::new(Arc::default);
 
-/// A few threads and what they have to do.
+/// A few threads and their work.
 #[derive(Debug, Default)]
 pub struct Workers {
     pool: Arc<Pool>,
@@ -42,40 +31,19 @@ pub struct Workers {
 #[derive(Debug, Default)]
 struct Pool {
     state: Mutex<State>,
-    /// There is work, or the threads have to end.
+    /// Work was queued, or the threads have to end.
     work: Condvar,
     /// A thread has ended.
     ended: Condvar,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Finishing,
-    Beginning,
-}
-
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct State {
-    finishing: VecDeque<Work>,
-    beginning: VecDeque<Work>,
+    queue: Queue,
     threads: usize,
     /// Threads that wait for work, or have just been started.
     idle: usize,
-    /// Threads with beginning work.
-    begun: usize,
-    /// Finishing work that has gone before beginning work which waits.
-    in_a_row: usize,
     stopped: bool,
-}
-
-impl std::fmt::Debug for State {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("State")
-            .field("finishing", &self.finishing.len())
-            .field("beginning", &self.beginning.len())
-            .field("threads", &self.threads)
-            .finish_non_exhaustive()
-    }
 }
 
 impl Workers {
@@ -84,7 +52,7 @@ impl Workers {
         SHARED.clone()
     }
 
-    /// Makes sure that there is a thread, which then stays: with one, all work is done sooner or later.
+    /// Makes sure that a thread runs, which then stays: with one thread, all work is done sooner or later.
     ///
     /// # Errors
     ///
@@ -97,12 +65,12 @@ impl Workers {
         Ok(())
     }
 
-    /// Queues work that gives back what others wait for.
+    /// Queues work that gives back what other work waits for.
     pub fn finish(&self, work: impl FnOnce() + Send + 'static) {
         self.queue(Kind::Finishing, Box::new(work));
     }
 
-    /// Queues work that takes what others may have to wait for.
+    /// Queues work that takes what other work may have to wait for.
     pub fn begin(&self, work: impl FnOnce() + Send + 'static) {
         self.queue(Kind::Beginning, Box::new(work));
     }
@@ -112,37 +80,32 @@ impl Workers {
             return;
         };
         if state.stopped {
-            // The process ends: running what is captured, or only dropping it, would go on with RocksDB.
+            // The process ends. To run the work, or to drop what it has captured, could call RocksDB.
             std::mem::forget(work);
             return;
         }
-        match kind {
-            Kind::Finishing => state.finishing.push_back(work),
-            Kind::Beginning => state.beginning.push_back(work),
-        }
+        state.queue.push(kind, work);
         Pool::wake(&self.pool, &mut state);
     }
 
-    /// How many threads there are.
+    /// How many threads run.
     pub fn threads(&self) -> usize {
         lock(&self.pool.state).map_or(0, |state| state.threads)
     }
 
-    /// Ends the threads because the process ends: what they do is finished, for as long as `limit` allows, and what
-    /// is queued is not begun.
+    /// Ends the threads because the process ends. Work that has begun is finished, within `limit`; queued work is not begun.
     pub fn end(&self, limit: Duration) {
         let Ok(mut state) = lock(&self.pool.state) else {
             return;
         };
         state.stopped = true;
-        std::mem::forget(std::mem::take(&mut state.finishing));
-        std::mem::forget(std::mem::take(&mut state.beginning));
+        state.queue.abandon();
         self.pool.work.notify_all();
         let _ended = self.pool.ended.wait_timeout_while(state, limit, |state| state.threads > 0);
     }
 }
 
-/// Work holds on to its threads, so that none is queued here.
+/// Queued work holds its [`Workers`], so no work is queued now.
 impl Drop for Workers {
     fn drop(&mut self) {
         if let Ok(mut state) = lock(&self.pool.state) {
@@ -160,11 +123,11 @@ pub fn end_shared(limit: Duration) {
 }
 
 impl Pool {
-    /// Finds a thread for what is queued: one that waits, or a new one.
+    /// Finds a thread for queued work: one that waits, or a new one.
     fn wake(this: &Arc<Self>, state: &mut State) {
-        let ready = state.ready();
+        let ready = state.queue.ready();
         if ready > state.idle && state.threads < THREADS_MAX {
-            // Without another thread those that exist do the work.
+            // If the system gives no thread, the others do the work.
             Self::add_thread(this, state);
         }
         if ready > 0 && state.idle > 0 {
@@ -187,64 +150,32 @@ impl Pool {
         };
         state.idle -= 1;
         while !state.stopped {
-            let Some((kind, work)) = state.next() else {
+            let Some((kind, work)) = state.queue.take() else {
                 state.idle += 1;
                 let Ok((again, waited)) = self.work.wait_timeout(state, IDLE_MAX) else {
                     return;
                 };
                 state = again;
                 state.idle -= 1;
-                if waited.timed_out() && state.threads > 1 && state.ready() == 0 {
+                if waited.timed_out() && state.threads > 1 && state.queue.ready() == 0 {
                     break;
                 }
                 continue;
             };
-            // There may be more than this thread can do now.
+            // More work may wait than this thread can do now.
             Self::wake(&self, &mut state);
             drop(state);
-            // Work that others wait for tells them of its panic.
+            // Work that callers wait for tells them of its panic.
             let _ = catch_unwind(AssertUnwindSafe(work));
             let Ok(again) = lock(&self.state) else {
                 return;
             };
             state = again;
-            state.begun -= usize::from(kind == Kind::Beginning);
+            state.queue.ended(kind);
         }
         state.threads -= 1;
         self.ended.notify_all();
     }
-}
-
-impl State {
-    /// How many pieces of work could be done now, each by a thread.
-    fn ready(&self) -> usize {
-        let may_begin = beginning_threads().saturating_sub(self.begun);
-        self.finishing.len() + self.beginning.len().min(may_begin)
-    }
-
-    fn next(&mut self) -> Option<(Kind, Work)> {
-        let may_begin = !self.beginning.is_empty() && self.begun < beginning_threads();
-        let finishing_goes = !may_begin || self.in_a_row < FINISHING_IN_A_ROW;
-        if finishing_goes && let Some(work) = self.finishing.pop_front() {
-            self.in_a_row += usize::from(may_begin);
-            return Some((Kind::Finishing, work));
-        }
-        if !may_begin {
-            return None;
-        }
-        self.in_a_row = 0;
-        self.begun += 1;
-        self.beginning.pop_front().map(|work| (Kind::Beginning, work))
-    }
-}
-
-/// Most threads with beginning work.
-fn beginning_threads() -> usize {
-    static THREADS: Lazy<usize> = Lazy::new(|| {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        (2 * cores).clamp(BEGINNING_THREADS_MIN, BEGINNING_THREADS_MAX)
-    });
-    *THREADS
 }
 
 #[cfg(test)]
@@ -252,6 +183,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc::channel;
 
+    use super::super::queue::beginning_threads;
     use super::*;
 
     /// Workers whose threads for beginning work are all busy until the sender is dropped.
