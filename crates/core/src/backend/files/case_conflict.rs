@@ -1,4 +1,4 @@
-//! Names that differ only in case are one name to file systems that ignore case.
+//! Refuses names that differ only in case from a name in use: to a file system that ignores case, both are one name.
 
 use std::fs;
 use std::path::Path;
@@ -8,10 +8,10 @@ use super::disk::paths::{list_names, shown};
 use crate::backend::ObjectKey;
 use crate::error::{Error, Result};
 
-/// Refuses an object whose directory, or that of its name, is there under another spelling.
+/// Refuses an object if its directory, or the directory of its name, exists under another spelling.
 pub fn check_spelling(root: &Path, key: &ObjectKey) -> Result<()> {
     check(root, &key.name)?;
-    // Digits that are ids are always in lower case; only what stands for an id in tests may not be.
+    // Hexadecimal ids are always in lower case. Only other ids, which tests use, may differ in case.
     if key.id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
         return Ok(());
     }
@@ -29,7 +29,7 @@ fn check(parent: &Path, name: &str) -> Result<()> {
     }
 }
 
-/// The spelling in `present` that keeps `file` from being there.
+/// The spelling in `present` that keeps `file` from being created.
 fn other_spelling<'a>(present: &'a [String], file: &str) -> Option<&'a str> {
     if present.iter().any(|name| name == file) {
         return None;
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_is_there_under_another_spelling_only_is_noticed() {
+    fn a_name_that_exists_only_under_another_spelling_is_noticed() {
         let present = ["Room".to_owned(), "hall".to_owned()];
         assert_eq!(other_spelling(&present, "room"), Some("Room"));
         assert_eq!(other_spelling(&present, "hall"), None);

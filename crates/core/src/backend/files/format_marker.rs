@@ -25,12 +25,12 @@ pub fn exists(layout: &Layout) -> bool {
 pub fn create(layout: &Layout, directories: &Directories) -> Result<()> {
     check_root(layout)?;
     directories.create(layout.root())?;
-    directories.create(&layout.corner())?;
+    directories.create(&layout.own_root())?;
     let marker = path(layout);
     if !marker.exists() {
         write_whole(&marker, &layout.draft_of(&marker), &format!("{FORMAT_VERSION}\n"))?;
     }
-    directories.note(&marker)
+    directories.mark_unsynced(&marker)
 }
 
 /// Refuses a root that is a file, that a newer version has written, or that holds data of Miniflare 2.

@@ -1,14 +1,14 @@
-//! Where things are in a directory of objects, and how names become file names.
+//! Where each file is in a directory of objects.
 //!
 //! ```text
 //! <root>/<NAME>/<id>/                 the RocksDB database of one object
 //! <root>/.ferroflare/format           version of this layout
-//! <root>/.ferroflare/locks/<o>        locked by the process that holds the object; says which one, and what it left
-//! <root>/.ferroflare/wanted/<o>       another process waits for the object
-//! <root>/.ferroflare/alarms/<ms>.<o>  the object may have an alarm at that time
-//! <root>/.ferroflare/called/<o>       the name that the id of the object was made of
+//! <root>/.ferroflare/locks/<o>        locked by the process that has the object; says which one, or what it left
+//! <root>/.ferroflare/wanted/<o>       a request: another process waits for the object
+//! <root>/.ferroflare/alarms/<ms>.<o>  a marker: the object may have an alarm at that time
+//! <root>/.ferroflare/called/<o>       a record of the name that the id of the object was made of
 //! <root>/.ferroflare/names/<file>     a name that was too long to be a file name, written out
-//! <root>/.ferroflare/trash/           objects on their way out, under random names
+//! <root>/.ferroflare/trash/           databases that are being deleted, under random names
 //! ```
 //! `<o>` is `<NAME>.<id>`, and both are written as [`super::disk::file_name`] says. Names that are too long for a file name are
 //! read back from `names/`.
@@ -29,13 +29,13 @@ use crate::error::Result;
 #[derive(Clone, Debug)]
 pub struct Layout {
     root: PathBuf,
-    names: Arc<RandomNames>,
+    random_names: Arc<RandomNames>,
 }
 
 impl Layout {
-    /// The layout of `root`; drafts and trash get `names`.
-    pub fn new(root: PathBuf, names: RandomNames) -> Self {
-        Self { root, names: Arc::new(names) }
+    /// The layout of `root`. Drafts and databases that are being deleted get names from `random_names`.
+    pub fn new(root: PathBuf, random_names: RandomNames) -> Self {
+        Self { root, random_names: Arc::new(random_names) }
     }
 
     /// The directory itself.
@@ -43,14 +43,14 @@ impl Layout {
         &self.root
     }
 
-    /// Our own corner of it.
-    pub fn corner(&self) -> PathBuf {
+    /// Our own directory in it, beside the directories of names.
+    pub fn own_root(&self) -> PathBuf {
         self.root.join(".ferroflare")
     }
 
-    /// A file or directory in our corner.
-    pub fn own(&self, room: &str) -> PathBuf {
-        self.corner().join(room)
+    /// A file or directory in [`Self::own_root`].
+    pub fn own(&self, name: &str) -> PathBuf {
+        self.own_root().join(name)
     }
 
     /// The directory of the objects of a name.
@@ -63,27 +63,27 @@ impl Layout {
         self.objects(&key.name).join(file_name(&key.id))
     }
 
-    /// An object's file in one of our rooms.
-    pub fn file_of(&self, room: &str, key: &ObjectKey) -> PathBuf {
-        self.own(room).join(flat_name(key))
+    /// An object's file in one of our own directories.
+    pub fn file_of(&self, directory: &str, key: &ObjectKey) -> PathBuf {
+        self.own(directory).join(flat_name(key))
     }
 
-    /// An object's alarm.
+    /// The marker of an object's alarm.
     pub fn alarm(&self, key: &ObjectKey, at: i64) -> PathBuf {
         self.own("alarms").join(format!("{at}.{}", flat_name(key)))
     }
 
-    /// A new draft of a file, beside it.
+    /// A path for a new draft of a file, beside it.
     pub fn draft_of(&self, path: &Path) -> PathBuf {
-        path.with_extension(self.names.next())
+        path.with_extension(self.random_names.next())
     }
 
-    /// A new place for an object on its way out.
+    /// A path in the trash for a database that will be deleted.
     pub fn new_trash(&self) -> PathBuf {
-        self.own("trash").join(self.names.next())
+        self.own("trash").join(self.random_names.next())
     }
 
-    /// The time and object of an alarm's file name.
+    /// The time and the object of a marker's file name.
     pub fn alarm_of(&self, file: &str) -> Option<(i64, ObjectKey)> {
         let (at, flat) = file.split_once('.')?;
         let (name, id) = flat.split_once('.')?;
@@ -91,7 +91,7 @@ impl Layout {
         Some((at.parse().ok()?, key))
     }
 
-    /// The name behind a file name; none if it is not one of ours.
+    /// The name that a file name stands for; `None` if it is not one of ours.
     pub fn name_of(&self, file: &str) -> Option<String> {
         if !is_hashed(file) {
             return written_name(file);
@@ -119,7 +119,7 @@ impl Layout {
         Ok(names)
     }
 
-    /// Keeps a name and an id that are too long for a file name, so that they can be read back.
+    /// Stores a name and an id that are too long for a file name, so that they can be read back.
     pub fn remember(&self, key: &ObjectKey, directories: &Directories) -> Result<()> {
         for name in [&key.name, &key.id] {
             let file = file_name(name);
@@ -131,7 +131,7 @@ impl Layout {
                 directories.create(&self.own("names"))?;
                 write_whole(&path, &self.draft_of(&path), name)?;
             }
-            directories.note(&path)?;
+            directories.mark_unsynced(&path)?;
         }
         Ok(())
     }

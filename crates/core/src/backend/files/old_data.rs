@@ -1,4 +1,4 @@
-//! Recognises directories that hold something other than our databases, before RocksDB writes into them.
+//! Refuses directories that hold something other than our databases, such as data of Miniflare 2, before RocksDB writes into them.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -9,11 +9,11 @@ use super::database::file_names::{CURRENT, MANIFEST, is_database_file, is_unfini
 use super::disk::paths::{list_names, shown};
 use crate::error::{Error, Result};
 
-/// Under this name Miniflare 2 files alarms, as empty files.
+/// The directory in which Miniflare 2 keeps alarms, as empty files.
 const OLD_ALARMS: &str = "__MINIFLARE_ALARMS__";
-/// The ends of names that say nothing about a directory: Miniflare 2 writes such files beside values.
+/// The ending of files that Miniflare 2 writes beside values. They say nothing about a directory.
 const OLD_META_SUFFIX: &str = ".meta.json";
-/// How deep names of Miniflare 2 nest: each `/` or `:` in a binding's name or a key is a level.
+/// How deep the directories of Miniflare 2 may lie: each `/` or `:` in a binding's name or a key is a level.
 const OLD_DEPTH_MAX: u32 = 16;
 const ID_DIGITS: usize = 64;
 
@@ -31,12 +31,12 @@ pub fn check_object(root: &Path, path: &Path) -> Result<bool> {
     match content(path)? {
         Content::Nothing => Ok(false),
         Content::Foreign => Err(Error::OldData { path: shown(path), root: shown(root) }),
-        // Without this file RocksDB would start anew and delete the others.
+        // Without this file RocksDB would create a new database and delete the other files.
         Content::Database => Err(corrupt(path, "its file CURRENT is missing or garbled")),
     }
 }
 
-/// Looks whether a directory that is not marked as ours holds objects of Miniflare 2.
+/// Refuses a directory that holds objects of Miniflare 2. It is not marked as ours.
 pub fn check_unmarked_root(root: &Path) -> Result<()> {
     for name in list_names(root)? {
         let objects = root.join(&name);
@@ -56,7 +56,7 @@ pub fn check_unmarked_root(root: &Path) -> Result<()> {
 
 /// What is in an object's directory that has no valid `CURRENT`.
 enum Content {
-    /// At most what a process leaves behind that died while it created a database.
+    /// At most what a process has left that died while it created a database.
     Nothing,
     /// Data of RocksDB.
     Database,
@@ -92,7 +92,7 @@ fn is_v8_value(path: &Path) -> bool {
     read.is_ok() && start[0] == 0xFF && (0x0D..=0x0F).contains(&start[1])
 }
 
-/// Whether the first file in or below `path` is a value or an alarm of Miniflare 2; none if there is no file.
+/// Whether the first file in or below `path` is a value or an alarm of Miniflare 2; `None` without any file.
 fn first_file_is_old(path: &Path, depth: u32) -> Option<bool> {
     for entry in fs::read_dir(path).ok()?.flatten() {
         let name = entry.file_name();

@@ -153,7 +153,7 @@ impl SharedDirectory {
         shared.runtime.clone().spawn(async move {
             let _ = emptied.await;
             // No acknowledged write needs what is not synced by now.
-            self.shared.directories.forget();
+            self.shared.directories.close();
         })
     }
 }

@@ -1,12 +1,12 @@
-//! Databases that come into being.
+//! Creates databases with few syncs.
 //!
-//! The files of a new database are synced together, before the first write is acknowledged. Until then an
-//! empty file beside them says that they are not: a power loss may leave them in any state, and a database
-//! that cannot be opened begins anew if that file is there. Without fsync the file stays until the database is
-//! opened the next time to be written to, for which RocksDB writes all of it anew.
+//! The files of a new database are synced together, before the first write is acknowledged. Until then the empty file
+//! `UNFINISHED` exists beside them: a power loss may leave the other files in any state. If a database cannot be opened and
+//! that file exists, it is created again. Without fsync the file stays until the database is next opened to write; then
+//! RocksDB writes everything again.
 //!
-//! RocksDB is half done when the files are written. Another thread syncs them while RocksDB goes on, and while the
-//! first write comes and its log is synced.
+//! RocksDB has done half of its work when the files are written. Another thread syncs them during the other half, and
+//! during the first write and the sync of its log.
 
 use std::fs::{self, File};
 use std::io;
@@ -28,12 +28,12 @@ use crate::error::{Error, Result};
 pub struct Creation {
     path: PathBuf,
     around: Arc<Directories>,
-    /// What syncs the files but the log, and what is around them.
+    /// Syncs all files but the log, and the directories around them.
     syncing: Option<EarlySync>,
 }
 
-/// Opens the database in `path`, whose parent exists; one that is to be written to is created if need be. If
-/// writes wait for the disk, a new one begins to be synced here, together with what is `around`.
+/// Opens the database in `path`, whose parent exists. With [`Access::Write`] a missing database is created. With `fsync` the
+/// sync of a new database begins here, together with the directories `around` it.
 pub fn open(
     path: &Path,
     access: Access,
@@ -45,9 +45,9 @@ pub fn open(
         match Rocks::open(path, access) {
             Ok(rocks) => {
                 if access == Access::Write {
-                    around.note(path)?;
+                    around.mark_unsynced(path)?;
                     if unfinished {
-                        remove_mark(path)?;
+                        remove_marker(path)?;
                     }
                 }
                 return Ok((rocks, None));
@@ -57,8 +57,8 @@ pub fn open(
         }
     }
     begin(path)?;
-    // Not before it is there: others sync what is noted at any time.
-    around.note(path)?;
+    // Only now, because the directory exists now: other threads sync at any time what is marked.
+    around.mark_unsynced(path)?;
     let mut syncing = None;
     let start = fsync.then_some(|| syncing = Some(sync_soon(path, around)));
     let rocks = deferring(|| Rocks::open(path, Access::Write), start)?;
@@ -66,14 +66,14 @@ pub fn open(
     Ok((rocks, Some(Creation { path: path.to_owned(), around: around.clone(), syncing })))
 }
 
-/// Syncs what can be opened now: where it cannot, nothing has been written to the database.
+/// Opens the files and begins to sync them. If they cannot be opened, no write has come to the database yet.
 fn sync_soon(path: &Path, around: &Arc<Directories>) -> Result<EarlySync> {
     let files = files(path, around)?;
     let syncing = around.clone();
     Ok(EarlySync::start(around.workers(), move || sync_all(&files, &syncing)))
 }
 
-/// Prepares the directory of a new database: what is left of an unfinished one goes.
+/// Prepares the directory of a new database: the files of an unfinished one are deleted.
 fn begin(path: &Path) -> Result<()> {
     create_dir(path)?;
     if is_unfinished(path) {
@@ -85,32 +85,32 @@ fn begin(path: &Path) -> Result<()> {
         });
         return cleared.map_err(|error| Error::io("clear", path, &error));
     }
-    make_mark(path)
+    make_marker(path)
 }
 
-/// The mark is another name of RocksDB's lock, which is empty and stays: ext4 is slow to make files for minutes after
-/// others were deleted, and this way none is. Windows deletes no name of a file that is open.
-fn make_mark(path: &Path) -> Result<()> {
-    let mark = path.join(UNFINISHED);
+/// Makes `UNFINISHED` as another name of RocksDB's lock file, which is empty and stays. So no file is deleted later: after
+/// deletions, ext4 takes long to create files for minutes. Windows cannot delete a name of a file that is open.
+fn make_marker(path: &Path) -> Result<()> {
+    let marker = path.join(UNFINISHED);
     let lock = path.join(LOCK);
-    let linked = cfg!(unix) && File::create(&lock).is_ok() && fs::hard_link(&lock, &mark).is_ok();
+    let linked = cfg!(unix) && File::create(&lock).is_ok() && fs::hard_link(&lock, &marker).is_ok();
     if !linked {
-        File::create(&mark).map_err(|error| Error::io("create", &mark, &error))?;
+        File::create(&marker).map_err(|error| Error::io("create", &marker, &error))?;
     }
     Ok(())
 }
 
-fn remove_mark(path: &Path) -> Result<()> {
-    let mark = path.join(UNFINISHED);
-    match fs::remove_file(&mark) {
+fn remove_marker(path: &Path) -> Result<()> {
+    let marker = path.join(UNFINISHED);
+    match fs::remove_file(&marker) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::io("delete", &mark, &error))
+            Err(Error::io("delete", &marker, &error))
         }
         _ => Ok(()),
     }
 }
 
-/// The manifest and the file that names it, to be synced. The directory is synced with the log, by RocksDB.
+/// Opens the manifest and the file that names it, to sync them. RocksDB syncs the directory together with the log.
 fn files(path: &Path, around: &Directories) -> Result<Vec<(PathBuf, Box<dyn Unsynced>)>> {
     let current = path.join(CURRENT);
     let manifest =
@@ -130,17 +130,17 @@ fn sync_all(files: &[(PathBuf, Box<dyn Unsynced>)], around: &Directories) -> Res
 }
 
 impl Creation {
-    /// Whether the files are being synced, and what is around them.
+    /// Whether the files and the directories around them are being synced.
     pub fn is_syncing(&self) -> bool {
         self.syncing.is_some()
     }
 
-    /// Ends the creation, when the log is durable: makes everything else durable.
+    /// Ends the creation when the log is durable: makes all other files durable.
     pub fn conclude(&mut self) -> Result<()> {
         match self.syncing.take() {
             Some(syncing) => syncing.result()?,
             None => sync_all(&files(&self.path, &self.around)?, &self.around)?,
         }
-        remove_mark(&self.path)
+        remove_marker(&self.path)
     }
 }

@@ -1,4 +1,4 @@
-//! What RocksDB says, as errors for people.
+//! Makes errors that people understand out of what RocksDB says.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use super::file_names::{CURRENT, LOCK};
 use crate::backend::files::disk::paths::shown;
 use crate::error::{Error, has_remedy};
 
-/// What RocksDB says when it could not open `CURRENT`, and could a moment later. Nobody asked for direct I/O.
+/// What RocksDB says when it could not open `CURRENT`, but could a moment later. We never ask for direct I/O.
 const NO_DIRECT_IO: &str = "Invalid argument: Direct I/O is not supported by the specified DB.";
 
 /// What RocksDB says when another program, or another copy of it in this process, has locked a database.
@@ -23,7 +23,7 @@ pub fn open_error(path: &Path, error: &rocksdb::Error) -> Error {
         && error.as_ref().contains("No such file or directory")
         && path.join(CURRENT).exists();
     let reason = reason(path, error);
-    // RocksDB calls it an invalid argument, too, when the system refuses to open a file.
+    // RocksDB also says "invalid argument" when the system refuses to open a file.
     let invalid = error.kind() == rocksdb::ErrorKind::InvalidArgument && !has_remedy(&reason);
     if missing || invalid {
         return corrupt(path, &reason);
@@ -40,7 +40,7 @@ pub fn core_error(action: &'static str, path: &Path, error: &rocksdb::Error) -> 
     Error::Io { action, path: shown(path), reason }
 }
 
-/// What RocksDB says, without what the error says already.
+/// What RocksDB says, without what our error says already.
 fn reason(path: &Path, error: &rocksdb::Error) -> String {
     let text = error
         .as_ref()
@@ -48,7 +48,7 @@ fn reason(path: &Path, error: &rocksdb::Error) -> String {
         .replace(NO_DIRECT_IO, "Too many open files")
         .replace("Corruption: ", "")
         .replace("IO error: ", "");
-    // RocksDB blames the manifest for all that is found wrong while it reads it.
+    // RocksDB blames the manifest for everything that it finds wrong while it reads the manifest.
     let (text, blame) = text.split_once("  The file ").unwrap_or((&text, ""));
     let text = text.trim_end_matches(['.', ' ']);
     if blame.is_empty() || text.contains(".sst") {

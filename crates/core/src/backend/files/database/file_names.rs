@@ -7,7 +7,7 @@ use std::path::Path;
 pub const CURRENT: &str = "CURRENT";
 /// RocksDB's own lock.
 pub const LOCK: &str = "LOCK";
-/// Ours, an empty file: no write to the database has been acknowledged as durable.
+/// A marker of ours, an empty file: no write to the database has been acknowledged as durable.
 pub const UNFINISHED: &str = "UNFINISHED";
 
 /// How the name of a manifest begins.

@@ -1,16 +1,16 @@
-//! What the files of a database are when its holder leaves it, so that the next one notices damage from outside.
+//! An inventory of the files of a database, by which the next holder of the object notices damage from outside.
 //!
-//! RocksDB takes the end of a manifest that is cut off, and a log that is missing, empty or zeroed, for what a crash leaves:
-//! it goes on without them, and deletes the tables that it no longer knows. The holder of an object therefore writes an
-//! inventory into the lock file ([`crate::backend::files::lock::object_lock`]). It is compared before RocksDB opens the database, which changes nothing.
+//! A crash may leave a manifest that is cut off, or a log that is missing, empty or zeroed. So RocksDB accepts both: it goes on
+//! without them, and deletes the tables that it no longer knows. The holder of an object therefore writes an inventory into
+//! the lock file (`lock/object_lock.rs`). The next holder compares it before RocksDB opens the database, and changes nothing.
 //!
-//! - When the holder opens the database to write, the inventory has the manifest as far as it is written, and the log.
-//! - When it has closed the database, the inventory has every file. Manifest and logs are known by a digest. Tables are known
-//!   by their length, since RocksDB checks each block that it reads.
+//! - When the holder opens the database to write, the inventory lists the manifest as far as it is written, and the log.
+//! - When the holder has closed the database, the inventory lists every file. It has a digest of the manifest and of each log.
+//!   Of a table it has only the length, because RocksDB checks each block that it reads.
 //!
-//! The lock file is never synced, so that a power loss may bring back an older inventory. One that does not belong to the
-//! database as it is now says nothing: each opening to write makes a manifest with another name, and each database has
-//! an id of its own at the beginning of its manifest.
+//! The lock file is never synced, so a power loss may bring back an older inventory. An inventory that does not belong to the
+//! present state of the database has no effect. It is recognised because each opening to write makes a manifest with another
+//! name, and each database has an id of its own at the beginning of its manifest.
 
 use std::fmt;
 use std::fs;
@@ -24,17 +24,17 @@ use sha2::{Digest, Sha256};
 use super::file_names::{CURRENT, MANIFEST, is_a};
 use crate::id::hex;
 
-/// Of a manifest that is not damaged, so many bytes hold most of the database's id.
+/// The first bytes of a manifest, which hold most of the database's id.
 const ID_BYTES: usize = 40;
 /// Bytes of a SHA-256 that are kept: enough to notice an accident.
 const DIGEST_BYTES: usize = 16;
-/// Names this run of the operating system, where it tells.
+/// Names this run of the operating system, if the system has such a file.
 const BOOT_FILE: &str = "/proc/sys/kernel/random/boot_id";
 
 /// What the files of a database are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inventory {
-    /// The run of the system in which it holds; none if a power loss takes nothing from these files.
+    /// The run of the system in which the inventory is valid; `None` if a power loss takes nothing from these files.
     boot: Option<String>,
     /// Digest of the beginning of the manifest.
     database: String,
@@ -46,16 +46,16 @@ pub struct Inventory {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Listed {
     name: String,
-    /// Its length, at least.
+    /// The least length that the file has.
     length: u64,
-    /// Whether the file is being written to, so that it may be longer.
+    /// Whether the holder writes to the file, so that it may be longer.
     grows: bool,
-    /// Digest of that many bytes; none for a table.
+    /// Digest of that many bytes; `None` for a table.
     digest: Option<String>,
 }
 
 impl Inventory {
-    /// The inventory of a database that is open to be written to. `synced` says whether its files survive a power loss.
+    /// The inventory of a database that is open to write. `synced` says whether its files survive a power loss.
     pub fn of_open(path: &Path, synced: bool) -> io::Result<Self> {
         let mut inventory = Self::begin(path, synced, true)?;
         let logs = names(path)?.into_iter().filter(|name| is_a(name, "log"));
@@ -92,13 +92,13 @@ impl Inventory {
         Ok(Self { boot, database, manifest, others: Vec::new() })
     }
 
-    /// Whether it holds also of files that were never synced.
+    /// Whether the inventory is valid although its files were never synced.
     pub fn is_of_unsynced(&self) -> bool {
         self.boot.is_some()
     }
 
-    /// What is wrong with the database in `path`, which was not opened since; none if nothing is, or if the inventory is of
-    /// another database or another time.
+    /// What is wrong with the database in `path`, which was not opened since. `None` if nothing is wrong, or if the inventory
+    /// belongs to another database or another time.
     pub fn damage(&self, path: &Path) -> io::Result<Option<String>> {
         if self.boot.is_some() && self.boot != *BOOT {
             return Ok(None);
@@ -112,7 +112,7 @@ impl Inventory {
         let Some(manifest) = read(&path.join(&self.manifest.name))? else {
             return Ok(Some(self.manifest.missing()));
         };
-        // Until the system starts again no older inventory comes back.
+        // No older inventory comes back until the system starts again.
         let is_another = digest(&manifest[..ID_BYTES.min(manifest.len())]) != self.database;
         if is_another && self.boot.is_none() {
             return Ok(None);
@@ -120,7 +120,7 @@ impl Inventory {
         if let Some(wrong) = self.manifest.wrong(&manifest) {
             return Ok(Some(wrong));
         }
-        // Once what was in a log is in a table, the manifest is longer and the log is gone.
+        // When RocksDB has moved the writes of a log into a table, the manifest is longer and the log is deleted.
         let may_miss_log = manifest.len() as u64 > self.manifest.length;
         for file in &self.others {
             if let Some(wrong) = file.damage(path, may_miss_log)? {
@@ -142,7 +142,7 @@ impl Inventory {
     }
 }
 
-/// Whole lines of text.
+/// Writes whole lines of text.
 impl fmt::Display for Inventory {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(boot) = &self.boot {
@@ -215,7 +215,7 @@ static BOOT: Lazy<Option<String>> = Lazy::new(|| {
     (!boot.is_empty() && !boot.contains(char::is_whitespace)).then_some(boot)
 });
 
-/// Whether a directory that holds no `CURRENT` holds nothing else of a database either, or does not exist.
+/// Whether a directory without a file `CURRENT` holds no other file of a database, or does not exist.
 pub fn is_bare(path: &Path) -> io::Result<bool> {
     let of_database =
         |name: &String| name.starts_with(MANIFEST) || is_a(name, "log") || is_a(name, "sst");
@@ -231,7 +231,7 @@ pub fn digest(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes)[..DIGEST_BYTES])
 }
 
-/// The content of a file; none if it is missing.
+/// The content of a file; `None` if it is missing.
 fn read(file: &Path) -> io::Result<Option<Vec<u8>>> {
     match fs::read(file) {
         Ok(content) => Ok(Some(content)),

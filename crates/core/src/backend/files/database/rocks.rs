@@ -1,4 +1,4 @@
-//! RocksDB as it is used here: many small databases with shared memory.
+//! RocksDB as we use it: many small databases with shared memory.
 
 use std::path::{Path, PathBuf};
 
@@ -18,14 +18,14 @@ use crate::range::Scan;
 
 /// Memory for blocks read from table files, shared by all databases of the process, in bytes.
 const CACHE_BYTES: usize = 64 << 20;
-/// Memory for writes that are not in table files yet, shared likewise, in bytes.
+/// Memory for writes that are not in table files yet, shared by all databases of the process, in bytes.
 const WRITE_BUFFERS_BYTES: usize = 64 << 20;
-/// The same for one database, in bytes.
+/// Memory for such writes of one database, in bytes.
 const WRITE_BUFFER_BYTES: usize = 1 << 20;
 
-/// Options that have no setter: no identity file (the manifest holds the identity), and no room reserved
-/// for log files, which costs more time and space than it saves when databases are small. Each log names the one before it,
-/// so that a missing one is noticed.
+/// Options that have no setter. No identity file, because the manifest holds the identity. No space reserved for log files,
+/// because that costs more time and space than it saves in small databases. Each log names the one before it, so that a
+/// missing log is noticed.
 const MORE_OPTIONS: &str =
     "write_identity_file=false;allow_fallocate=false;track_and_verify_wals=true";
 
@@ -35,11 +35,11 @@ static OPTIONS: Lazy<Options> = Lazy::new(|| {
     let mut blocks = BlockBasedOptions::default();
     blocks.set_block_cache(&cache);
     blocks.set_bloom_filter(10.0, false);
-    // RocksDB that does not know them is slower and notices less damage, but does the same.
+    // A RocksDB that does not know these options is slower and notices less damage, but works the same.
     let mut options = Options::default().get_options_from_string(MORE_OPTIONS).unwrap_or_default();
     options.set_env(environment());
     options.create_if_missing(true);
-    // Else RocksDB starts fifteen more threads for each database that it opens.
+    // Otherwise RocksDB starts fifteen more threads for each database that it opens.
     options.set_max_file_opening_threads(1);
     options.set_block_based_table_factory(&blocks);
     options.set_write_buffer_manager(&WriteBufferManager::new_write_buffer_manager_with_cache(
@@ -65,8 +65,8 @@ pub struct Rocks {
 }
 
 impl Rocks {
-    /// Opens the database in `path`, whose parent exists. To be read only, it has to be there: RocksDB then
-    /// replays its log in memory, and writes nothing.
+    /// Opens the database in `path`, whose parent exists. With [`Access::Read`] the database must exist: RocksDB then replays
+    /// its log in memory and writes nothing.
     pub fn open(path: &Path, access: Access) -> Result<Self> {
         let opened = match access {
             Access::Read => DB::open_for_read_only(&OPTIONS, path, false),
@@ -76,7 +76,7 @@ impl Rocks {
         Ok(Self { db, path: path.to_owned(), access })
     }
 
-    /// What it was opened for.
+    /// What the database was opened for.
     pub fn access(&self) -> Access {
         self.access
     }
@@ -116,14 +116,14 @@ impl Rocks {
         Ok(entries)
     }
 
-    /// Writes a batch to the log: it survives the process, but not yet the machine.
+    /// Writes a batch to the log: it survives the end of the process, but not yet a power loss.
     pub fn write(&self, batch: WriteBatch) -> Result<()> {
         self.db
             .write_opt(batch, &WriteOptions::default())
             .map_err(|error| self.error("write", &error))
     }
 
-    /// Makes everything that was written durable.
+    /// Makes every write durable.
     pub fn sync(&self) -> Result<()> {
         self.db.flush_wal(true).map_err(|error| self.error("write", &error))
     }

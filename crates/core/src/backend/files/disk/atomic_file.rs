@@ -1,4 +1,4 @@
-//! Small files that are there as a whole or not at all, and the directories they lie in.
+//! Small files that exist as a whole or not at all, and the directories in which they lie.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -11,8 +11,8 @@ pub fn create_dir(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(|error| Error::io("create", path, &error))
 }
 
-/// Writes a file so that no reader, not even after a crash, ever sees a part of it. `draft` is a name beside it that
-/// no other writer uses.
+/// Writes a file so that no reader ever sees a part of it, not even after a crash. `draft` is a path beside it that no
+/// other writer uses.
 pub fn write_whole(path: &Path, draft: &Path, text: &str) -> Result<()> {
     let written = File::create_new(draft)
         .and_then(|mut file| {

@@ -1,7 +1,7 @@
-//! Directories with entries that a power loss may still take, synced for many flushes at once.
+//! Directories whose entries a power loss may still take, synced for many flushes at once.
 //!
-//! RocksDB syncs the files of a database and its directory. What lies around it is ours: the directory
-//! itself, those above it, and the files beside the databases.
+//! RocksDB syncs the files of a database and its directory. We sync what lies around it: the directories above it, and the
+//! files beside the databases.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -13,72 +13,72 @@ use crate::backend::files::workers::pool::Workers;
 use crate::error::{Error, Result};
 use crate::lock::lock;
 
-/// What this process has created below one root, and not synced yet.
+/// What this process has created below one root and has not synced yet.
 #[derive(Debug)]
 pub struct Directories {
     disk: Arc<dyn Disk>,
     workers: Arc<Workers>,
     state: Mutex<State>,
-    /// Held while directories are synced. Who waits for it mostly finds its own synced then.
+    /// Locked while directories are synced. A thread that has waited for it mostly finds its own directories synced.
     syncing: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     unsynced: BTreeMap<PathBuf, Box<dyn Unsynced>>,
-    /// Directories whose own entries have been noted once.
-    noted: HashSet<PathBuf>,
+    /// Directories whose own entries were marked as unsynced once.
+    marked: HashSet<PathBuf>,
 }
 
 impl Directories {
-    /// Directories of which nothing is known.
+    /// Directories without any unsynced entry.
     pub fn new(disk: Arc<dyn Disk>, workers: Arc<Workers>) -> Self {
         Self { disk, workers, state: Mutex::default(), syncing: Mutex::default() }
     }
 
-    /// What makes things durable here.
+    /// The disk on which they lie.
     pub fn disk(&self) -> &dyn Disk {
         &*self.disk
     }
 
-    /// Who makes things durable here.
+    /// The threads that sync them.
     pub fn workers(&self) -> &Workers {
         &self.workers
     }
 
-    /// Creates a directory and those above it. One that is there already is noted as well, once: a process
-    /// may have been killed after it had created it.
+    /// Creates a directory and those above it. A directory that exists is marked as unsynced too, once, because a killed
+    /// process may have created it.
     pub fn create(&self, path: &Path) -> Result<()> {
         let missing: Vec<_> = path.ancestors().take_while(|path| !path.exists()).collect();
         create_dir(path)?;
-        let is_first = !lock(&self.state)?.noted.contains(path);
+        let is_first = !lock(&self.state)?.marked.contains(path);
         for entry in missing.into_iter().chain(is_first.then_some(path)) {
-            self.note(entry)?;
+            self.mark_unsynced(entry)?;
         }
-        lock(&self.state)?.noted.insert(path.to_owned());
+        lock(&self.state)?.marked.insert(path.to_owned());
         Ok(())
     }
 
-    /// Notes that the entry of `path` in its directory is not durable.
-    pub fn note(&self, path: &Path) -> Result<()> {
+    /// Marks the entry of `path` in its directory as not durable.
+    pub fn mark_unsynced(&self, path: &Path) -> Result<()> {
         let Some(parent) = path.parent() else {
             return Ok(());
         };
-        // One that is noted already may have been deleted and created anew.
+        // A directory that is marked already may have been deleted and created again.
         let entries =
             self.disk.entries(parent).map_err(|error| Error::io("open", parent, &error))?;
         lock(&self.state)?.unsynced.insert(parent.to_owned(), entries);
         Ok(())
     }
 
-    /// Closes what is open here.
-    pub fn forget(&self) {
+    /// Closes all directories, without syncing them.
+    pub fn close(&self) {
         if let Ok(mut state) = lock(&self.state) {
             state.unsynced.clear();
         }
     }
 
-    /// Makes every entry durable that was noted before the call.
+    /// Makes every entry durable that was marked before the call.
     pub fn sync(&self) -> Result<()> {
         let _syncing = lock(&self.syncing)?;
         let mut unsynced = std::mem::take(&mut lock(&self.state)?.unsynced);
@@ -86,7 +86,7 @@ impl Directories {
             if let Err(error) = entries.sync() {
                 let failed = Error::io("sync", &directory, &error);
                 unsynced.insert(directory, entries);
-                // What was noted meanwhile is the newer.
+                // A directory that was marked meanwhile was opened later, so it stays.
                 for (directory, entries) in unsynced {
                     lock(&self.state)?.unsynced.entry(directory).or_insert(entries);
                 }

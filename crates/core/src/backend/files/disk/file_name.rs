@@ -42,7 +42,7 @@ pub fn is_hashed(file: &str) -> bool {
     file.contains('~')
 }
 
-/// The name that a file name writes out; none if it is not one of ours.
+/// The name that a file name writes out; `None` if it is not one of ours.
 pub fn written_name(file: &str) -> Option<String> {
     if file == "%" {
         return Some(String::new());

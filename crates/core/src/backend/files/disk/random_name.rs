@@ -1,7 +1,7 @@
-//! Names of drafts and trash, which no other process, thread or copy of this library ever gives.
+//! Names for drafts and for databases that are being deleted. No other process, thread or copy of this library makes the same name.
 //!
-//! A process id does not tell users of a directory apart: two containers number their processes alike, and two
-//! copies of the library in one process have the same one.
+//! A process id does not distinguish the users of a directory. Two containers may give their processes the same ids, and two
+//! copies of the library in one process have the same id.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,11 +10,11 @@ use crate::randomness::Randomness;
 
 const TAG_BYTES: usize = 16;
 
-/// Gives out names that begin with a random tag of this user of a directory.
+/// Makes names that begin with a random tag of this user of a directory.
 #[derive(Debug)]
 pub struct RandomNames {
     tag: String,
-    given: AtomicU64,
+    count: AtomicU64,
 }
 
 impl RandomNames {
@@ -22,12 +22,12 @@ impl RandomNames {
     pub fn new(random: &mut impl Randomness) -> Self {
         let mut tag = [0; TAG_BYTES];
         random.fill(&mut tag);
-        Self { tag: hex(&tag), given: AtomicU64::new(0) }
+        Self { tag: hex(&tag), count: AtomicU64::new(0) }
     }
 
-    /// A name that was never given before: letters, digits and `-`.
+    /// A name that was never made before: letters, digits and `-`.
     pub fn next(&self) -> String {
-        format!("{}-{}", self.tag, self.given.fetch_add(1, Ordering::Relaxed))
+        format!("{}-{}", self.tag, self.count.fetch_add(1, Ordering::Relaxed))
     }
 }
 
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_name_is_given_twice_by_one_user_or_by_two() {
+    fn no_name_is_made_twice_by_one_user_or_by_two() {
         let mut seed = 0;
         let mut random = |bytes: &mut [u8]| {
             seed += 1;
@@ -45,8 +45,8 @@ mod tests {
         let (one, other) = (RandomNames::new(&mut random), RandomNames::new(&mut random));
         let names = [one.next(), one.next(), other.next(), other.next()];
         assert_eq!(names[0], format!("{}-0", "01".repeat(TAG_BYTES)));
-        for (place, name) in names.iter().enumerate() {
-            assert!(!names[place + 1..].contains(name), "{names:?}");
+        for (position, name) in names.iter().enumerate() {
+            assert!(!names[position + 1..].contains(name), "{names:?}");
         }
     }
 }

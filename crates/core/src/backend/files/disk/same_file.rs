@@ -2,16 +2,16 @@
 
 use std::fs::Metadata;
 
-/// Whether both are there, and the same.
+/// Whether both exist and are the same.
 #[cfg(unix)]
 pub fn same_file(before: Option<&Metadata>, now: Option<&Metadata>) -> bool {
     use std::os::unix::fs::MetadataExt;
-    // The number of a directory that is gone is soon given to another one.
+    // The system soon gives the number of a deleted directory to another one.
     let identity = |found: &Metadata| (found.dev(), found.ino(), found.created().ok());
     before.is_some() && before.map(identity) == now.map(identity)
 }
 
-/// What is open cannot be removed on Windows.
+/// On Windows, what is open cannot be removed.
 #[cfg(not(unix))]
 pub fn same_file(before: Option<&Metadata>, now: Option<&Metadata>) -> bool {
     before.is_some() && now.is_some()

@@ -1,4 +1,4 @@
-//! The calls that make things durable. Their order decides what a power loss leaves.
+//! The calls that make files and directories durable. Their order decides what a power loss leaves.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -7,22 +7,21 @@ use std::path::Path;
 
 use crate::error::Result;
 
-/// What makes things durable; tests have one of their own, to see the order of the calls.
+/// Makes files and directories durable. Tests have a disk of their own, to see the order of the calls.
 ///
-/// Files and directories are opened before anything is written that needs them, so that later only the disk can
-/// fail.
+/// A file or directory is opened before anything is written that needs its sync. So later only the disk can fail.
 pub trait Disk: fmt::Debug + Send + Sync {
-    /// Opens a directory, to make its entries durable: what was created in it, renamed or removed.
+    /// Opens a directory, to make its entries durable: what was created, renamed or removed in it.
     fn entries(&self, directory: &Path) -> io::Result<Box<dyn Unsynced>>;
 
-    /// Opens a file, to make what is in it durable.
+    /// Opens a file, to make its content durable.
     fn contents(&self, file: &Path) -> io::Result<Box<dyn Unsynced>>;
 
-    /// Makes the log of the database in `path` durable, which is what `sync` does.
+    /// Makes the log of the database in `path` durable, by calling `sync`.
     fn sync_log(&self, path: &Path, sync: &dyn Fn() -> Result<()>) -> Result<()>;
 }
 
-/// Something open that a power loss may still take.
+/// An open file or directory, from which a power loss may still take something.
 pub trait Unsynced: fmt::Debug + Send {
     /// Makes it durable.
     fn sync(&self) -> io::Result<()>;
@@ -38,8 +37,8 @@ impl Disk for RealDisk {
         use io::ErrorKind::{NotFound, PermissionDenied};
         match File::open(directory) {
             Ok(open) => Ok(Box::new(Entries(Some(open)))),
-            // One that may be written but not read cannot be synced. What is in a directory that is gone is no
-            // loss: its objects find out by themselves.
+            // Syncing a directory needs read permission. A directory that has been deleted needs no sync: its objects
+            // notice the deletion themselves.
             Err(error) if matches!(error.kind(), NotFound | PermissionDenied) => {
                 Ok(Box::new(Entries(None)))
             }
@@ -47,14 +46,14 @@ impl Disk for RealDisk {
         }
     }
 
-    /// Windows has no such call: NTFS logs what happens to directories.
+    /// Windows has no such call: NTFS writes changes of directories to its own log.
     #[cfg(not(unix))]
     fn entries(&self, _directory: &Path) -> io::Result<Box<dyn Unsynced>> {
         Ok(Box::new(Entries(None)))
     }
 
     fn contents(&self, file: &Path) -> io::Result<Box<dyn Unsynced>> {
-        // Windows syncs no file that is only open to be read.
+        // Windows syncs only files that are open to write.
         Ok(Box::new(OpenOptions::new().write(true).open(file)?))
     }
 
@@ -69,12 +68,12 @@ impl Unsynced for File {
     }
 }
 
-/// A directory, where it can be synced.
+/// A directory, if it can be synced.
 #[derive(Debug)]
 struct Entries(Option<File>);
 
 impl Unsynced for Entries {
-    /// Some file systems cannot.
+    /// Some file systems cannot sync directories.
     fn sync(&self) -> io::Result<()> {
         use io::ErrorKind::{InvalidInput, Unsupported};
         match self.0.as_ref().map_or(Ok(()), File::sync_all) {

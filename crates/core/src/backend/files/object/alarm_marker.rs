@@ -57,7 +57,7 @@ impl AlarmMarker {
             directories.create(alarms)?;
         }
         File::create(&path).map_err(|error| Error::io("create", &path, &error))?;
-        directories.note(&path)
+        directories.mark_unsynced(&path)
     }
 
     fn path(&self, at: i64) -> PathBuf {

@@ -75,7 +75,7 @@ impl Database {
         Ok(database)
     }
 
-    /// Closes the database, but keeps the object.
+    /// Closes the database, but keeps the object locked.
     pub fn into_lock(self) -> ObjectLock {
         if self.has_failed() {
             self.mark_dirty();
@@ -85,17 +85,17 @@ impl Database {
         lock
     }
 
-    /// Where the database is.
+    /// The directory of the database.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether it can be written to.
+    /// Whether the database was opened to write.
     pub fn takes_writes(&self) -> bool {
         self.rocks.access() == Access::Write
     }
 
-    /// Whether the next [`Self::sync`] makes durable what was around the database when it was opened.
+    /// Whether the next [`Self::sync`] also makes durable what was around the database when it was opened.
     pub fn syncs_around(&self) -> Result<bool> {
         Ok(lock(&self.creation)?.as_ref().is_some_and(Creation::is_syncing))
     }
@@ -136,7 +136,7 @@ impl Database {
         self.watched(self.rocks.scan(scan))
     }
 
-    /// Writes a batch to the log: it survives the process, but not yet the machine.
+    /// Writes a batch to the log: it survives the end of the process, but not yet a power loss.
     pub fn write(&self, writes: &Writes) -> Result<()> {
         let mut batch = WriteBatch::default();
         if writes.clears() {
@@ -160,7 +160,7 @@ impl Database {
         Ok(())
     }
 
-    /// Makes everything that was written durable, and checks that it can still be found.
+    /// Makes every write durable, and checks that other processes can still find them.
     pub fn sync(&self, disk: &dyn Disk) -> Result<()> {
         if self.unsynced.swap(false, Ordering::AcqRel) {
             let synced = self.watched(self.sync_written(disk));
@@ -214,7 +214,7 @@ impl Database {
         self.rocks.write(batch)
     }
 
-    /// Remembers that an operation has failed.
+    /// Notes whether an operation has failed.
     fn watched<R>(&self, result: Result<R>) -> Result<R> {
         if result.is_err() {
             self.failed.store(true, Ordering::Relaxed);

@@ -1,7 +1,7 @@
-//! Syncs that begin before they are needed: another thread makes them meanwhile, if one has time.
+//! Syncs that begin before their result is needed: another thread makes them meanwhile, if one has time.
 //!
-//! Whoever needs the result takes a sync that no thread has begun yet and makes it itself, so that nothing ever waits
-//! behind other work.
+//! If no thread has begun a sync when its result is needed, the thread that needs it makes the sync itself. So no thread ever
+//! waits behind other work.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +13,7 @@ use crate::lock::lock;
 
 type Work = Box<dyn FnOnce() -> Result<()> + Send>;
 
-/// A sync that is wanted soon.
+/// A sync whose result is needed soon.
 pub struct EarlySync {
     shared: Arc<Shared>,
 }
@@ -23,7 +23,7 @@ struct Shared {
     ended: Condvar,
 }
 
-/// Waiting -> Running -> Ended; a result that was taken is `Taken`.
+/// `Waiting` -> `Running` -> `Ended` -> `Taken`. A sync that is not needed any more goes from `Waiting` to `Taken`.
 enum Step {
     Waiting(Work),
     Running,
@@ -32,7 +32,7 @@ enum Step {
 }
 
 impl EarlySync {
-    /// Lets one of `workers` make the sync as soon as one has time.
+    /// Lets a thread of `workers` make the sync as soon as one has time.
     pub fn start(workers: &Workers, sync: impl FnOnce() -> Result<()> + Send + 'static) -> Self {
         let step = Mutex::new(Step::Waiting(Box::new(sync)));
         let shared = Arc::new(Shared { step, ended: Condvar::new() });
@@ -69,7 +69,7 @@ impl Shared {
         self.ended.notify_all();
     }
 
-    /// Waits for a thread that makes the sync: only the disk can hold it up.
+    /// Waits for the thread that makes the sync: only the disk can delay it.
     fn take(&self) -> Result<()> {
         let running = |step: &mut Step| matches!(step, Step::Running);
         let Ok(mut step) = self.ended.wait_while(lock(&self.step)?, running) else {
@@ -82,7 +82,7 @@ impl Shared {
     }
 }
 
-/// What nobody wants any more is not begun, and does not go on.
+/// A sync whose result is not needed any more is not begun. If it has begun, this waits for its end.
 impl Drop for EarlySync {
     fn drop(&mut self) {
         if let Ok(mut step) = lock(&self.shared.step)
@@ -107,8 +107,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sync_that_no_thread_has_begun_is_made_by_whoever_needs_it_and_only_once() {
-        // Without a thread nothing that is queued is done.
+    fn a_sync_that_no_thread_has_begun_is_made_by_the_thread_that_needs_it_and_only_once() {
+        // Without a thread, no queued work is done.
         let workers = Workers::default();
         let (send, receive) = channel();
         let early = EarlySync::start(&workers, move || {
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sync_that_nobody_wants_any_more_is_not_begun() {
+    fn a_sync_whose_result_is_not_needed_any_more_is_not_begun() {
         let workers = Workers::default();
         drop(EarlySync::start(&workers, || panic!("begun")));
         workers.start().unwrap();

@@ -1,4 +1,4 @@
-// RocksDB's view of the file system: it can be told not to sync, and what nobody needs on the disk stays in
+// RocksDB's view of the file system: it can be told not to sync, and files that no program needs on the disk stay in
 // memory. See env.rs.
 
 #include <atomic>
@@ -15,7 +15,7 @@
 #include "rocksdb/env.h"
 #include "rocksdb/file_system.h"
 
-// As in RocksDB's db/c.cc: what its C interface, and so the Rust crate, takes for an environment.
+// The same structure as in RocksDB's db/c.cc: an environment in its C interface, which the Rust crate uses.
 struct rocksdb_env_t {
   rocksdb::Env* rep;
   bool is_default;
@@ -36,8 +36,8 @@ using rocksdb::IOStatus;
 
 using Observer = void (*)(const char* path, size_t length);
 
-// While there is one on a thread, a database is created there and nothing is synced. `complete` is called when its
-// files are written. As in env.rs.
+// While a thread has one, it creates a database and RocksDB syncs nothing on it. `complete` is called when the files of the
+// database are written. The same structure as in env.rs.
 struct Deferral {
   void (*complete)(void* context);
   void* context;
@@ -53,11 +53,11 @@ bool has_name(const std::string& path, const std::string& beginning) {
   return path.compare(slash == std::string::npos ? 0 : slash + 1, beginning.size(), beginning) == 0;
 }
 
-// RocksDB writes its options beside each database, when everything else is there; it reads them once to check
-// what it has written, and never again.
+// RocksDB writes its options beside each database, after all other files. It reads them once, to check what it has written,
+// and never again.
 bool holds_options(const std::string& path) { return has_name(path, "OPTIONS-"); }
 
-// RocksDB begins a database with a manifest that it replaces, before anything else is in it, by a second one.
+// RocksDB begins a database with a manifest that it replaces by a second one, before the database holds anything else.
 bool is_replaced_soon(const std::string& path) {
   return deferral && (has_name(path, "MANIFEST-000001") || has_name(path, "000001.dbtmp"));
 }
@@ -89,8 +89,8 @@ class File : public rocksdb::FSWritableFileOwnerWrapper {
   }
 
  private:
-  // Hands the file to the disk without waiting: one sync of the file system's journal will then be enough for
-  // all files of the database. Where that fails, the sync will tell.
+  // Hands the file to the disk without waiting. Then one sync of the file system's journal is enough for all files of the
+  // database. If this fails, the sync will report it.
   IOStatus begin_sync(const IOOptions& options, IODebugContext* context) {
     if (deferral->syncs_soon) {
       target()->RangeSync(0, 0, options, context).PermitUncheckedError();
@@ -125,7 +125,7 @@ class Directory : public rocksdb::FSDirectoryWrapper {
   const std::string path_;
 };
 
-// RocksDB's log for people. Told by its level to keep quiet, RocksDB would still put most lines together.
+// RocksDB's log for people. A level that keeps RocksDB quiet would not help: it would still compose most lines.
 class QuietLogger : public rocksdb::Logger {
  public:
   void LogHeader(const char*, va_list) override {}
@@ -275,9 +275,9 @@ rocksdb_env_t* ferroflare_env_new() {
   return new rocksdb_env_t{rocksdb::NewCompositeEnv(files).release(), false};
 }
 
-// Returns what held before, for this thread.
+// Returns the former value of this thread.
 const Deferral* ferroflare_env_defer(const Deferral* next) {
-  // A creation that has failed may leave something.
+  // A creation that has failed may have left files.
   kept.clear();
   return std::exchange(deferral, next);
 }

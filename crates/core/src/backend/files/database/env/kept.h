@@ -1,4 +1,4 @@
-// Files that RocksDB believes to be on the disk, and that are in memory.
+// Files that RocksDB believes to be on the disk, but that are in memory.
 
 #ifndef FERROFLARE_ENV_KEPT_H_
 #define FERROFLARE_ENV_KEPT_H_
@@ -48,7 +48,7 @@ class KeptWritableFile : public rocksdb::FSWritableFile {
   const Content content_;
 };
 
-// Up to `n` bytes of a content from `offset` on, as every reader of RocksDB's gets them.
+// Up to `n` bytes of a content from `offset` on, in the form that RocksDB's readers get.
 inline rocksdb::Slice read_kept(const std::string& content, uint64_t offset, size_t n,
                                 char* scratch) {
   const size_t from = std::min<uint64_t>(offset, content.size());
@@ -96,7 +96,7 @@ class KeptRandomAccessFile : public rocksdb::FSRandomAccessFile {
 // The files that one thread keeps, by path.
 class KeptFiles {
  public:
-  // Null if there is none.
+  // Null if the thread keeps no such file.
   Content find(const std::string& path) const {
     const auto found = files_.find(path);
     return found == files_.end() ? nullptr : found->second;

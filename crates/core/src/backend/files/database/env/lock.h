@@ -1,6 +1,6 @@
-// RocksDB's lock on a database. As RocksDB takes it, it belongs to the process: another copy of RocksDB in the same process
-// gets it too, and the lock is gone as soon as the process closes any descriptor of the file. Where the system has
-// locks that belong to one opening of the file, we take such a one. It excludes RocksDB's own lock, too.
+// RocksDB's lock on a database. RocksDB's own lock belongs to the process. So another copy of RocksDB in the same process gets
+// it too, and the lock ends when the process closes any descriptor of the file. If the system has locks that belong to one
+// opening of the file, we take such a lock. It excludes RocksDB's own lock too.
 
 #ifndef FERROFLARE_ENV_LOCK_H_
 #define FERROFLARE_ENV_LOCK_H_
@@ -20,7 +20,7 @@
 
 namespace ferroflare {
 
-// A lock of the system, or the one of RocksDB where the system has none.
+// A lock of one opening of the file, or RocksDB's own if the system has no such locks.
 class DatabaseLock : public rocksdb::FileLock {
  public:
   explicit DatabaseLock(int descriptor) : descriptor_(descriptor) {}
@@ -41,7 +41,7 @@ class DatabaseLock : public rocksdb::FileLock {
 
 #ifdef F_OFD_SETLK
 
-// Locks a file, which is created if need be. Sets neither `lock` nor an error where the file system has no such locks.
+// Locks a file, and creates it if it is missing. If the file system has no such locks, sets neither `lock` nor an error.
 inline rocksdb::IOStatus lock_opening(const std::string& path,
                                       std::unique_ptr<DatabaseLock>* lock) {
   const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);

@@ -1,4 +1,4 @@
-// The text in which RocksDB writes down its options, made short.
+// Shortens the text in which RocksDB writes down its options.
 
 #ifndef FERROFLARE_ENV_OPTIONS_TEXT_H_
 #define FERROFLARE_ENV_OPTIONS_TEXT_H_
@@ -29,7 +29,7 @@ class DefaultLines {
     }
   }
 
-  // Those of the section that `title` begins; null if it has none.
+  // The default lines of the section that `title` begins; null if it has none.
   const Lines* of_section(const std::string& title) const {
     if (title.rfind("[DBOptions", 0) == 0) return &database_;
     if (title.rfind("[CFOptions", 0) == 0) return &family_;
@@ -54,8 +54,8 @@ inline std::string without_defaults(const std::string& text) {
   std::string kept;
   for (std::string line; std::getline(stream, line);) {
     if (line.rfind("[TableOptions", 0) == 0) {
-      // The last section. A table of a kind that it does not know, RocksDB does not compare with what it has: it
-      // would build one for that, with a cache.
+      // The last section. RocksDB does not compare a table of an unknown kind with its own. To compare a known one, it would
+      // build a table with a cache.
       return kept + "[TableOptions/none \"default\"]\n";
     }
     if (line.rfind("[", 0) == 0) skipped = defaults->of_section(line);
@@ -66,8 +66,8 @@ inline std::string without_defaults(const std::string& text) {
   return kept;
 }
 
-// The text without the options that have their default value: to RocksDB it says the same, and it takes half a
-// millisecond less to read, each time that a database is opened. All databases have the same text.
+// The text without the options that have their default value. It means the same to RocksDB, which needs half a millisecond
+// less to read it, each time that a database is opened. All databases have the same text.
 inline std::string abridged(const std::string& text) {
   static std::mutex* const mutex = new std::mutex;
   static std::string* const last_text = new std::string;
