@@ -123,7 +123,7 @@ impl ObjectLock {
         match inventory.damage(path).map_err(read)? {
             None => Ok(()),
             Some(reason) => {
-                Err(Error::Incomplete { path: shown(path), reason, note: shown(&self.path) })
+                Err(Error::Incomplete { path: shown(path), reason, record: shown(&self.path) })
             }
         }
     }
