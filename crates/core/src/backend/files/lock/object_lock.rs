@@ -6,16 +6,14 @@
 //! The file names the holder ([`super::record`]). After a release it says whether everything in the object is durable; after
 //! the holder was killed, something may not be. Another process that needs the object sends a request ([`super::handover`]).
 
-use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use once_cell::sync::Lazy;
-
 use super::handover::{HandoverRequest, remove_request};
+use super::held;
 use super::record::{Record, State};
 use super::release::Release;
 use super::waiting::Waiting;
@@ -31,10 +29,6 @@ use crate::lock::lock;
 
 /// The directory of the lock files.
 const LOCKS: &str = "locks";
-
-/// The lock files that this process has locked. The lock alone says nothing when the file was deleted together with its
-/// directory while a database in there is still being closed.
-static HELD: Lazy<Mutex<HashSet<PathBuf>>> = Lazy::new(Mutex::default);
 
 /// How long to wait for another process: longer than a turn lasts.
 pub const HANDOVER_LIMIT: Duration = Duration::from_secs(15);
@@ -66,6 +60,7 @@ impl ObjectLock {
 
     /// Waits until this process has locked `key`, and requests it from its holder. Any number of callers may wait.
     pub async fn wait(layout: &Layout, key: &ObjectKey) -> Result<Self> {
+        let path = layout.file_of(LOCKS, key);
         let (request, waiting) = (HandoverRequest::new(layout, key), Waiting::begin());
         let acquired = tokio::time::timeout(HANDOVER_LIMIT, async {
             loop {
@@ -73,20 +68,24 @@ impl ObjectLock {
                     return Ok(object_lock);
                 }
                 request.send()?;
-                waiting.pause(RETRY).await;
+                // A release by another process shows only when the lock is tried again.
+                tokio::select! {
+                    () = held::released(&path) => {}
+                    () = waiting.pause(RETRY) => {}
+                }
             }
         });
         acquired.await.unwrap_or_else(|_| {
             Err(Error::Held {
                 path: shown(&layout.object(key)),
-                holder: holder_of(&layout.file_of(LOCKS, key)),
+                holder: holder_of(&path),
                 seconds: HANDOVER_LIMIT.as_secs(),
             })
         })
     }
 
     fn try_acquire(path: &Path) -> Result<Option<Self>> {
-        if !lock(&HELD)?.insert(path.to_owned()) {
+        if !held::insert(path)? {
             return Ok(None);
         }
         match try_lock(path) {
@@ -95,7 +94,7 @@ impl ObjectLock {
                 Ok(Some(Self { file, path, identity, found, release }))
             }
             failed => {
-                lock(&HELD)?.remove(path);
+                held::cancel(path)?;
                 failed.map(|_| None)
             }
         }
@@ -203,9 +202,9 @@ impl ObjectLock {
 impl Drop for ObjectLock {
     fn drop(&mut self) {
         self.end();
-        if let Ok(mut held) = lock(&HELD) {
-            held.remove(&self.path);
-        }
+        // First, because a caller of this process that waits tries the lock as soon as it is woken.
+        let _ = self.file.unlock();
+        held::release(&self.path);
     }
 }
 
@@ -245,5 +244,31 @@ fn holder_of(path: &Path) -> String {
     match (read, Record::parse(&text).state) {
         (Ok(_), State::Held(holder)) => holder.to_string(),
         _ => "of unknown number".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::files::disk::random_name::RandomNames;
+
+    /// So many callers wait for other processes that each of them looks later than [`HANDOVER_LIMIT`].
+    fn many_waiting() -> Vec<Waiting> {
+        (0..200_000).map(|_| Waiting::begin()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_release_by_this_process_is_noticed_without_a_look() {
+        let root = std::env::temp_dir().join(format!("ferroflare-lock-{}", std::process::id()));
+        let layout = Layout::new(root.clone(), RandomNames::new(&mut |_: &mut [u8]| {}));
+        let key = ObjectKey { name: "NAME".into(), id: "id".into() };
+        let first = ObjectLock::acquire(&layout, &key).unwrap().unwrap();
+        let _others = many_waiting();
+        let second = ObjectLock::wait(&layout, &key);
+        let release = async move { drop(first) };
+        let (second, ()) = tokio::join!(second, release);
+        assert!(second.is_ok(), "{second:?}");
+        drop(second);
+        fs::remove_dir_all(root).unwrap();
     }
 }
