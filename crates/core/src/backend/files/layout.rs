@@ -10,8 +10,8 @@
 //! <root>/.ferroflare/names/<file>     a name that was too long to be a file name, written out
 //! <root>/.ferroflare/trash/           databases that are being deleted, under random names
 //! ```
-//! `<o>` is `<NAME>.<id>`, and both are written as [`super::disk::file_name`] says. Names that are too long for a file name are
-//! read back from `names/`.
+//! `<o>` is `<NAME>.<id>`, and both are written as [`super::disk::file_name`] says. Names that are too long for a file
+//! name are read back from `names/`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! Refuses directories that hold something other than our databases, such as data of Miniflare 2, before RocksDB writes into them.
+//! Refuses directories that hold something other than our databases, such as data of Miniflare 2, before RocksDB writes
+//! into them.
 
 use std::fs::{self, File};
 use std::io::Read;

@@ -37,7 +37,8 @@ pub struct SharedDirectory {
 }
 
 impl SharedDirectory {
-    /// Adds a store to the directory with the canonical path `root`. The second value says whether the store is the first one.
+    /// Adds a store to the directory with the canonical path `root`. The second value says whether the store is the
+    /// first one.
     pub fn join(
         root: PathBuf,
         runtime: Handle,

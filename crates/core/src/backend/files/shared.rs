@@ -69,7 +69,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Deletes what killed processes have left in the trash. The trash itself stays, because other processes move objects into it.
+    /// Deletes what killed processes have left in the trash. The trash itself stays, because other processes move
+    /// objects into it.
     fn empty_trash(&self) {
         for entry in fs::read_dir(self.layout.own("trash")).into_iter().flatten().flatten() {
             let _ = fs::remove_dir_all(entry.path());

@@ -46,8 +46,8 @@ pub struct FileStore {
 }
 
 impl FileStore {
-    /// Uses the directory `root`, which need not exist. If stores of one directory have different options, the safest durability
-    /// and the largest limit count.
+    /// Uses the directory `root`, which need not exist. If stores of one directory have different options, the safest
+    /// durability and the largest limit count.
     pub fn open(
         root: &Path,
         options: FileOptions,

@@ -1,16 +1,18 @@
 //! An inventory of the files of a database, by which the next holder of the object notices damage from outside.
 //!
-//! A crash may leave a manifest that is cut off, or a log that is missing, empty or zeroed. So RocksDB accepts both: it goes on
-//! without them, and deletes the tables that it no longer knows. The holder of an object therefore writes an inventory into
-//! the lock file (`lock/object_lock.rs`). The next holder compares it before RocksDB opens the database, and changes nothing.
+//! A crash may leave a manifest that is cut off, or a log that is missing, empty or zeroed. So RocksDB accepts both: it
+//! goes on without them, and deletes the tables that it no longer knows. The holder of an object therefore writes an
+//! inventory into the lock file (`lock/object_lock.rs`). The next holder compares it before RocksDB opens the database,
+//! and changes nothing.
 //!
 //! - When the holder opens the database to write, the inventory lists the manifest as far as it is written, and the log.
-//! - When the holder has closed the database, the inventory lists every file. It has a digest of the manifest and of each log.
+//! - When the holder has closed the database, the inventory lists every file. It has a digest of the manifest and of
+//!   each log.
 //!   Of a table it has only the length, because RocksDB checks each block that it reads.
 //!
-//! The lock file is never synced, so a power loss may bring back an older inventory. An inventory that does not belong to the
-//! present state of the database has no effect. It is recognised because each opening to write makes a manifest with another
-//! name, and each database has an id of its own at the beginning of its manifest.
+//! The lock file is never synced, so a power loss may bring back an older inventory. An inventory that does not belong
+//! to the present state of the database has no effect. It is recognised by two facts. Each opening to write makes a
+//! manifest with another name. And each database has its own id at the beginning of its manifest.
 
 use std::fmt;
 use std::fs;
@@ -97,8 +99,8 @@ impl Inventory {
         self.boot.is_some()
     }
 
-    /// What is wrong with the database in `path`, which was not opened since. `None` if nothing is wrong, or if the inventory
-    /// belongs to another database or another time.
+    /// What is wrong with the database in `path`, which was not opened since. `None` if nothing is wrong, or if the
+    /// inventory belongs to another database or another time.
     pub fn damage(&self, path: &Path) -> io::Result<Option<String>> {
         if self.boot.is_some() && self.boot != *BOOT {
             return Ok(None);

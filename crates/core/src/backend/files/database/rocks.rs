@@ -65,8 +65,8 @@ pub struct Rocks {
 }
 
 impl Rocks {
-    /// Opens the database in `path`, whose parent exists. With [`Access::Read`] the database must exist: RocksDB then replays
-    /// its log in memory and writes nothing.
+    /// Opens the database in `path`, whose parent exists. With [`Access::Read`] the database must exist: RocksDB then
+    /// replays its log in memory and writes nothing.
     pub fn open(path: &Path, access: Access) -> Result<Self> {
         let opened = match access {
             Access::Read => DB::open_for_read_only(&OPTIONS, path, false),

@@ -1,4 +1,5 @@
-//! Names for drafts and for databases that are being deleted. No other process, thread or copy of this library makes the same name.
+//! Names for drafts and for databases that are being deleted. No other process, thread or copy of this library makes
+//! the same name.
 //!
 //! A process id does not distinguish the users of a directory. Two containers may give their processes the same ids, and two
 //! copies of the library in one process have the same id.

@@ -1,7 +1,7 @@
 //! The lock files that this process has locked, and the callers of this process that wait for their release.
 //!
-//! The lock alone says nothing when its file was deleted together with its directory while a database in there is still being
-//! closed. So a file that is listed here is not locked a second time.
+//! The lock alone says nothing when its file was deleted together with its directory while a database in there is still
+//! being closed. So a file that is listed here is not locked a second time.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -187,7 +187,8 @@ impl ObjectLock {
             Release::Closed(record) => record,
             Release::Writing | Release::Dirty => return,
             Release::Removed => {
-                // A process that has opened the removed file notices that, and locks a new one. The file of another process stays.
+                // A process that has opened the removed file notices that, and locks a new one. The file of another
+                // process stays.
                 if self.check().is_ok() {
                     let _ = fs::remove_file(&self.path);
                 }

@@ -1,8 +1,8 @@
 //! What a lock file says: which process has the object, or what the last holder has left.
 //!
-//! The first line is the state. An inventory of the database's files may follow, with a digest of everything before it. Without
-//! that digest the file was written only in part, and only the name of a holder counts. Earlier versions wrote the first
-//! line alone.
+//! The first line is the state. An inventory of the database's files may follow, with a digest of everything before it.
+//! Without that digest the file was written only in part, and only the name of a holder counts. Earlier versions wrote
+//! the first line alone.
 
 use std::fmt;
 use std::process;

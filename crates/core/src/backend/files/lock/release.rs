@@ -6,8 +6,8 @@
 //! all but Removed ── mark_dirty ──> Dirty
 //! all ── mark_removed ──> Removed
 //! ```
-//! All other calls change nothing. `Dirty` is final but for a removal: a sync that succeeds later does not make durable what the
-//! failed one has lost.
+//! All other calls change nothing. Only a removal follows `Dirty`: a sync that succeeds later does not make durable what
+//! the failed one has lost.
 
 use super::record::Record;
 

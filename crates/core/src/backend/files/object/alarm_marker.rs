@@ -1,7 +1,7 @@
 //! The marker file of an object's alarm, by which the alarm is found without opening the object.
 //!
-//! An alarm is announced before it is stored, and its marker is removed after the alarm is gone. So a marker may exist without
-//! its alarm, but no alarm is stored without its marker.
+//! An alarm is announced before it is stored, and its marker is removed after the alarm is gone. So a marker may exist
+//! without its alarm, but no alarm is stored without its marker.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -21,8 +21,8 @@ pub struct AlarmMarker {
 }
 
 impl AlarmMarker {
-    /// The marker of an object whose database has this alarm. A marker that a killed process has left is removed; one that a power
-    /// loss has taken is made again.
+    /// The marker of an object whose database has this alarm. A marker that a killed process has left is removed; one
+    /// that a power loss has taken is made again.
     pub fn repair(shared: &Arc<Shared>, key: &ObjectKey, alarm: Option<i64>) -> Result<Self> {
         let this = Self { shared: shared.clone(), key: key.clone(), announced: Mutex::new(alarm) };
         if let Ok(Some(found)) = shared.alarms.get(key)

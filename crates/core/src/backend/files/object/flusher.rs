@@ -219,7 +219,8 @@ impl Flusher {
         }
     }
 
-    /// Deletes the directory of an object that was emptied and not written since; says whether this was the end of the table.
+    /// Deletes the directory of an object that was emptied and not written since; says whether this was the end of the
+    /// table.
     fn remove_emptied(&self) -> bool {
         if !self.owner.upgrade().is_some_and(|owner| owner.drop_empty_table()) {
             return false;

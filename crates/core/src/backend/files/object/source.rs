@@ -75,7 +75,8 @@ impl FileSource {
         ObjectLock::wait(&shared.layout, &self.key).await
     }
 
-    /// Opens an object that another process has released, before all objects that wait for a slot: that process may want it back.
+    /// Opens an object that another process has released, before all objects that wait for a slot: that process may
+    /// want it back.
     fn open_locked(self: Arc<Self>, lock: Result<ObjectLock>, opening: Opening) {
         let open_set = opening.shared.open_set.clone();
         match lock {

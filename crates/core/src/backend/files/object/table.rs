@@ -37,7 +37,8 @@ impl FileTable {
     }
 }
 
-/// Closes an object of a directory that no store uses any more. An object that is being opened is closed afterwards, by its source.
+/// Closes an object of a directory that no store uses any more. An object that is being opened is closed afterwards, by
+/// its source.
 pub fn close_retired(object: &LocalObject<FileTable>) {
     if let Some(table) = object.close_retired() {
         table.end(After::Close);

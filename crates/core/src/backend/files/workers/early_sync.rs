@@ -1,7 +1,7 @@
 //! Syncs that begin before their result is needed: another thread makes them meanwhile, if one has time.
 //!
-//! If no thread has begun a sync when its result is needed, the thread that needs it makes the sync itself. So no thread ever
-//! waits behind other work.
+//! If no thread has begun a sync when its result is needed, the thread that needs it makes the sync itself. So no
+//! thread ever waits behind other work.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -38,8 +38,8 @@ impl Patience {
         Some((PATIENCE * 2_u32.pow(self.doublings()), self.moves))
     }
 
-    /// The timer has ended. If no slot has moved since and `may_move` says that none is about to, more are allowed; `limit` is the
-    /// configured number of slots.
+    /// The timer has ended. If no slot has moved since and `may_move` says that none is about to, more are allowed;
+    /// `limit` is the configured number of slots.
     pub fn look(&mut self, moves: u64, may_move: bool, limit: usize) {
         self.watched = false;
         if self.moves == moves && !may_move {

@@ -1,8 +1,8 @@
 //! The work that waits for a thread, and which of it goes next.
 //!
-//! *Finishing* work (flush, sync, close, hand over) gives back what other work waits for: durable writes, files, slots of open
-//! objects. *Beginning* work (open, create) takes them. Finishing work goes first, but after [`FINISHING_IN_A_ROW`] pieces of
-//! it one piece of beginning work goes.
+//! *Finishing* work (flush, sync, close, hand over) gives back what other work waits for: durable writes, files, slots
+//! of open objects. *Beginning* work (open, create) takes them. Finishing work goes first, but after
+//! [`FINISHING_IN_A_ROW`] pieces of it one piece of beginning work goes.
 
 use std::collections::VecDeque;
 use std::fmt;
