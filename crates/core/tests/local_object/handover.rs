@@ -35,7 +35,7 @@ async fn an_object_is_handed_over_between_the_turns_of_transactions_that_queue_f
     let committed = now(commit(&first, attempt));
     assert!(matches!(committed, Settled::Committed(..)), "the turn ends well");
     let later = fixture.put("b", "2");
-    assert!(is_later(&later), "nobody overtakes those who wait");
+    assert!(is_later(&later), "a later write overtakes no waiting transaction");
     fixture.object.seal();
     assert_eq!(fixture.released(), 1);
 

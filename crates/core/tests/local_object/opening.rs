@@ -112,7 +112,7 @@ async fn reads_and_removals_behind_a_turn_create_no_object() {
     assert_eq!(cleared.wait().await, Ok(Committed::default()));
     assert_eq!(value(read).await, None);
     fixture.object.end(begin.wait().await.unwrap());
-    assert!(!fixture.finish_opening(), "nobody has stored anything");
+    assert!(!fixture.finish_opening(), "no operation has stored anything");
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ async fn a_turn_that_ends_before_the_table_is_there_is_a_batch_that_is_sealed_wh
     assert_eq!(now(fixture.object.durable(a.ticket)), ());
     assert!(c.ticket > a.ticket, "the writes of two turns are two batches");
     let waiting = fixture.object.durable(c.ticket);
-    assert!(is_later(&waiting), "nobody has said that the later turn has ended");
+    assert!(is_later(&waiting), "the later turn has not ended yet");
     fixture.object.seal();
     assert_eq!(waiting.wait().await, Ok(()));
 }
