@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ferroflare_core::Error;
 use ferroflare_core::answer::Pending;
-use ferroflare_core::backend::files::{FileOptions, FileUser};
+use ferroflare_core::backend::files::{FileOptions, FileStore};
 use ferroflare_core::backend::memory::MemoryPlace;
 use ferroflare_core::backend::overlay::OverlayPlace;
 use ferroflare_core::backend::redis::{RedisOptions, RedisStore};
@@ -71,7 +71,7 @@ impl Store {
         let options = FileOptions { fsync, open_objects_max: whole(open_objects_max) };
         let user = runtime::required().and_then(|runtime| {
             with_randomness(|mut random| {
-                FileUser::open(root.as_ref(), options, runtime, &mut random)
+                FileStore::open(root.as_ref(), options, runtime, &mut random)
             })
         });
         let place = Arc::new(user.map_err(|error| thrown(env, &error))?);

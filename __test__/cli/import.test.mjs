@@ -462,7 +462,7 @@ test("import: directories that cannot be are refused in one line", async (t) => 
     ],
     [
       [from, file],
-      `${file} is not a directory, so that no Durable Object data can be kept in it. Move it away, or use another directory.`,
+      `${file} is not a directory, so no Durable Object data can be stored in it. Move it away, or use another directory.`,
     ],
     [[file, to], `${file} is not a directory (FROM).`],
   ]) {

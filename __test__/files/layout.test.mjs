@@ -194,7 +194,7 @@ test("layout: a name and an id are never taken for another name and id", async (
 const otherSpelling = {
   code: "ERR_STORAGE_OTHER_SPELLING",
   message:
-    /data holds "Room", and its file system cannot keep "room" beside it.* Rename one of both/,
+    /data holds "Room", and its file system cannot keep "room" beside it.* Rename one of them/,
 };
 
 /** The storages of the same object of two bindings whose names differ only in case. */

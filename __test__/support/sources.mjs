@@ -113,3 +113,23 @@ function reachable(imports, start) {
   }
   return found;
 }
+
+/**
+ * For each folder that holds files of `imports`, which of its files and folders import which of the others: a file or a
+ * folder that lies in it directly is one node, by its name.
+ */
+export function importsBetweenRooms(imports) {
+  const rooms = new Map();
+  for (const [file, others] of imports) {
+    for (const other of others) {
+      const [from, to] = [file.split("/"), other.split("/")];
+      const depth = from.findIndex((step, at) => step !== to[at]);
+      const folder = from.slice(0, depth).join("/");
+      if (!rooms.has(folder)) rooms.set(folder, new Map());
+      const room = rooms.get(folder);
+      if (!room.has(from[depth])) room.set(from[depth], new Set());
+      room.get(from[depth]).add(to[depth]);
+    }
+  }
+  return rooms;
+}

@@ -3,7 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
-const SOURCES: &str = "src/backend/files/env";
+const SOURCES: &str = "src/backend/files/database/env";
 
 fn main() -> Result<(), env::VarError> {
     println!("cargo:rerun-if-changed={SOURCES}");

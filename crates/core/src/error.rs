@@ -110,7 +110,7 @@ pub enum Error {
     },
     /// A database cannot be read.
     #[error(
-        "The database {path} is corrupt: {reason}. Restore it from a copy, or delete the directory to start this object anew."
+        "The database {path} is corrupt: {reason}. Restore it from a copy, or delete the directory to start this object again without data."
     )]
     Corrupt {
         /// The database.
@@ -120,15 +120,15 @@ pub enum Error {
     },
     /// A database is not as the lock file says that it was left.
     #[error(
-        "The database {path} is corrupt: {reason}, as {note} tells. Nothing was changed. Restore it from a copy, or delete the directory to start this object anew. To go on with what is left of it, delete {note}."
+        "The database {path} is corrupt: {reason}, according to {record}. Nothing was changed. Restore it from a copy, or delete the directory to start this object again without data. To go on with what is left of it, delete {record}."
     )]
     Incomplete {
         /// The database.
         path: String,
         /// What is wrong with it.
         reason: String,
-        /// The lock file.
-        note: String,
+        /// The lock file, with the record that the last holder has left.
+        record: String,
     },
     /// The file that marks a directory as ours cannot be read.
     #[error(
@@ -154,7 +154,7 @@ pub enum Error {
     },
     /// A file system that ignores case holds the name in another spelling.
     #[error(
-        "{path} holds \"{other}\", and its file system cannot keep \"{file}\" beside it, because it ignores case. Rename one of both, or use a directory on another file system."
+        "{path} holds \"{other}\", and its file system cannot keep \"{file}\" beside it, because it ignores case. Rename one of them, or use a directory on another file system."
     )]
     OtherSpelling {
         /// The directory that holds the names.
@@ -166,15 +166,15 @@ pub enum Error {
     },
     /// A directory is in the way of, or is, a file.
     #[error(
-        "{path} is not a directory, so that no Durable Object data can be kept in it. Move it away, or use another directory."
+        "{path} is not a directory, so no Durable Object data can be stored in it. Move it away, or use another directory."
     )]
     NotADirectory {
         /// The path.
         path: String,
     },
-    /// Another process does not let go of an object.
+    /// Another process does not release an object.
     #[error(
-        "{path} is in use by another process ({holder}), which has not let go of it within {seconds} seconds. Stop that process, or use another directory."
+        "{path} is in use by another process ({holder}), which did not release it within {seconds} seconds. Stop that process, or use another directory."
     )]
     Held {
         /// The database.
@@ -196,7 +196,7 @@ pub enum Error {
     },
     /// A lock file has been deleted or moved while its object was in use.
     #[error(
-        "The lock file {path} has been deleted or moved while its object was in use, so that another process may have written to the object: the last writes were refused. The object starts anew from what is stored. Leave .ferroflare alone while a process uses the directory."
+        "The lock file {path} has been deleted or moved while its object was in use. Another process may have written to the object, so the last writes were refused. The object starts again with what is stored. Leave .ferroflare alone while a process uses the directory."
     )]
     LockVanished {
         /// The lock file.
@@ -204,7 +204,7 @@ pub enum Error {
     },
     /// A database has been deleted or moved while it was in use.
     #[error(
-        "{path} has been deleted or moved while it was in use: what was written there is lost. The object starts anew from what is there now."
+        "{path} has been deleted or moved while it was in use: what was written there is lost. The object starts again with what is stored there now."
     )]
     Vanished {
         /// The database.

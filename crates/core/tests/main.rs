@@ -5,6 +5,7 @@
 //! - `model`: random programs on the real thing and on a simple model
 //! - `damage`: files of a database that are removed, cut or garbled from outside
 //! - `faults`: tables that fail or panic
+//! - `local_object`: an object whose table fails, is taken away or cannot be opened
 //! - `overlay`: what overlays hide, and what their levels take back
 //! - `many`: many objects of a directory at once
 //! - `power_loss`: what was acknowledged survives the loss of everything that was not synced
@@ -18,6 +19,7 @@ mod contract;
 mod damage;
 mod faults;
 mod history;
+mod local_object;
 mod many;
 mod model;
 mod overlay;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ferroflare_core::backend::files::{FileOptions, FileUser};
+use ferroflare_core::backend::files::{FileOptions, FileStore};
 use ferroflare_core::backend::memory::MemoryPlace;
 use ferroflare_core::backend::overlay::OverlayPlace;
 use ferroflare_core::backend::{Object, Place, View};
@@ -215,7 +215,7 @@ fn what_answers_later_is_waited_for() {
     let directory = Directory::new();
     let open = || {
         let options = FileOptions { fsync: false, ..FileOptions::default() };
-        FileUser::open(directory.path(), options, handle.clone(), &mut unlike_others).unwrap()
+        FileStore::open(directory.path(), options, handle.clone(), &mut unlike_others).unwrap()
     };
     let stored = open();
     let object = stored.object(&object_key("one")).unwrap();

@@ -2,5 +2,5 @@
 
 mod files;
 mod foreign_lock;
-mod notes;
+mod records;
 mod state;

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread;
 
 use ferroflare_core::backend::files::disk::{Disk, RealDisk};
-use ferroflare_core::backend::files::open_set::OpenSet;
-use ferroflare_core::backend::files::{FileOptions, FileUser};
+use ferroflare_core::backend::files::workers::open_set::OpenSet;
+use ferroflare_core::backend::files::{FileOptions, FileStore};
 use ferroflare_core::backend::{Object, ObjectKey, Place};
 use ferroflare_core::key::Value;
 use ferroflare_core::{Answer, Result};
@@ -92,7 +92,7 @@ impl Directory {
 
     fn open(self: Arc<Self>, options: FileOptions) -> Opened {
         let runtime = RUNTIME.handle().clone();
-        let user = FileUser::open(&self.0, options, runtime, &mut unlike_others).unwrap();
+        let user = FileStore::open(&self.0, options, runtime, &mut unlike_others).unwrap();
         Opened { user, directory: self }
     }
 
@@ -119,7 +119,8 @@ impl Directory {
         disk: Arc<dyn Disk>,
     ) -> Arc<Opened> {
         let (root, runtime) = (self.0.join(path), RUNTIME.handle().clone());
-        let user = FileUser::open_apart(&root, options, runtime, disk, &mut unlike_others).unwrap();
+        let user =
+            FileStore::open_apart(&root, options, runtime, disk, &mut unlike_others).unwrap();
         Arc::new(Opened { user, directory: self.clone() })
     }
 }
@@ -133,7 +134,7 @@ impl Drop for Directory {
 
 /// A place that is closed before its directory is deleted.
 pub(crate) struct Opened {
-    user: FileUser,
+    user: FileStore,
     directory: Arc<Directory>,
 }
 

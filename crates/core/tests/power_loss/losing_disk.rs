@@ -9,8 +9,8 @@ use std::time::SystemTime;
 use std::{fs, io};
 
 use ferroflare_core::Result;
+use ferroflare_core::backend::files::database::env::observe_syncs;
 use ferroflare_core::backend::files::disk::{Disk, RealDisk, Unsynced};
-use ferroflare_core::backend::files::env::observe_syncs;
 
 use super::synced_by;
 use crate::seed::Random;

@@ -132,8 +132,8 @@ async fn directories_are_synced_before_the_log_and_everything_before_the_acknowl
     assert_eq!(second, [log()], "what is durable is not synced again");
 
     let third = calls_of(&caller, alarm(Some(1)), &calls);
-    let sign = ["a/root/.ferroflare", "a/root/.ferroflare/alarms"];
-    assert_eq!(third, sign.into_iter().map(entries).chain([log()]).collect::<Vec<_>>());
+    let marker = ["a/root/.ferroflare", "a/root/.ferroflare/alarms"];
+    assert_eq!(third, marker.into_iter().map(entries).chain([log()]).collect::<Vec<_>>());
 
     let fourth = calls_of(&caller, alarm(Some(2)), &calls);
     assert_eq!(fourth, [entries("a/root/.ferroflare/alarms"), log()]);

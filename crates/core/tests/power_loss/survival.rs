@@ -36,16 +36,16 @@ fn draw_key(random: &mut Random) -> ObjectKey {
 }
 
 /// Lock files, with all that was ever in them.
-type Notes = BTreeMap<OsString, Vec<Vec<u8>>>;
+type Records = BTreeMap<OsString, Vec<Vec<u8>>>;
 
 const LOCKS: &str = "a/b/root/.ferroflare/locks";
 
-fn remember_notes(locks: &Path, notes: &mut Notes) {
+fn remember_records(locks: &Path, records: &mut Records) {
     // Before the first write there is none.
     for entry in fs::read_dir(locks).into_iter().flatten() {
         let entry = entry.unwrap();
         // One that is being deleted may be gone.
-        let texts = notes.entry(entry.file_name()).or_default();
+        let texts = records.entry(entry.file_name()).or_default();
         if let Ok(text) = fs::read(entry.path())
             && texts.last() != Some(&text)
         {
@@ -55,9 +55,9 @@ fn remember_notes(locks: &Path, notes: &mut Notes) {
 }
 
 /// Leaves of each lock file what it has had at some time, or nothing: it is never synced.
-fn leave_notes(locks: &Path, notes: &Notes, random: &mut Random) {
+fn leave_records(locks: &Path, records: &Records, random: &mut Random) {
     fs::create_dir_all(locks).unwrap();
-    for (file, texts) in notes {
+    for (file, texts) in records {
         let text = usize::try_from(random.below(texts.len() as u64 + 1)).unwrap();
         if let Some(text) = texts.get(text) {
             fs::write(locks.join(file), text).unwrap();
@@ -105,16 +105,16 @@ async fn everything_acknowledged_survives_a_power_loss_and_alarms_are_found_with
     let directory = Directory::new();
     let place: Arc<dyn Place> = directory.open_apart_in("a/b/root", FSYNC, disk.clone());
     let mut acknowledged = BTreeMap::<ObjectKey, Content>::new();
-    let mut notes = Notes::new();
+    let mut records = Records::new();
     for step in 1..=STEPS {
         let object = draw_key(&mut random);
         let batch = draw_write(&mut random, acknowledged.entry(object.clone()).or_default());
         Caller::of(&place, &object).write(batch).await;
-        remember_notes(&directory.path().join(LOCKS), &mut notes);
+        remember_records(&directory.path().join(LOCKS), &mut records);
         if step % STEPS_EACH == 0 {
             let after = Directory::new();
             lose_power(directory.path(), after.path(), &mut random);
-            leave_notes(&after.path().join(LOCKS), &notes, &mut random);
+            leave_records(&after.path().join(LOCKS), &records, &mut random);
             check(&after.open_apart_in("a/b/root", FSYNC, disk.clone()), &acknowledged).await;
         }
     }
@@ -152,5 +152,5 @@ async fn check(place: &Arc<impl Place + 'static>, acknowledged: &BTreeMap<Object
         let taken = Caller::of(&place, object).take_alarm(i64::MAX).await;
         assert_eq!(taken, content.alarm.is_some(), "{object}");
     }
-    assert_eq!(place.alarms(&names), Ok(vec![]), "a sign of an alarm that is not set stays");
+    assert_eq!(place.alarms(&names), Ok(vec![]), "the marker of an alarm that is not set stays");
 }

@@ -1,49 +1,41 @@
-//! Where things are in a directory of objects, and how names become file names.
+//! Where each file is in a directory of objects.
 //!
 //! ```text
 //! <root>/<NAME>/<id>/                 the RocksDB database of one object
 //! <root>/.ferroflare/format           version of this layout
-//! <root>/.ferroflare/locks/<o>        locked by the process that holds the object; says which one, and what it left
-//! <root>/.ferroflare/wanted/<o>       another process waits for the object
-//! <root>/.ferroflare/alarms/<ms>.<o>  the object may have an alarm at that time
-//! <root>/.ferroflare/called/<o>       the name that the id of the object was made of
+//! <root>/.ferroflare/locks/<o>        locked by the process that has the object; says which one, or what it left
+//! <root>/.ferroflare/wanted/<o>       a request: another process waits for the object
+//! <root>/.ferroflare/alarms/<ms>.<o>  a marker: the object may have an alarm at that time
+//! <root>/.ferroflare/called/<o>       a record of the name that the id of the object was made of
 //! <root>/.ferroflare/names/<file>     a name that was too long to be a file name, written out
-//! <root>/.ferroflare/trash/           objects on their way out, under random names
+//! <root>/.ferroflare/trash/           databases that are being deleted, under random names
 //! ```
-//! `<o>` is `<NAME>.<id>`. Names and ids of letters, digits, `_` and `-` stand as they are; every other
-//! byte of their UTF-8 form becomes `%XX`, so that the mapping is reversible, stays inside the root and
-//! never holds a dot. A name that Windows reserves has its first letter written as `%XX`. Names that are
-//! too long for a file name end in `~` and their SHA-256, and are read back from `names/`.
+//! `<o>` is `<NAME>.<id>`, and both are written as [`super::disk::file_name`] says. Names that are too long for a file
+//! name are read back from `names/`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
-use super::directories::Directories;
-use super::random_name::RandomNames;
-use super::whole::write_whole;
+use super::disk::atomic_file::write_whole;
+use super::disk::directories::Directories;
+use super::disk::file_name::{file_name, is_hashed, written_name};
+use super::disk::paths::list_names;
+use super::disk::random_name::RandomNames;
 use crate::backend::ObjectKey;
 use crate::error::Result;
-use crate::id::hex;
-
-/// Longest name of a directory: an alarm's file name holds two of them and a time, in 255 bytes.
-const NAME_BYTES_MAX: usize = 112;
-const HASH_DIGITS: usize = 64;
-const RESERVED: [&str; 4] = ["con", "prn", "aux", "nul"];
 
 /// The paths below one root.
 #[derive(Clone, Debug)]
 pub struct Layout {
     root: PathBuf,
-    names: Arc<RandomNames>,
+    random_names: Arc<RandomNames>,
 }
 
 impl Layout {
-    /// The layout of `root`; drafts and trash get `names`.
-    pub fn new(root: PathBuf, names: RandomNames) -> Self {
-        Self { root, names: Arc::new(names) }
+    /// The layout of `root`. Drafts and databases that are being deleted get names from `random_names`.
+    pub fn new(root: PathBuf, random_names: RandomNames) -> Self {
+        Self { root, random_names: Arc::new(random_names) }
     }
 
     /// The directory itself.
@@ -51,14 +43,14 @@ impl Layout {
         &self.root
     }
 
-    /// Our own corner of it.
-    pub fn corner(&self) -> PathBuf {
+    /// Our own directory in it, beside the directories of names.
+    pub fn own_root(&self) -> PathBuf {
         self.root.join(".ferroflare")
     }
 
-    /// A file or directory in our corner.
-    pub fn own(&self, room: &str) -> PathBuf {
-        self.corner().join(room)
+    /// A file or directory in [`Self::own_root`].
+    pub fn own(&self, name: &str) -> PathBuf {
+        self.own_root().join(name)
     }
 
     /// The directory of the objects of a name.
@@ -71,27 +63,27 @@ impl Layout {
         self.objects(&key.name).join(file_name(&key.id))
     }
 
-    /// An object's file in one of our rooms.
-    pub fn file_of(&self, room: &str, key: &ObjectKey) -> PathBuf {
-        self.own(room).join(flat_name(key))
+    /// An object's file in one of our own directories.
+    pub fn file_of(&self, directory: &str, key: &ObjectKey) -> PathBuf {
+        self.own(directory).join(flat_name(key))
     }
 
-    /// An object's alarm.
+    /// The marker of an object's alarm.
     pub fn alarm(&self, key: &ObjectKey, at: i64) -> PathBuf {
         self.own("alarms").join(format!("{at}.{}", flat_name(key)))
     }
 
-    /// A new draft of a file, beside it.
+    /// A path for a new draft of a file, beside it.
     pub fn draft_of(&self, path: &Path) -> PathBuf {
-        path.with_extension(self.names.next())
+        path.with_extension(self.random_names.next())
     }
 
-    /// A new place for an object on its way out.
+    /// A path in the trash for a database that will be deleted.
     pub fn new_trash(&self) -> PathBuf {
-        self.own("trash").join(self.names.next())
+        self.own("trash").join(self.random_names.next())
     }
 
-    /// The time and object of an alarm's file name.
+    /// The time and the object of a marker's file name.
     pub fn alarm_of(&self, file: &str) -> Option<(i64, ObjectKey)> {
         let (at, flat) = file.split_once('.')?;
         let (name, id) = flat.split_once('.')?;
@@ -99,7 +91,7 @@ impl Layout {
         Some((at.parse().ok()?, key))
     }
 
-    /// The name behind a file name; none if it is not one of ours.
+    /// The name that a file name stands for; `None` if it is not one of ours.
     pub fn name_of(&self, file: &str) -> Option<String> {
         if !is_hashed(file) {
             return written_name(file);
@@ -108,7 +100,26 @@ impl Layout {
         (file_name(&name) == file).then_some(name)
     }
 
-    /// Keeps a name and an id that are too long for a file name, so that they can be read back.
+    /// The names under which there may be objects, in order.
+    pub fn names(&self) -> Result<Vec<Arc<str>>> {
+        self.names_in(&self.root)
+    }
+
+    /// The ids of the objects of a name, in order.
+    pub fn ids_of(&self, name: &str) -> Result<Vec<Arc<str>>> {
+        self.names_in(&self.objects(name))
+    }
+
+    /// The names that the directories in `path` stand for, in order.
+    fn names_in(&self, path: &Path) -> Result<Vec<Arc<str>>> {
+        let files = list_names(path)?;
+        let names = files.iter().filter_map(|file| self.name_of(file));
+        let mut names: Vec<Arc<str>> = names.map(Arc::from).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Stores a name and an id that are too long for a file name, so that they can be read back.
     pub fn remember(&self, key: &ObjectKey, directories: &Directories) -> Result<()> {
         for name in [&key.name, &key.id] {
             let file = file_name(name);
@@ -120,7 +131,7 @@ impl Layout {
                 directories.create(&self.own("names"))?;
                 write_whole(&path, &self.draft_of(&path), name)?;
             }
-            directories.note(&path)?;
+            directories.mark_unsynced(&path)?;
         }
         Ok(())
     }
@@ -131,102 +142,11 @@ pub fn flat_name(key: &ObjectKey) -> String {
     format!("{}.{}", file_name(&key.name), file_name(&key.id))
 }
 
-/// A name that is safe in every file system.
-pub fn file_name(name: &str) -> String {
-    let mut file = String::with_capacity(name.len());
-    for (place, byte) in name.bytes().enumerate() {
-        let plain = byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-        if plain && !(place == 0 && is_reserved(name)) {
-            file.push(char::from(byte));
-        } else {
-            file.push('%');
-            file.push_str(&hex(&[byte]).to_ascii_uppercase());
-        }
-    }
-    if file.is_empty() {
-        return "%".into();
-    }
-    if file.len() > NAME_BYTES_MAX {
-        let hash = hex(&Sha256::digest(name));
-        file.truncate(NAME_BYTES_MAX - HASH_DIGITS - 1);
-        file.push('~');
-        file.push_str(&hash);
-    }
-    file
-}
-
-/// Whether a file name stands for a name that was too long.
-fn is_hashed(file: &str) -> bool {
-    file.contains('~')
-}
-
-/// The name that a file name writes out; none if it is not one of ours.
-fn written_name(file: &str) -> Option<String> {
-    if file == "%" {
-        return Some(String::new());
-    }
-    let mut bytes = Vec::with_capacity(file.len());
-    let mut rest = file.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        rest = tail;
-        if byte == b'%' {
-            let digits = rest.get(..2)?;
-            rest = &rest[2..];
-            bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    let name = String::from_utf8(bytes).ok()?;
-    (file_name(&name) == file).then_some(name)
-}
-
-fn is_reserved(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    RESERVED.contains(&lower.as_str())
-        || (lower.len() == 4
-            && (lower.starts_with("com") || lower.starts_with("lpt"))
-            && lower.ends_with(|last: char| last.is_ascii_digit()))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn ordinary_names_stand_as_they_are() {
-        for name in ["TEST_OBJECT", "Object1", "a-b", &"0f".repeat(32)] {
-            assert_eq!(file_name(name), *name);
-        }
-    }
-
-    #[test]
-    fn nothing_leads_out_of_the_root() {
-        for (name, file) in
-            [("..", "%2E%2E"), ("a/b", "a%2Fb"), ("", "%"), ("\0", "%00"), ("%", "%25")]
-        {
-            assert_eq!(file_name(name), file);
-            assert_eq!(written_name(file).as_deref(), Some(name));
-        }
-    }
-
-    #[test]
-    fn names_that_windows_reserves_are_written_differently() {
-        for (name, file) in [("con", "%63on"), ("NUL", "%4EUL"), ("com1", "%63om1")] {
-            assert_eq!(file_name(name), file);
-            assert_eq!(written_name(file).as_deref(), Some(name));
-        }
-    }
-
-    #[test]
-    fn long_names_keep_apart() {
-        let (a, b) = (file_name(&"x".repeat(500)), file_name(&"x".repeat(501)));
-        assert_ne!(a, b);
-        assert!(a.len() <= NAME_BYTES_MAX);
-        assert_eq!(written_name(&a), None);
-    }
 
     #[test]
     fn the_longest_alarm_fits_a_file_name() {
