@@ -102,6 +102,24 @@ export function circlesIn(imports) {
   return [...circles.values()];
 }
 
+/** The groups of files and folders, each group of one folder, that import each other in a circle and hold a folder. */
+export function folderCirclesIn(imports) {
+  const levels = new Map();
+  for (const [file, others] of imports) {
+    for (const other of others) {
+      const [from, to] = [file.split("/"), other.split("/")];
+      const common = from.findIndex((part, at) => part !== to[at]);
+      const level = from.slice(0, common).join("/");
+      const [importer, imported] = [from, to].map((parts) => parts.slice(0, common + 1).join("/"));
+      if (!levels.has(level)) levels.set(level, new Map());
+      const graph = levels.get(level);
+      graph.set(importer, (graph.get(importer) ?? new Set()).add(imported));
+    }
+  }
+  const circles = [...levels.values()].flatMap(circlesIn);
+  return circles.filter((circle) => circle.some((name) => !name.endsWith(".rs")));
+}
+
 function reachable(imports, start) {
   const found = new Set();
   const next = [start];

@@ -1,5 +1,5 @@
 //! What becomes of an object when its table fails, is taken away or cannot be opened: `LocalObject` over
-//! a table and a source that fail on command.
+//! a table and an opener that fail on command.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -7,10 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use ferroflare_core::alarm_index::AlarmIndex;
-use ferroflare_core::backend::local::{LocalObject, Released};
-use ferroflare_core::backend::{
-    Access, Committed, Object, ObjectKey, Snapshot, Source, Table, Ticket, View,
-};
+use ferroflare_core::backend::local::{Access, IdleTable, LocalObject, Table, TableOpener};
+use ferroflare_core::backend::{Committed, Object, ObjectKey, Snapshot, Ticket, View};
 use ferroflare_core::concurrency::turn::OPTIMISTIC_ATTEMPTS_MAX;
 use ferroflare_core::durability::Durability;
 use ferroflare_core::key::{Entry, Key, Value};
@@ -30,10 +28,10 @@ struct Disk {
     failing_openings: u32,
     failing_seals: u32,
     failing_applies: u32,
-    /// Tables that were given back.
-    released: u32,
-    /// Tables that took no writes and were given away to be opened anew.
-    widened: u32,
+    /// Tables that were handed over.
+    handed_over: u32,
+    /// Tables that took no writes and were given to the opener to be upgraded.
+    upgraded: u32,
 }
 
 type Shared = Arc<Mutex<Disk>>;
@@ -134,11 +132,11 @@ impl Table for FakeTable {
     }
 }
 
-struct FakeSource {
+struct FakeOpener {
     disk: Shared,
 }
 
-impl Source<FakeTable> for FakeSource {
+impl TableOpener<FakeTable> for FakeOpener {
     fn is_absent(&self) -> bool {
         !self.disk.lock().unwrap().exists
     }
@@ -147,16 +145,16 @@ impl Source<FakeTable> for FakeSource {
         self.disk.lock().unwrap().openings.push((access, object));
     }
 
-    fn widen(self: Arc<Self>, table: FakeTable, object: Arc<LocalObject<FakeTable>>) {
+    fn upgrade(self: Arc<Self>, table: FakeTable, object: Arc<LocalObject<FakeTable>>) {
         assert!(!table.takes_writes(), "a table that takes writes is opened anew");
         let mut disk = self.disk.lock().unwrap();
-        disk.widened += 1;
+        disk.upgraded += 1;
         disk.openings.push((Access::Write, object));
     }
 
-    fn released(self: Arc<Self>, table: FakeTable) {
+    fn closed(self: Arc<Self>, table: FakeTable) {
         assert!(!table.is_dirty(), "an unsealed batch is given away");
-        self.disk.lock().unwrap().released += 1;
+        self.disk.lock().unwrap().handed_over += 1;
     }
 }
 
@@ -171,8 +169,8 @@ fn fixture() -> Fixture {
     let disk = Shared::default();
     let (durability, alarms): (Arc<Durability>, Arc<AlarmIndex>) = Default::default();
     let key = ObjectKey { name: "NAME".into(), id: "id".into() };
-    let source = Arc::new(FakeSource { disk: disk.clone() });
-    let object = LocalObject::over(source, durability.clone(), key, alarms.clone());
+    let opener = Arc::new(FakeOpener { disk: disk.clone() });
+    let object = LocalObject::over(opener, durability.clone(), key, alarms.clone());
     Fixture { disk, durability, alarms, object }
 }
 
@@ -212,8 +210,8 @@ impl Fixture {
         any
     }
 
-    fn released(&self) -> u32 {
-        self.disk.lock().unwrap().released
+    fn handed_over(&self) -> u32 {
+        self.disk.lock().unwrap().handed_over
     }
 
     /// Another process has the object for a moment, and writes.
@@ -372,7 +370,7 @@ async fn an_attempt_that_runs_when_its_table_fails_loses_and_is_not_blamed_for_i
     for alone in [false, true] {
         let (transaction, attempt) = if alone { fixture.begin_alone() } else { fixture.begin() };
         assert_eq!(now(attempt.read(vec![key("a")])), Read::Found(vec![None]));
-        drop(fixture.object.abandon());
+        drop(fixture.object.take_failed());
         attempt.put(vec![(key("a"), key("1"))]).unwrap();
         let outcome = commit(&transaction, attempt);
         fixture.finish_opening();
@@ -386,7 +384,7 @@ async fn those_who_wait_behind_a_turn_go_on_when_the_table_fails() {
     let (transaction, attempt) = fixture.begin_alone();
     let waiting = fixture.put("a", "1");
     assert!(is_later(&waiting));
-    drop(fixture.object.abandon());
+    drop(fixture.object.take_failed());
     assert!(fixture.finish_opening());
     assert!(waiting.wait().await.is_ok());
     drop((transaction, attempt));
@@ -470,7 +468,7 @@ async fn an_attempt_goes_on_when_its_object_is_found_empty_and_removed() {
     let fixture = Fixture::opened();
     let (transaction, attempt) = fixture.begin();
     assert_eq!(now(attempt.read(vec![key("a")])), Read::Found(vec![None]));
-    assert!(fixture.object.vacate().is_some());
+    assert!(fixture.object.take_empty().is_some());
     fixture.disk.lock().unwrap().exists = false;
     assert_eq!(now(attempt.read(vec![key("b")])), Read::Found(vec![None]));
     attempt.put(vec![(key("a"), key("1"))]).unwrap();
@@ -493,11 +491,11 @@ async fn an_object_is_not_handed_over_between_two_writes_of_a_turn_of_the_event_
     let fixture = Fixture::opened();
     let first = now(fixture.put("a", "1"));
     fixture.object.hand_over();
-    assert_eq!(fixture.released(), 0);
+    assert_eq!(fixture.handed_over(), 0);
     let second = now(fixture.put("b", "2"));
     assert_eq!(first.ticket, second.ticket);
     fixture.object.seal();
-    assert_eq!(fixture.released(), 1);
+    assert_eq!(fixture.handed_over(), 1);
 }
 
 #[tokio::test]
@@ -511,14 +509,14 @@ async fn an_object_is_handed_over_between_the_turns_of_transactions_that_queue_f
     let alone = second.begin(None);
     assert!(is_later(&alone), "one turn at a time");
     fixture.object.hand_over();
-    assert_eq!(fixture.released(), 0, "not while a turn is on");
+    assert_eq!(fixture.handed_over(), 0, "not while a turn is on");
     attempt.put(vec![(key("a"), key("1"))]).unwrap();
     let committed = now(commit(&first, attempt));
     assert!(matches!(committed, Settled::Committed(..)), "the turn ends well");
     let later = fixture.put("b", "2");
     assert!(is_later(&later), "nobody overtakes those who wait");
     fixture.object.seal();
-    assert_eq!(fixture.released(), 1);
+    assert_eq!(fixture.handed_over(), 1);
 
     fixture.write_elsewhere("a", "theirs");
     assert!(fixture.finish_opening(), "those who wait need the object again");
@@ -537,7 +535,7 @@ async fn attempts_lose_when_the_object_is_handed_over_and_see_nothing_of_what_ca
     let (transaction, attempt) = fixture.begin();
     assert_eq!(now(attempt.read(vec![key("a")])), Read::Found(vec![None]));
     fixture.object.hand_over();
-    assert_eq!(fixture.released(), 1);
+    assert_eq!(fixture.handed_over(), 1);
     fixture.write_elsewhere("a", "theirs");
     let read = attempt.read(vec![key("b")]);
     fixture.finish_opening();
@@ -554,9 +552,9 @@ async fn an_object_that_is_being_opened_is_handed_over_only_after_it_has_served_
     assert!(fixture.finish_opening());
     assert!(put.wait().await.is_ok());
     fixture.object.hand_over();
-    assert_eq!(fixture.released(), 0, "the put is not sealed");
+    assert_eq!(fixture.handed_over(), 0, "the put is not sealed");
     fixture.object.seal();
-    assert_eq!(fixture.released(), 1);
+    assert_eq!(fixture.handed_over(), 1);
 }
 
 #[tokio::test]
@@ -587,7 +585,7 @@ async fn an_alarm_that_is_taken_while_the_object_is_opened_is_sealed_by_itself()
     assert_eq!(fixture.disk.lock().unwrap().alarm, None);
     assert_eq!(fixture.alarms.get(fixture.object.key()), Ok(None));
     fixture.object.hand_over();
-    assert_eq!(fixture.released(), 1, "nothing keeps the object here");
+    assert_eq!(fixture.handed_over(), 1, "nothing keeps the object here");
 }
 
 #[tokio::test]
@@ -608,13 +606,13 @@ async fn an_alarm_that_cannot_be_taken_for_good_is_not_taken() {
 async fn memory_is_not_saved_where_an_attempt_runs_or_a_write_is_not_sealed() {
     let fixture = Fixture::opened();
     let (transaction, attempt) = fixture.begin();
-    assert!(matches!(fixture.object.release(), Released::InUse));
+    assert!(matches!(fixture.object.take_idle(), IdleTable::InUse));
     drop(attempt);
     transaction.rollback();
     let _committed = now(fixture.put("a", "1"));
-    assert!(matches!(fixture.object.release(), Released::InUse));
+    assert!(matches!(fixture.object.take_idle(), IdleTable::InUse));
     fixture.object.seal();
-    assert!(matches!(fixture.object.release(), Released::Table(_)));
+    assert!(matches!(fixture.object.take_idle(), IdleTable::Taken(_)));
     let read = fixture.read("a");
     fixture.finish_opening();
     assert_eq!(value(read).await.as_deref(), Some("1"));
@@ -625,13 +623,13 @@ async fn only_an_empty_object_is_vacated() {
     let fixture = Fixture::opened();
     let _committed = now(fixture.put("a", "1"));
     fixture.object.seal();
-    assert!(fixture.object.vacate().is_none());
+    assert!(fixture.object.take_empty().is_none());
     let mut writes = WriteBatch::default();
     writes.clear();
     let _committed = now(fixture.object.write(writes, None));
-    assert!(fixture.object.vacate().is_none(), "the clearing is not sealed");
+    assert!(fixture.object.take_empty().is_none(), "the clearing is not sealed");
     fixture.object.seal();
-    assert!(fixture.object.vacate().is_some());
+    assert!(fixture.object.take_empty().is_some());
 }
 
 #[tokio::test]
@@ -640,7 +638,7 @@ async fn reading_opens_a_table_to_be_read_and_the_first_write_one_that_takes_wri
     assert_eq!(value(fixture.read("a")).await, None);
     let (put, read, other) = (fixture.put("a", "1"), fixture.read("a"), fixture.put("b", "2"));
     assert!(is_later(&put) && is_later(&read) && is_later(&other), "in the order of the calls");
-    assert_eq!(fixture.disk.lock().unwrap().widened, 1);
+    assert_eq!(fixture.disk.lock().unwrap().upgraded, 1);
     assert!(fixture.finish_opening());
     assert!(put.wait().await.is_ok());
     assert_eq!(value(read).await.as_deref(), Some("1"));
@@ -697,10 +695,27 @@ async fn an_object_is_handed_over_after_its_table_was_opened_anew_not_meanwhile(
     let fixture = Fixture::opened_to_read();
     let put = fixture.put("a", "1");
     fixture.object.hand_over();
-    assert_eq!(fixture.released(), 0);
+    assert_eq!(fixture.handed_over(), 0);
     assert!(fixture.finish_opening());
     assert!(put.wait().await.is_ok());
     fixture.object.hand_over();
     fixture.object.seal();
-    assert_eq!(fixture.released(), 1);
+    assert_eq!(fixture.handed_over(), 1);
+}
+
+#[tokio::test]
+async fn a_hand_over_that_was_asked_for_ends_with_a_failed_upgrade() {
+    let fixture = Fixture::opened_to_read();
+    let (holder, attempt) = fixture.begin_alone();
+    fixture.object.hand_over();
+    assert_eq!(fixture.handed_over(), 0, "not while a turn is held");
+    attempt.put(vec![(key("a"), key("1"))]).unwrap();
+    fixture.disk.lock().unwrap().failing_openings = 1;
+    let outcome = commit(&holder, attempt);
+    assert!(fixture.finish_opening());
+    assert_eq!(outcome.wait().await, Err(broken("open")));
+    let read = fixture.read("a");
+    assert!(fixture.finish_opening());
+    assert_eq!(fixture.handed_over(), 0, "the failed upgrade has let go of the object already");
+    assert_eq!(value(read).await, None);
 }

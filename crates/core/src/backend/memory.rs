@@ -1,12 +1,11 @@
-//! Memory: ordered maps that live as long as their place. Every write is durable at once, as far as
-//! memory is.
+//! Memory: ordered maps that live as long as their store. Every write is as durable at once as memory can be.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
-use super::local::LocalObject;
+use super::local::{LocalObject, Table};
 use super::noted::NotedNames;
-use super::{Object, ObjectKey, Place, Table, Ticket};
+use super::{Object, ObjectKey, Place, Ticket};
 use crate::alarm_index::AlarmIndex;
 use crate::answer::Answer;
 use crate::error::{Error, Result};
@@ -67,7 +66,7 @@ impl Table for MemoryTable {
     }
 }
 
-/// A place in memory: alive as long as somebody holds it, seen by nobody else.
+/// A store in memory. It lives as long as its holder, and no other holder sees it.
 #[derive(Default)]
 pub struct MemoryPlace {
     /// `None` once closed.
@@ -79,7 +78,7 @@ pub struct MemoryPlace {
 type Objects = HashMap<ObjectKey, Arc<LocalObject<MemoryTable>>>;
 
 impl MemoryPlace {
-    /// An empty place.
+    /// An empty store.
     pub fn new() -> Self {
         Self {
             objects: Mutex::new(Some(HashMap::new())),
@@ -88,7 +87,7 @@ impl MemoryPlace {
         }
     }
 
-    /// Closes this place, and gives what it holds to a new one.
+    /// Closes this store, and moves its content into a new one.
     pub fn renew(&self) -> Result<Self> {
         let objects = lock(&self.objects)?.take().ok_or(Error::Closed)?;
         let renewed = objects.into_iter().filter_map(|(key, object)| {

@@ -20,7 +20,7 @@ use super::env::deferring;
 use super::foreign::CURRENT;
 use super::rocks::Rocks;
 use super::whole::create_dir;
-use crate::backend::Access;
+use crate::backend::local::Access;
 use crate::error::{Error, Result};
 
 /// Says that nothing in the database has been acknowledged as durable.

@@ -18,7 +18,7 @@ use super::hold::Hold;
 use super::inventory::Inventory;
 use super::rocks::Rocks;
 use super::same_file::same_file;
-use crate::backend::Access;
+use crate::backend::local::Access;
 use crate::error::{Error, Result};
 use crate::key::{Entry, Value};
 use crate::lock::lock;

@@ -247,7 +247,7 @@ impl Flusher {
     fn lose(&self, error: Error) {
         // Before anybody else can close the database.
         self.database.doubt();
-        let table = self.object.upgrade().and_then(|object| object.abandon());
+        let table = self.object.upgrade().and_then(|object| object.take_failed());
         let sealed = lock(&self.state).map_or(0, |state| state.sealed);
         let lost = table.as_ref().map_or(sealed, FileTable::ticket);
         drop(table);
@@ -262,7 +262,7 @@ impl Flusher {
     /// Deletes the directory of an object that was emptied and not written since; says whether this was
     /// the end of the table.
     fn vacate(&self) -> bool {
-        let Some(table) = self.object.upgrade().and_then(|object| object.vacate()) else {
+        let Some(table) = self.object.upgrade().and_then(|object| object.take_empty()) else {
             return false;
         };
         // What has been sealed since the flush was undone again, which has to be durable too.

@@ -332,7 +332,7 @@ impl FilePlace {
 
     /// Closes an object of a place that is closed. One that is being opened is closed afterwards, by its source.
     pub fn close_object(&self, object: &LocalObject<FileTable>) {
-        if let Some(table) = object.close_retired() {
+        if let Some(table) = object.close_unless_opening() {
             table.end(After::Close);
         }
     }

@@ -15,8 +15,8 @@ use super::open_set::{Occupant, Slot, UnderWay};
 use super::spelling::check_spelling;
 use super::table::{FileTable, make_sign};
 use super::workers::Workers;
-use crate::backend::local::LocalObject;
-use crate::backend::{Access, ObjectKey, Source, Table};
+use crate::backend::ObjectKey;
+use crate::backend::local::{Access, LocalObject, Table, TableOpener};
 use crate::durability::Durability;
 use crate::error::{Error, Result};
 
@@ -158,7 +158,7 @@ impl FileSource {
     }
 }
 
-impl Source<FileTable> for FileSource {
+impl TableOpener<FileTable> for FileSource {
     fn is_absent(&self) -> bool {
         let Some(place) = self.place.upgrade() else {
             return false;
@@ -175,7 +175,7 @@ impl Source<FileTable> for FileSource {
         place.open_set().enter(move |slot| self.open_in(slot, opening));
     }
 
-    fn widen(self: Arc<Self>, table: FileTable, object: Arc<LocalObject<FileTable>>) {
+    fn upgrade(self: Arc<Self>, table: FileTable, object: Arc<LocalObject<FileTable>>) {
         let Some(place) = self.place.upgrade() else {
             return refuse(object);
         };
@@ -187,7 +187,7 @@ impl Source<FileTable> for FileSource {
         })));
     }
 
-    fn released(self: Arc<Self>, table: FileTable) {
+    fn closed(self: Arc<Self>, table: FileTable) {
         self.yielded.store(true, Ordering::Relaxed);
         // A failure has been told to everybody who waits for the writes.
         table.end(After::Close);

@@ -9,8 +9,8 @@ use super::directories::Directories;
 use super::flusher::{After, Flusher};
 use super::layout::Layout;
 use super::open_set::{Leaving, Occupant};
-use crate::backend::local::{LocalObject, Released};
-use crate::backend::{Table, Ticket};
+use crate::backend::Ticket;
+use crate::backend::local::{IdleTable, LocalObject, Table};
 use crate::error::{Error, Result};
 use crate::key::{Entry, Value};
 use crate::merge::merge;
@@ -59,14 +59,14 @@ impl Occupant for LocalObject<FileTable> {
     }
 
     fn leave(&self) -> Leaving {
-        match self.release() {
-            Released::Table(table) => {
+        match self.take_idle() {
+            IdleTable::Taken(table) => {
                 // A failure has been told to everybody who waits for the writes.
                 table.end(After::Close);
                 Leaving::Leaves
             }
-            Released::InUse => Leaving::Stays,
-            Released::Absent => Leaving::Absent,
+            IdleTable::InUse => Leaving::Stays,
+            IdleTable::Absent => Leaving::Absent,
         }
     }
 }
