@@ -71,7 +71,7 @@ fn grant_wishes(place: &FilePlace) {
 /// Reads which alarms are pending. What this process has open is known better than the files say.
 pub fn read_alarms(place: &FilePlace) -> Result<()> {
     let path = place.layout().own("alarms");
-    place.alarms.begin_reading()?;
+    let reading = place.alarms.begin_reading()?;
     let signs = match fs::read_dir(&path) {
         Ok(signs) => signs,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -91,5 +91,5 @@ pub fn read_alarms(place: &FilePlace) -> Result<()> {
         .filter(|(_, object)| object.is_open())
         .map(|(key, _)| key)
         .collect();
-    place.alarms.replace(&found, &open)
+    reading.end(&found, &open)
 }

@@ -1,12 +1,12 @@
 //! The pending alarms of one server, as far as this process knows them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use tokio::time::{Duration, Instant};
 
 use super::registry::AlarmEntry;
-use crate::alarm_index::AlarmIndex;
+use crate::alarm_index::{AlarmIndex, AlarmReading};
 use crate::backend::ObjectKey;
 use crate::error::Result;
 use crate::lock::lock;
@@ -22,8 +22,6 @@ type EntryKey = (ObjectKey, String);
 #[derive(Default)]
 pub(crate) struct KnownAlarms {
     index: AlarmIndex,
-    /// Objects whose alarm this process has changed since the last reading began.
-    changed: Mutex<HashSet<ObjectKey>>,
     /// Objects whose alarm was not due: up to which time, and when the server said so.
     refused: Mutex<HashMap<ObjectKey, (i64, Instant)>>,
     /// When this process first saw each entry that it read last.
@@ -31,8 +29,8 @@ pub(crate) struct KnownAlarms {
 }
 
 /// What a reading of the server's index has found so far.
-#[derive(Default)]
-pub(crate) struct Reading {
+pub(crate) struct Reading<'a> {
+    index: AlarmReading<'a>,
     earliest: HashMap<ObjectKey, i64>,
     seen: HashMap<EntryKey, Instant>,
 }
@@ -55,7 +53,6 @@ impl KnownAlarms {
 
     /// This process has changed the alarm of an object.
     pub(crate) fn set(&self, key: &ObjectKey, alarm: Option<i64>) -> Result<()> {
-        lock(&self.changed)?.insert(key.clone());
         self.index.set(key, alarm)
     }
 
@@ -66,15 +63,15 @@ impl KnownAlarms {
     }
 
     /// Begins to read the server's index.
-    pub(crate) fn begin_reading(&self) -> Result<Reading> {
-        lock(&self.changed)?.clear();
-        Ok(Reading::default())
+    pub(crate) fn begin_reading(&self) -> Result<Reading<'_>> {
+        let index = self.index.begin_reading()?;
+        Ok(Reading { index, earliest: HashMap::new(), seen: HashMap::new() })
     }
 
     /// Takes over one entry of the server's index; false if the entry tells of no alarm and should be removed.
     pub(crate) fn read(
         &self,
-        reading: &mut Reading,
+        reading: &mut Reading<'_>,
         entry: &AlarmEntry,
         now: Instant,
     ) -> Result<bool> {
@@ -92,11 +89,9 @@ impl KnownAlarms {
 
     /// Ends a reading. This process knows better about the objects that it has changed meanwhile, and about those
     /// that are `busy`: requests of them are under way.
-    pub(crate) fn end_reading(&self, reading: Reading, busy: Vec<ObjectKey>) -> Result<()> {
+    pub(crate) fn end_reading(&self, reading: Reading<'_>, busy: &[ObjectKey]) -> Result<()> {
         *lock(&self.first_seen)? = reading.seen;
         lock(&self.refused)?.retain(|key, _| reading.earliest.contains_key(key));
-        let mut known_better = busy;
-        known_better.extend(lock(&self.changed)?.iter().cloned());
-        self.index.replace(&reading.earliest, &known_better)
+        reading.index.end(&reading.earliest, busy)
     }
 }

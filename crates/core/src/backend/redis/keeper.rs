@@ -48,5 +48,5 @@ pub(crate) async fn read_alarms(place: &Arc<RedisPlace>) -> Result<()> {
             }
         }
     }
-    shared.alarms.end_reading(reading, place.busy())
+    shared.alarms.end_reading(reading, &place.busy())
 }
