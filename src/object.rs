@@ -193,9 +193,8 @@ impl ObjectHandle {
         })
     }
 
-    /// Lists a range; `flags` tells which bounds are packed in `scratch`, in the order start, startAfter,
-    /// end, prefix, and its flag of value 16 asks for the reverse order. `limit` below 0 is none. Returns the packed
-    /// length.
+    /// Lists a range. `flags` tells which bounds are packed in `scratch`, in the order start, startAfter, end, prefix. Its
+    /// flag of value 16 asks for the reverse order. A `limit` below 0 is no limit. Returns the packed length.
     #[napi(catch_unwind)]
     pub fn list(
         &self,

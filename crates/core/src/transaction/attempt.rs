@@ -1,4 +1,4 @@
-//! One run of a transaction's closure: what it read and what it will write, over one object.
+//! One run of a transaction's closure over one object: what it has read, and what it will write.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -14,23 +14,23 @@ use crate::merge::merge;
 use crate::range::Scan;
 use crate::write_batch::{AlarmWrite, WriteBatch};
 
-/// What a read of an attempt gives.
+/// The result of a read of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Read<T> {
-    /// The state that the attempt started from, under its own writes.
+    /// The state that the attempt started from, with the attempt's own writes above it.
     Found(T),
-    /// The attempt has lost: something that it wants to read was written meanwhile.
+    /// The attempt has lost: something that it wants to read was written since its start.
     Lost,
 }
 
-/// A running attempt. Until it commits, its own writes are visible only to its own reads.
+/// A running attempt. Until it commits, only its own reads see its writes.
 ///
-/// Dropped without [`Self::commit`] it ends without a trace.
+/// An attempt that is dropped without [`Self::commit`] ends without a trace.
 pub struct Attempt {
     object: Arc<dyn Object>,
     start: Start,
     state: Arc<Mutex<State>>,
-    /// Whether the object does not know yet how the attempt ended.
+    /// Whether the object has still to be told how the attempt ended.
     running: bool,
 }
 
@@ -42,7 +42,7 @@ struct State {
 }
 
 impl State {
-    /// Keeps what a read found, or that the attempt has lost.
+    /// Notes what a read has found, or that the attempt has lost.
     fn settle<T>(
         &mut self,
         read: Snapshot<T>,
@@ -68,7 +68,7 @@ impl State {
 }
 
 impl Attempt {
-    /// Takes over an attempt that `object` has started.
+    /// The attempt that `object` has started.
     pub fn new(object: Arc<dyn Object>, start: Start) -> Self {
         Self { object, start, state: Arc::default(), running: true }
     }
@@ -78,7 +78,7 @@ impl Attempt {
         self.start
     }
 
-    /// Reads keys, one result a key.
+    /// Reads keys. The results are in the order of `keys`.
     pub fn read(&self, keys: Vec<Key>) -> Answer<Read<Vec<Option<Value>>>> {
         let mut found = Vec::with_capacity(keys.len());
         let mut missing = Vec::new();
@@ -114,7 +114,7 @@ impl Attempt {
         })
     }
 
-    /// Walks over a range: the committed entries under the attempt's own writes.
+    /// Lists a range: the committed entries with the attempt's own writes above them.
     pub fn list(&self, scan: Scan) -> Answer<Read<Vec<Entry>>> {
         if scan.is_empty() {
             return Answer::Now(Ok(Read::Found(Vec::new())));
@@ -155,7 +155,7 @@ impl Attempt {
             .and_then(move |read| lock(&state)?.settle(read, |footprint, _| footprint.alarm = true))
     }
 
-    /// Stores pairs when the attempt commits. All or none: over the limit none is taken.
+    /// Stores pairs when the attempt commits. If they are too many, none of them is taken.
     pub fn put(&self, pairs: Vec<Entry>) -> Result<()> {
         let mut state = lock(&self.state)?;
         state.check_written(&pairs.iter().map(|(key, _)| key.clone()).collect())?;
@@ -165,7 +165,7 @@ impl Attempt {
         Ok(())
     }
 
-    /// Removes keys when the attempt commits; gives how many of them exist, duplicates counted once.
+    /// Removes keys when the attempt commits. Returns how many of them exist; duplicates count once.
     pub fn delete(&self, keys: Vec<Key>) -> Answer<Read<u32>> {
         let keys: BTreeSet<Key> = keys.into_iter().collect();
         if let Err(error) = lock(&self.state).and_then(|state| state.check_written(&keys)) {
@@ -193,8 +193,8 @@ impl Attempt {
         Ok(())
     }
 
-    /// Ends the attempt: validates what it read, and writes what it wrote unless `discard` is set.
-    /// Every read must have been answered.
+    /// Ends the attempt: validates what it has read, and writes what it has written unless `discard` is set.
+    /// All its reads must have been answered.
     pub fn commit(mut self, discard: bool) -> Answer<Outcome> {
         let state = match lock(&self.state) {
             Ok(mut state) => std::mem::take(&mut *state),

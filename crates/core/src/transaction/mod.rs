@@ -1,4 +1,4 @@
-//! What the user holds: one transaction, attempted until it commits.
+//! Runs a transaction: attempt after attempt, until one commits.
 //!
 //! [`attempt`] is one run of the closure: its reads and its writes over one object.
 
@@ -14,22 +14,22 @@ use crate::concurrency::turn::{OPTIMISTIC_ATTEMPTS_MAX, TURN_LEASE};
 use crate::error::{Error, Result};
 use crate::lock::lock;
 
-/// Turns that a transaction may lose to their lease before it gives up.
+/// How many turns of a transaction may outlast their lease before it gives up.
 pub const TURNS_MAX: u32 = 5;
 
 /// How a transaction's attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
-    /// Every read still held, and every write is visible.
+    /// Nothing that was read has changed, and every write is visible.
     Committed(Committed),
-    /// Lost: begin another attempt.
+    /// The attempt has lost: begin another one.
     Lost,
 }
 
 /// A transaction over one object. Its attempts run one after the other.
 ///
-/// **Progress:** after [`OPTIMISTIC_ATTEMPTS_MAX`] lost attempts the next one runs alone, and commits.
-/// Only an attempt that outlasts its lease can lose again, at most [`TURNS_MAX`] times.
+/// **Progress:** after [`OPTIMISTIC_ATTEMPTS_MAX`] lost attempts the next one runs alone, and commits. Only an attempt that
+/// outlasts its lease can lose again. That can happen [`TURNS_MAX`] times.
 #[derive(Clone)]
 pub struct Transaction {
     object: Arc<dyn Object>,
@@ -48,7 +48,7 @@ impl Transaction {
         Self { object, state: Arc::default() }
     }
 
-    /// Starts the next attempt, and names it. `origin` is the attempt whose closure has called it.
+    /// Starts the next attempt, and names it. `origin` is the attempt whose closure issued the transaction.
     pub fn begin(&self, origin: Option<TransactionId>) -> Answer<TransactionId> {
         let attempts = match lock(&self.state) {
             Ok(mut state) => {
@@ -79,8 +79,8 @@ impl Transaction {
         lock(&self.state).is_ok_and(|state| state.attempts > OPTIMISTIC_ATTEMPTS_MAX)
     }
 
-    /// Ends the running attempt: validates its reads, and writes its writes unless `discard` is set (its
-    /// closure has thrown: the error counts only if what it saw still holds).
+    /// Ends the running attempt: validates its reads, and writes its writes unless `discard` is set. `discard` is for a
+    /// closure that has thrown: its error counts only if nothing that it has read has changed.
     pub fn commit(&self, discard: bool) -> Answer<Settled> {
         let attempt = match lock(&self.state) {
             Ok(mut state) => state.current.take().and_then(Arc::into_inner),

@@ -1,4 +1,4 @@
-//! Reading the object below an overlay, which may answer later: then this thread waits for it.
+//! Reads the object below an overlay. If that object answers later, this thread waits for the answer.
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
@@ -13,11 +13,10 @@ use crate::error::{Error, Result};
 use crate::key::{Entry, Key, Value};
 use crate::range::Scan;
 
-/// Runs a future on threads other than the caller's; false when there are none.
+/// Runs a future on other threads than the caller's; false if there are no such threads.
 pub type Spawn = Arc<dyn Fn(Pending<()>) -> bool + Send + Sync>;
 
-/// Longest wait for one answer. Whatever holds up the place below (a turn, another process) has a shorter
-/// limit of its own.
+/// Longest wait for one answer. What delays the store below (a turn, another process) has a shorter limit of its own.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// The object below, read as if it were in this process.
@@ -28,7 +27,7 @@ pub struct Below {
 }
 
 impl Below {
-    /// The reader of `object`, which is in `place`.
+    /// Reads `object`, which is in `place`.
     pub fn new(place: Arc<dyn Place>, object: Arc<dyn Object>, spawn: Spawn) -> Self {
         Self { place, object, spawn }
     }
@@ -61,11 +60,11 @@ impl Below {
     }
 
     fn wait_for<R: Send + 'static>(&self, pending: Pending<R>) -> Result<R> {
-        // This turn of the event loop does not end before the answer is there.
+        // This turn of the event loop ends only after the answer has come.
         self.place.flush();
         let (send, receive) = sync_channel(1);
         let spawned = (self.spawn)(Box::pin(async move {
-            // Nobody is left to be told if the wait has ended.
+            // The wait may have ended before.
             let _ = send.send(pending.await);
             Ok(())
         }));
@@ -73,7 +72,7 @@ impl Below {
             return Err(Error::Internal("the system gives no threads".into()));
         }
         let wait = || receive.recv_timeout(WAIT_MAX);
-        // A thread that runs other futures hands them over to another one before it sleeps.
+        // A thread that runs other futures hands them to another thread before it sleeps.
         let runs_futures = Handle::try_current()
             .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
         match if runs_futures { block_in_place(wait) } else { wait() } {

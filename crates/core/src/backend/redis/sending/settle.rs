@@ -37,7 +37,7 @@ pub(crate) enum Effect {
     WritesCommitted { batch: Batch, exists: Vec<bool> },
     /// The plain writes are lost, and so are those after them.
     WritesFailed { batch: Batch, error: Error },
-    /// The connection is of no more use.
+    /// The connection can no longer be used.
     Reconnect,
 }
 
