@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
-use ferroflare_core::backend::Place;
+use ferroflare_core::backend::Store;
 use ferroflare_core::{Answer, Error};
 use napi::bindgen_prelude::{Buffer, Function, Uint8Array};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
@@ -49,7 +49,7 @@ pub struct Completions {
     /// Answers that were asked for in this turn of the event loop.
     begun: RefCell<Vec<Awaiting>>,
     /// Stores that send at the end of a turn of the event loop.
-    flushed: RefCell<Vec<Weak<dyn Place>>>,
+    flushed: RefCell<Vec<Weak<dyn Store>>>,
 }
 
 #[derive(Default)]
@@ -110,12 +110,12 @@ impl Completions {
     /// some have come already.
     #[napi(catch_unwind)]
     pub fn flush(&self) -> bool {
-        self.flushed.borrow_mut().retain(|place| {
-            let place = place.upgrade();
-            if let Some(place) = &place {
-                place.flush();
+        self.flushed.borrow_mut().retain(|store| {
+            let store = store.upgrade();
+            if let Some(store) = &store {
+                store.flush();
             }
-            place.is_some()
+            store.is_some()
         });
         let Some(runtime) = runtime::handle() else {
             return false;
@@ -147,9 +147,9 @@ impl Completions {
         }
     }
 
-    /// Also flushes `place` at the end of each turn of the event loop that has asked something.
-    pub(crate) fn flush_also(&self, place: Arc<dyn Place>) {
-        self.flushed.borrow_mut().push(Arc::downgrade(&place));
+    /// Also flushes `store` at the end of each turn of the event loop that has asked something.
+    pub(crate) fn flush_also(&self, store: Arc<dyn Store>) {
+        self.flushed.borrow_mut().push(Arc::downgrade(&store));
     }
 
     /// Turns a core answer into the number that the JavaScript call returns.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use ferroflare_core::Error;
 use ferroflare_core::answer::Pending;
 use ferroflare_core::backend::files::{FileOptions, FileUser};
-use ferroflare_core::backend::memory::MemoryPlace;
-use ferroflare_core::backend::overlay::OverlayPlace;
+use ferroflare_core::backend::memory::MemoryStore;
+use ferroflare_core::backend::overlay::OverlayStore;
 use ferroflare_core::backend::redis::{RedisOptions, RedisStore};
-use ferroflare_core::backend::{ObjectKey, Place};
+use ferroflare_core::backend::{self, ObjectKey};
 use ferroflare_core::checks::ValueLimit;
 use napi::Env;
 use napi::bindgen_prelude::Reference;
@@ -35,8 +35,8 @@ pub struct PendingAlarm {
 
 /// What kind of store it is, for what only some kinds can do.
 enum Kind {
-    Memory(Arc<MemoryPlace>),
-    Overlay(Arc<OverlayPlace>),
+    Memory(Arc<MemoryStore>),
+    Overlay(Arc<OverlayStore>),
     /// A directory, or Redis.
     Lasting,
 }
@@ -44,7 +44,7 @@ enum Kind {
 /// The data of one memory, directory or server, or of an overlay above one.
 #[napi]
 pub struct Store {
-    place: Arc<dyn Place>,
+    store: Arc<dyn backend::Store>,
     /// The same store, by its kind.
     kind: Kind,
     completions: Reference<Completions>,
@@ -55,7 +55,7 @@ impl Store {
     /// A new store in memory, which no other code sees.
     #[napi(factory, catch_unwind)]
     pub fn memory(completions: Reference<Completions>) -> Self {
-        Self::over_memory(MemoryPlace::new(), completions)
+        Self::over_memory(MemoryStore::new(), completions)
     }
 
     /// The store in the directory `root`, which all its users share. With `fsync` a write is durable when the disk has it,
@@ -74,8 +74,8 @@ impl Store {
                 FileUser::open(root.as_ref(), options, runtime, &mut random)
             })
         });
-        let place = Arc::new(user.map_err(|error| thrown(env, &error))?);
-        Ok(Self { place, kind: Kind::Lasting, completions })
+        let store = Arc::new(user.map_err(|error| thrown(env, &error))?);
+        Ok(Self { store, kind: Kind::Lasting, completions })
     }
 
     /// An overlay above this store. It shows what this store holds, and keeps what is written to it to itself. Closing it
@@ -83,7 +83,7 @@ impl Store {
     #[napi(catch_unwind)]
     pub fn overlay(&self, env: Env) -> napi::Result<Self> {
         let spawn = Arc::new(|work: Pending<()>| runtime::spawn(async { drop(work.await) }));
-        let overlay = OverlayPlace::new(self.place.clone(), spawn);
+        let overlay = OverlayStore::new(self.store.clone(), spawn);
         Ok(Self::over_overlay(overlay, self.completions.clone(env)?))
     }
 
@@ -106,28 +106,28 @@ impl Store {
     /// Begins a level of an overlay. The `pop()` that ends it undoes what was written in it.
     #[napi(catch_unwind)]
     pub fn push(&self, env: Env) -> napi::Result<()> {
-        self.level(env, OverlayPlace::push)
+        self.level(env, OverlayStore::push)
     }
 
     /// Ends the newest level of an overlay. Without a level it undoes everything that was ever written to the overlay.
     #[napi(catch_unwind)]
     pub fn pop(&self, env: Env) -> napi::Result<()> {
-        self.level(env, OverlayPlace::pop)
+        self.level(env, OverlayStore::pop)
     }
 
     /// The store in the Redis server or cluster at `url`, which all its users share.
     #[napi(factory, catch_unwind)]
     pub fn redis(env: Env, completions: Reference<Completions>, url: String) -> napi::Result<Self> {
-        let place = runtime::required().and_then(|runtime| {
+        let store = runtime::required().and_then(|runtime| {
             let more_ca = std::env::var_os("NODE_EXTRA_CA_CERTS").map(Into::into);
             #[expect(clippy::disallowed_methods, reason = "the binding gives the core its clock")]
             let clock = tokio::time::Instant::now;
             let options = RedisOptions { runtime, corked: true, more_ca, clock };
             with_randomness(|mut random| RedisStore::open(&url, options, &mut random))
         });
-        let place = Arc::new(place.map_err(|error| thrown(env, &error))?);
-        completions.flush_also(place.clone());
-        Ok(Self { place, kind: Kind::Lasting, completions })
+        let store = Arc::new(store.map_err(|error| thrown(env, &error))?);
+        completions.flush_also(store.clone());
+        Ok(Self { store, kind: Kind::Lasting, completions })
     }
 
     /// The object of that binding name and id. `valueBytesMax` is the value limit of this handle.
@@ -141,14 +141,14 @@ impl Store {
     ) -> napi::Result<ObjectHandle> {
         let key = ObjectKey { name: name.into(), id: id.into() };
         let limit = ValueLimit::new(whole(value_bytes_max)).map_err(|error| thrown(env, &error))?;
-        let object = self.place.object(&key).map_err(|error| thrown(env, &error))?;
+        let object = self.store.object(&key).map_err(|error| thrown(env, &error))?;
         Ok(ObjectHandle::new(object, self.completions.clone(env)?, limit))
     }
 
     /// The earliest pending alarm of objects with one of these names, in milliseconds; NaN for none.
     #[napi(catch_unwind)]
     pub fn next_alarm(&self, env: Env, names: Vec<String>) -> napi::Result<f64> {
-        let next = self.place.next_alarm(&texts(names)).map_err(|error| thrown(env, &error))?;
+        let next = self.store.next_alarm(&texts(names)).map_err(|error| thrown(env, &error))?;
         Ok(alarm_number(next))
     }
 
@@ -162,7 +162,7 @@ impl Store {
         now_ms: f64,
     ) -> napi::Result<Vec<String>> {
         #[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
-        let due = self.place.due_alarms(&texts(names), now_ms as i64);
+        let due = self.store.due_alarms(&texts(names), now_ms as i64);
         let due = due.map_err(|error| thrown(env, &error))?;
         Ok(due.iter().map(|(_, key)| key.to_string()).collect())
     }
@@ -170,7 +170,7 @@ impl Store {
     /// The pending alarms of objects with one of these names, by time.
     #[napi(catch_unwind)]
     pub fn alarms_of(&self, env: Env, names: Vec<String>) -> napi::Result<Vec<PendingAlarm>> {
-        let alarms = self.place.alarms(&texts(names)).map_err(|error| thrown(env, &error))?;
+        let alarms = self.store.alarms(&texts(names)).map_err(|error| thrown(env, &error))?;
         let pending = |(at, key): &(i64, ObjectKey)| PendingAlarm {
             name: key.name.to_string(),
             id: key.id.to_string(),
@@ -182,7 +182,7 @@ impl Store {
     /// Makes sure that this store knows the alarms of these names that other processes have set; returns 0, or a ticket.
     #[napi(catch_unwind)]
     pub fn refresh_alarms(&self, env: Env, names: Vec<String>) -> napi::Result<f64> {
-        let answer = self.place.refresh_alarms(&texts(names));
+        let answer = self.store.refresh_alarms(&texts(names));
         self.completions.reply(env, &mut [], answer, |()| Reply::Number(0.0))
     }
 
@@ -193,7 +193,7 @@ impl Store {
         env: Env,
         #[napi(ts_arg_type = "Uint8Array")] scratch: Scratch<'_>,
     ) -> napi::Result<f64> {
-        let answer = self.place.object_names();
+        let answer = self.store.object_names();
         self.completions.reply(env, scratch.0, answer, |names| Reply::Packed(pack_texts(&names)))
     }
 
@@ -205,7 +205,7 @@ impl Store {
         name: String,
         #[napi(ts_arg_type = "Uint8Array")] scratch: Scratch<'_>,
     ) -> napi::Result<f64> {
-        let answer = self.place.object_ids(&name);
+        let answer = self.store.object_ids(&name);
         self.completions.reply(env, scratch.0, answer, |ids| Reply::Packed(pack_texts(&ids)))
     }
 
@@ -219,7 +219,7 @@ impl Store {
         called: Option<String>,
     ) -> napi::Result<f64> {
         let key = ObjectKey { name: name.into(), id: id.into() };
-        let answer = self.place.note_name(&key, called.as_deref());
+        let answer = self.store.note_name(&key, called.as_deref());
         self.completions.reply(env, &mut [], answer, |()| Reply::Number(0.0))
     }
 
@@ -233,7 +233,7 @@ impl Store {
         #[napi(ts_arg_type = "Uint8Array")] scratch: Scratch<'_>,
     ) -> napi::Result<f64> {
         let key = ObjectKey { name: name.into(), id: id.into() };
-        let answer = self.place.noted_name(&key);
+        let answer = self.store.noted_name(&key);
         self.completions.reply(env, scratch.0, answer, |called| {
             called.map_or(Reply::Number(ABSENT), Reply::Bytes)
         })
@@ -242,25 +242,25 @@ impl Store {
     /// Ends the use of the store; returns 0, or a ticket if that takes time.
     #[napi(catch_unwind)]
     pub fn close(&self, env: Env) -> napi::Result<f64> {
-        self.completions.reply(env, &mut [], self.place.close(), |()| Reply::Number(0.0))
+        self.completions.reply(env, &mut [], self.store.close(), |()| Reply::Number(0.0))
     }
 }
 
 impl Store {
-    fn over_memory(memory: MemoryPlace, completions: Reference<Completions>) -> Self {
+    fn over_memory(memory: MemoryStore, completions: Reference<Completions>) -> Self {
         let memory = Arc::new(memory);
-        Self { place: memory.clone(), kind: Kind::Memory(memory), completions }
+        Self { store: memory.clone(), kind: Kind::Memory(memory), completions }
     }
 
-    fn over_overlay(overlay: OverlayPlace, completions: Reference<Completions>) -> Self {
+    fn over_overlay(overlay: OverlayStore, completions: Reference<Completions>) -> Self {
         let overlay = Arc::new(overlay);
-        Self { place: overlay.clone(), kind: Kind::Overlay(overlay), completions }
+        Self { store: overlay.clone(), kind: Kind::Overlay(overlay), completions }
     }
 
     fn level(
         &self,
         env: Env,
-        change: impl FnOnce(&OverlayPlace) -> Result<(), Error>,
+        change: impl FnOnce(&OverlayStore) -> Result<(), Error>,
     ) -> napi::Result<()> {
         let changed = match &self.kind {
             Kind::Overlay(overlay) => change(overlay),

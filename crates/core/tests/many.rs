@@ -12,7 +12,7 @@ use ferroflare_core::backend::files::FileOptions;
 use ferroflare_core::backend::files::disk::{Disk, RealDisk, Unsynced};
 use ferroflare_core::backend::files::open_set::OpenSet;
 use ferroflare_core::backend::files::workers::THREADS_MAX;
-use ferroflare_core::backend::{Committed, Object, Place};
+use ferroflare_core::backend::{Committed, Object, Store};
 use ferroflare_core::range::ListOptions;
 use ferroflare_core::{Answer, Error, Result};
 
@@ -77,7 +77,7 @@ fn options(open_objects_max: usize) -> FileOptions {
 }
 
 fn caller(place: &Arc<Opened>, id: &str) -> Caller {
-    let place: Arc<dyn Place> = place.clone();
+    let place: Arc<dyn Store> = place.clone();
     Caller::of(&place, &object_key(id))
 }
 

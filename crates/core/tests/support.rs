@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use ferroflare_core::answer::Pending;
 use ferroflare_core::backend::{
-    Committed, Object, ObjectKey, Outcome, Place, Snapshot, Start, View,
+    Committed, Object, ObjectKey, Outcome, Snapshot, Start, Store, View,
 };
 use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Entry, Key, Value};
@@ -105,17 +105,17 @@ pub(crate) fn found<T>(read: Read<T>) -> T {
 pub(crate) struct Caller(
     pub(crate) Arc<dyn Object>,
     #[expect(dead_code, reason = "a place is open as long as somebody holds it")]
-    Option<Arc<dyn Place>>,
+    Option<Arc<dyn Store>>,
 );
 
 impl Caller {
     /// A caller of the object `one`.
-    pub(crate) fn new(place: &Arc<dyn Place>) -> Self {
+    pub(crate) fn new(place: &Arc<dyn Store>) -> Self {
         Self::of(place, &object_key("one"))
     }
 
     /// A caller of any object; it keeps the place open.
-    pub(crate) fn of(place: &Arc<dyn Place>, key: &ObjectKey) -> Self {
+    pub(crate) fn of(place: &Arc<dyn Store>, key: &ObjectKey) -> Self {
         Self(place.object(key).unwrap(), Some(place.clone()))
     }
 

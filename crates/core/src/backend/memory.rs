@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::local::{LocalObject, Table};
 use super::noted::NotedNames;
-use super::{Object, ObjectKey, Place, Ticket};
+use super::{Object, ObjectKey, Store, Ticket};
 use crate::alarm_index::AlarmIndex;
 use crate::answer::Answer;
 use crate::error::{Error, Result};
@@ -68,7 +68,7 @@ impl Table for MemoryTable {
 
 /// A store in memory. It lives as long as its holder, and no other holder sees it.
 #[derive(Default)]
-pub struct MemoryPlace {
+pub struct MemoryStore {
     /// `None` once closed.
     objects: Mutex<Option<Objects>>,
     alarms: Arc<AlarmIndex>,
@@ -77,7 +77,7 @@ pub struct MemoryPlace {
 
 type Objects = HashMap<ObjectKey, Arc<LocalObject<MemoryTable>>>;
 
-impl MemoryPlace {
+impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
         Self {
@@ -123,7 +123,7 @@ impl MemoryPlace {
     }
 }
 
-impl Place for MemoryPlace {
+impl Store for MemoryStore {
     fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>> {
         let mut objects = lock(&self.objects)?;
         let objects = objects.as_mut().ok_or(Error::Closed)?;

@@ -1,6 +1,6 @@
 //! Where data lives: the contract that every backend keeps.
 //!
-//! A [`Place`] is one memory, one directory or one server. It gives out an [`Object`] for each Durable
+//! A [`Store`] is one memory, one directory or one server. It gives out an [`Object`] for each Durable
 //! Object, and knows which alarms are pending without opening the objects.
 //!
 //! A backend whose data is in this process implements the small [`local::Table`] and gets the whole contract from
@@ -25,7 +25,7 @@ use crate::range::Scan;
 use crate::write_batch::WriteBatch;
 
 /// One memory, directory or server with the data of many objects.
-pub trait Place: Send + Sync {
+pub trait Store: Send + Sync {
     /// The object of that name and id. It is the same one each time; its first write creates it.
     fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>>;
 

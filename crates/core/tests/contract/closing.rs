@@ -1,4 +1,4 @@
-//! `Place::close`: later operations fail with `Error::Closed`, and waiting ones fail or are done; nothing hangs.
+//! `Store::close`: later operations fail with `Error::Closed`, and waiting ones fail or are done; nothing hangs.
 
 use std::fmt::Debug;
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ferroflare_core::answer::Pending;
-use ferroflare_core::backend::{Committed, Object, ObjectKey, Outcome, Place, Start, View};
+use ferroflare_core::backend::{Committed, Object, ObjectKey, Outcome, Start, Store, View};
 use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::Scan;
@@ -20,7 +20,7 @@ use crate::support::{fresh, object_key, poll};
 
 struct World<'a> {
     backend: &'a dyn TestPlace,
-    place: Arc<dyn Place>,
+    place: Arc<dyn Store>,
     object: Arc<dyn Object>,
     timeline: Timeline,
     slots: [Slot; SLOTS],

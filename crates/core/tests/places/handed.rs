@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use ferroflare_core::backend::files::FileOptions;
 use ferroflare_core::backend::{
-    Committed, Object, ObjectKey, Outcome, Place, Snapshot, Start, Ticket, View,
+    Committed, Object, ObjectKey, Outcome, Snapshot, Start, Store, Ticket, View,
 };
 use ferroflare_core::concurrency::{Footprint, TransactionId};
 use ferroflare_core::key::{Entry, Key, Value};
@@ -24,12 +24,12 @@ const OPERATIONS: u32 = 3;
 pub(crate) struct HandedFiles;
 
 impl TestPlace for HandedFiles {
-    fn open(&self) -> Opening<'_, Arc<dyn Place>> {
+    fn open(&self) -> Opening<'_, Arc<dyn Store>> {
         let options = FileOptions { fsync: false, open_objects_max: 8 };
         let directory = Directory::new();
         Box::pin(async move {
-            let sides = [(); 2].map(|()| directory.open_apart(options) as Arc<dyn Place>);
-            Arc::new(HandedPlace { sides, objects: Mutex::default() }) as Arc<dyn Place>
+            let sides = [(); 2].map(|()| directory.open_apart(options) as Arc<dyn Store>);
+            Arc::new(HandedPlace { sides, objects: Mutex::default() }) as Arc<dyn Store>
         })
     }
 
@@ -51,11 +51,11 @@ impl TestPlace for HandedFiles {
 }
 
 struct HandedPlace {
-    sides: [Arc<dyn Place>; 2],
+    sides: [Arc<dyn Store>; 2],
     objects: Mutex<HashMap<ObjectKey, Arc<HandedObject>>>,
 }
 
-impl Place for HandedPlace {
+impl Store for HandedPlace {
     fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>> {
         let sides = [self.sides[0].object(key)?, self.sides[1].object(key)?];
         let make = || Arc::new(HandedObject { sides, hands: Arc::default() });

@@ -70,7 +70,7 @@ use self::table::FileTable;
 use self::whole::write_whole;
 use self::workers::Workers;
 use super::local::LocalObject;
-use super::{Object, ObjectKey, Place};
+use super::{Object, ObjectKey, Store};
 use crate::alarm_index::AlarmIndex;
 use crate::answer::Answer;
 use crate::durability::Durability;
@@ -338,7 +338,7 @@ impl FilePlace {
     }
 }
 
-impl Place for FileUser {
+impl Store for FileUser {
     fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>> {
         let place = self.place()?;
         let mut objects = lock(&place.objects)?;

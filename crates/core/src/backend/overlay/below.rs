@@ -8,7 +8,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 
 use crate::answer::{Answer, Pending};
-use crate::backend::{Object, Place, Snapshot, View};
+use crate::backend::{Object, Snapshot, Store, View};
 use crate::error::{Error, Result};
 use crate::key::{Entry, Key, Value};
 use crate::range::Scan;
@@ -21,15 +21,15 @@ const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// The object below, read as if it were in this process.
 pub struct Below {
-    place: Arc<dyn Place>,
+    store: Arc<dyn Store>,
     object: Arc<dyn Object>,
     spawn: Spawn,
 }
 
 impl Below {
-    /// Reads `object`, which is in `place`.
-    pub fn new(place: Arc<dyn Place>, object: Arc<dyn Object>, spawn: Spawn) -> Self {
-        Self { place, object, spawn }
+    /// Reads `object`, which is in `store`.
+    pub fn new(store: Arc<dyn Store>, object: Arc<dyn Object>, spawn: Spawn) -> Self {
+        Self { store, object, spawn }
     }
 
     /// The value of `key`.
@@ -61,7 +61,7 @@ impl Below {
 
     fn wait_for<R: Send + 'static>(&self, pending: Pending<R>) -> Result<R> {
         // This turn of the event loop ends only after the answer has come.
-        self.place.flush();
+        self.store.flush();
         let (send, receive) = sync_channel(1);
         let spawned = (self.spawn)(Box::pin(async move {
             // The wait may have ended before.

@@ -4,7 +4,7 @@
 //! - [`below`]: reading the object below
 //! - [`levels`]: which objects were written in which level
 //!
-//! Levels nest. [`OverlayPlace::push`] begins one in O(1). [`OverlayPlace::pop`] undoes what was written since, in
+//! Levels nest. [`OverlayStore::push`] begins one in O(1). [`OverlayStore::pop`] undoes what was written since, in
 //! O(changes). Nothing is ever written to the store below; that includes alarms.
 //!
 //! Transactions are serializable and opaque among all users of the overlay. The overlay assumes that the store below does
@@ -22,7 +22,7 @@ use self::levels::Levels;
 use self::table::OverlayTable;
 use super::local::LocalObject;
 use super::noted::NotedNames;
-use super::{Object, ObjectKey, Place};
+use super::{Object, ObjectKey, Store};
 use crate::alarm_index::AlarmIndex;
 use crate::answer::Answer;
 use crate::error::{Error, Result};
@@ -32,8 +32,8 @@ use crate::lock::lock;
 type Overlaid = Arc<LocalObject<OverlayTable>>;
 
 /// A store above another one.
-pub struct OverlayPlace {
-    below: Arc<dyn Place>,
+pub struct OverlayStore {
+    below: Arc<dyn Store>,
     spawn: Spawn,
     /// `None` once closed.
     objects: Mutex<Option<HashMap<ObjectKey, Overlaid>>>,
@@ -43,9 +43,9 @@ pub struct OverlayPlace {
     names: NotedNames,
 }
 
-impl OverlayPlace {
+impl OverlayStore {
     /// An empty overlay above `below`. `spawn` runs what the store below answers later.
-    pub fn new(below: Arc<dyn Place>, spawn: Spawn) -> Self {
+    pub fn new(below: Arc<dyn Store>, spawn: Spawn) -> Self {
         Self {
             below,
             spawn,
@@ -100,7 +100,7 @@ impl OverlayPlace {
     }
 }
 
-impl OverlayPlace {
+impl OverlayStore {
     /// The objects of a name that are used in the overlay, and whether each holds anything.
     fn ids_above(&self, name: &str) -> Result<Vec<(Arc<str>, bool)>> {
         let objects = lock(&self.objects)?;
@@ -110,7 +110,7 @@ impl OverlayPlace {
     }
 }
 
-impl Place for OverlayPlace {
+impl Store for OverlayStore {
     fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>> {
         let mut objects = lock(&self.objects)?;
         let objects = objects.as_mut().ok_or(Error::Closed)?;

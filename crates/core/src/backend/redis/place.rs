@@ -32,7 +32,7 @@ static CRYPTOGRAPHY: Lazy<()> = Lazy::new(|| {
 pub struct RedisOptions {
     /// Where background work runs.
     pub runtime: Handle,
-    /// Whether what is asked waits for [`crate::backend::Place::flush`]; if not, it is sent at once.
+    /// Whether what is asked waits for [`crate::backend::Store::flush`]; if not, it is sent at once.
     pub corked: bool,
     /// A PEM file with certificates to trust in addition to the system's.
     pub more_ca: Option<PathBuf>,

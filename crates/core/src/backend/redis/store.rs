@@ -7,7 +7,7 @@ use super::called;
 use super::keeper;
 use super::place::{RedisOptions, RedisPlace};
 use crate::answer::Answer;
-use crate::backend::{Object, ObjectKey, Place};
+use crate::backend::{Object, ObjectKey, Store};
 use crate::error::{Error, Result};
 use crate::key::Value;
 use crate::randomness::Randomness;
@@ -35,7 +35,7 @@ impl RedisStore {
     }
 }
 
-impl Place for RedisStore {
+impl Store for RedisStore {
     fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>> {
         Ok(self.place.object(key)?)
     }
