@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ferroflare_core::backend::{Committed, Object, Snapshot, View};
+use ferroflare_core::backend::{Committed, ObjectStorage, Snapshot, View};
 use ferroflare_core::checks::{self, ValueLimit};
 use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Entry, Key, Value};
@@ -34,7 +34,7 @@ const LIST_REVERSE: u32 = 16;
 /// The storage of one object, for one JavaScript environment.
 #[napi]
 pub struct ObjectHandle {
-    pub(crate) object: Arc<dyn Object>,
+    pub(crate) object: Arc<dyn ObjectStorage>,
     pub(crate) completions: Reference<Completions>,
     limit: ValueLimit,
     pub(crate) transactions: RunningTransactions,
@@ -52,7 +52,7 @@ enum Target {
 
 impl ObjectHandle {
     pub(crate) fn new(
-        object: Arc<dyn Object>,
+        object: Arc<dyn ObjectStorage>,
         completions: Reference<Completions>,
         limit: ValueLimit,
     ) -> Self {

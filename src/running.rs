@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ferroflare_core::Error;
-use ferroflare_core::backend::Object;
+use ferroflare_core::backend::ObjectStorage;
 use ferroflare_core::transaction::Transaction;
 
 /// The transactions of one handle that have begun and have not ended, by number.
@@ -23,7 +23,7 @@ impl RunningTransactions {
     }
 
     /// Makes a transaction over `object`, and gives it a number.
-    pub(crate) fn add(&self, object: Arc<dyn Object>) -> (u32, Transaction) {
+    pub(crate) fn add(&self, object: Arc<dyn ObjectStorage>) -> (u32, Transaction) {
         let id = self.newest.get().wrapping_add(1).max(1);
         self.newest.set(id);
         let transaction = Transaction::new(object);

@@ -5,7 +5,7 @@ use tokio::sync::watch;
 use crate::answer::Answer;
 use crate::error::{Error, Result};
 
-/// The ticket of a write: 0 if it is durable already, else what [`crate::backend::Object::durable`] waits for.
+/// The ticket of a write: 0 if it is durable already, else what [`crate::backend::ObjectStorage::durable`] waits for.
 pub type Ticket = u64;
 
 /// How far the writes of one object are durable, across all its tables.

@@ -12,7 +12,7 @@ use ferroflare_core::backend::files::FileOptions;
 use ferroflare_core::backend::files::disk::{Disk, RealDisk, Unsynced};
 use ferroflare_core::backend::files::open_set::OpenSet;
 use ferroflare_core::backend::files::workers::THREADS_MAX;
-use ferroflare_core::backend::{Committed, Object, Store};
+use ferroflare_core::backend::{Committed, ObjectStorage, Store};
 use ferroflare_core::range::ListOptions;
 use ferroflare_core::{Answer, Error, Result};
 
@@ -228,7 +228,7 @@ async fn closing_while_many_are_being_opened_does_what_was_asked_and_then_ends()
     check_all(&directory.open_apart(options(4)), 200).await;
 }
 
-fn caller_of_closed(write: &Write) -> &Arc<dyn Object> {
+fn caller_of_closed(write: &Write) -> &Arc<dyn ObjectStorage> {
     &write.caller.0
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ferroflare_core::backend::files::{FileOptions, FileUser};
 use ferroflare_core::backend::memory::MemoryStore;
 use ferroflare_core::backend::overlay::OverlayStore;
-use ferroflare_core::backend::{Object, Store, View};
+use ferroflare_core::backend::{ObjectStorage, Store, View};
 use ferroflare_core::key::Entry;
 use ferroflare_core::range::{ListOptions, Scan};
 use ferroflare_core::write_batch::WriteBatch;
@@ -197,7 +197,7 @@ fn apply(copy: &mut Copy, batch: &WriteBatch) {
     copy.alarm = batch.alarm().unwrap_or(copy.alarm);
 }
 
-fn state(object: &Arc<dyn Object>) -> Copy {
+fn state(object: &Arc<dyn ObjectStorage>) -> Copy {
     let entries = fresh(now(object.list(Scan::all(), View::Latest(None))).unwrap());
     let alarm = fresh(now(object.alarm(View::Latest(None))).unwrap());
     let pair = |(key, value): &Entry| (text(key), text(value));

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use ferroflare_core::answer::Pending;
 use ferroflare_core::backend::{
-    Committed, Object, ObjectKey, Outcome, Snapshot, Start, Store, View,
+    Committed, ObjectKey, ObjectStorage, Outcome, Snapshot, Start, Store, View,
 };
 use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Entry, Key, Value};
@@ -103,7 +103,7 @@ pub(crate) fn found<T>(read: Read<T>) -> T {
 /// Somebody who uses one object, outside of transactions.
 #[derive(Clone)]
 pub(crate) struct Caller(
-    pub(crate) Arc<dyn Object>,
+    pub(crate) Arc<dyn ObjectStorage>,
     #[expect(dead_code, reason = "a place is open as long as somebody holds it")]
     Option<Arc<dyn Store>>,
 );
@@ -120,7 +120,7 @@ impl Caller {
     }
 
     /// A caller of an object that belongs to no place.
-    pub(crate) fn without_place(object: Arc<dyn Object>) -> Self {
+    pub(crate) fn without_place(object: Arc<dyn ObjectStorage>) -> Self {
         Self(object, None)
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::local::{LocalObject, Table};
 use super::noted::NotedNames;
-use super::{Object, ObjectKey, Store, Ticket};
+use super::{ObjectKey, ObjectStorage, Store, Ticket};
 use crate::alarm_index::AlarmIndex;
 use crate::answer::Answer;
 use crate::error::{Error, Result};
@@ -124,7 +124,7 @@ impl MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>> {
+    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn ObjectStorage>> {
         let mut objects = lock(&self.objects)?;
         let objects = objects.as_mut().ok_or(Error::Closed)?;
         if let Some(object) = objects.get(key) {

@@ -1,10 +1,10 @@
 //! Where data lives: the contract that every backend keeps.
 //!
-//! A [`Store`] is one memory, one directory or one server. It gives out an [`Object`] for each Durable
-//! Object, and knows which alarms are pending without opening the objects.
+//! A [`Store`] is one memory, one directory or one server. It gives out the [`ObjectStorage`] of each Durable Object, and
+//! knows which alarms are pending without opening the objects.
 //!
 //! A backend whose data is in this process implements the small [`local::Table`] and gets the whole contract from
-//! [`local::LocalObject`]. A backend whose data is elsewhere implements [`Object`] itself.
+//! [`local::LocalObject`]. A backend whose data is elsewhere implements [`ObjectStorage`] itself.
 
 pub mod files;
 pub mod local;
@@ -27,7 +27,7 @@ use crate::write_batch::WriteBatch;
 /// One memory, directory or server with the data of many objects.
 pub trait Store: Send + Sync {
     /// The object of that name and id. It is the same one each time; its first write creates it.
-    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>>;
+    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn ObjectStorage>>;
 
     /// The pending alarms of objects with one of these names: time in milliseconds and object, by time.
     fn alarms(&self, names: &[Arc<str>]) -> Result<Vec<(i64, ObjectKey)>>;
@@ -70,7 +70,7 @@ pub trait Store: Send + Sync {
     fn close(&self) -> Answer<()>;
 }
 
-/// Proof that an attempt runs. It is passed to [`Object::commit`] or [`Object::end`] exactly once.
+/// Proof that an attempt runs. It is passed to [`ObjectStorage::commit`] or [`ObjectStorage::end`] exactly once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Start {
     /// Names the attempt.
@@ -135,7 +135,7 @@ pub enum Outcome {
 /// - **Opaque:** a read of a running attempt never returns anything that was written after its start. The start is its
 ///   beginning or its first read.
 /// - **Fair:** an attempt that begins with `turn` and finishes within the lease commits, whatever other callers do.
-pub trait Object: Send + Sync {
+pub trait ObjectStorage: Send + Sync {
     /// Reads keys. The results are in the order of `keys`.
     fn read(&self, keys: Vec<Key>, view: View) -> Answer<Snapshot<Vec<Option<Value>>>>;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use crate::answer::Answer;
-use crate::backend::{Conflict, Object, Outcome, Snapshot, Start, View};
+use crate::backend::{Conflict, ObjectStorage, Outcome, Snapshot, Start, View};
 use crate::checks;
 use crate::concurrency::Footprint;
 use crate::error::{Error, Result};
@@ -27,7 +27,7 @@ pub enum Read<T> {
 ///
 /// An attempt that is dropped without [`Self::commit`] ends without a trace.
 pub struct Attempt {
-    object: Arc<dyn Object>,
+    object: Arc<dyn ObjectStorage>,
     start: Start,
     state: Arc<Mutex<State>>,
     /// Whether the object has still to be told how the attempt ended.
@@ -69,11 +69,11 @@ impl State {
 
 impl Attempt {
     /// The attempt that `object` has started.
-    pub fn new(object: Arc<dyn Object>, start: Start) -> Self {
+    pub fn new(object: Arc<dyn ObjectStorage>, start: Start) -> Self {
         Self { object, start, state: Arc::default(), running: true }
     }
 
-    /// Names the attempt, for [`View::Latest`] and [`Object::write`].
+    /// Names the attempt, for [`View::Latest`] and [`ObjectStorage::write`].
     pub fn start(&self) -> Start {
         self.start
     }

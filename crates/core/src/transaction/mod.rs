@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 pub use self::attempt::{Attempt, Read};
 use crate::answer::Answer;
-use crate::backend::{Committed, Object, Outcome};
+use crate::backend::{Committed, ObjectStorage, Outcome};
 use crate::concurrency::TransactionId;
 use crate::concurrency::turn::{OPTIMISTIC_ATTEMPTS_MAX, TURN_LEASE};
 use crate::error::{Error, Result};
@@ -32,7 +32,7 @@ pub enum Settled {
 /// outlasts its lease can lose again. That can happen [`TURNS_MAX`] times.
 #[derive(Clone)]
 pub struct Transaction {
-    object: Arc<dyn Object>,
+    object: Arc<dyn ObjectStorage>,
     state: Arc<Mutex<State>>,
 }
 
@@ -44,7 +44,7 @@ struct State {
 
 impl Transaction {
     /// A transaction that has not begun.
-    pub fn new(object: Arc<dyn Object>) -> Self {
+    pub fn new(object: Arc<dyn ObjectStorage>) -> Self {
         Self { object, state: Arc::default() }
     }
 

@@ -1,4 +1,4 @@
-//! `Object::list` and `Object::read`: the order is that of the bytes, whatever the options.
+//! `ObjectStorage::list` and `ObjectStorage::read`: the order is that of the bytes, whatever the options.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! `Object::write`: atomic batches, and what they report.
+//! `ObjectStorage::write`: atomic batches, and what they report.
 
 use ferroflare_core::backend::{Committed, Outcome, View};
 use ferroflare_core::range::{ListOptions, Scan};

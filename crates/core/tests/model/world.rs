@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ferroflare_core::answer::Pending;
-use ferroflare_core::backend::{Committed, Object, ObjectKey, Outcome, Start, Store, View};
+use ferroflare_core::backend::{Committed, ObjectKey, ObjectStorage, Outcome, Start, Store, View};
 use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::Scan;
@@ -21,7 +21,7 @@ use crate::support::{fresh, object_key, poll};
 struct World<'a> {
     backend: &'a dyn TestPlace,
     place: Arc<dyn Store>,
-    object: Arc<dyn Object>,
+    object: Arc<dyn ObjectStorage>,
     timeline: Timeline,
     slots: [Slot; SLOTS],
     /// Who runs alone, and the attempts out of its closure.

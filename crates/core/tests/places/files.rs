@@ -10,7 +10,7 @@ use std::thread;
 use ferroflare_core::backend::files::disk::{Disk, RealDisk};
 use ferroflare_core::backend::files::open_set::OpenSet;
 use ferroflare_core::backend::files::{FileOptions, FileUser};
-use ferroflare_core::backend::{Object, ObjectKey, Store};
+use ferroflare_core::backend::{ObjectKey, ObjectStorage, Store};
 use ferroflare_core::key::Value;
 use ferroflare_core::{Answer, Result};
 use once_cell::sync::Lazy;
@@ -158,7 +158,7 @@ impl Drop for Opened {
 }
 
 impl Store for Opened {
-    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>> {
+    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn ObjectStorage>> {
         self.user.object(key)
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use ferroflare_core::backend::files::FileOptions;
 use ferroflare_core::backend::{
-    Committed, Object, ObjectKey, Outcome, Snapshot, Start, Store, Ticket, View,
+    Committed, ObjectKey, ObjectStorage, Outcome, Snapshot, Start, Store, Ticket, View,
 };
 use ferroflare_core::concurrency::{Footprint, TransactionId};
 use ferroflare_core::key::{Entry, Key, Value};
@@ -56,7 +56,7 @@ struct HandedPlace {
 }
 
 impl Store for HandedPlace {
-    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>> {
+    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn ObjectStorage>> {
         let sides = [self.sides[0].object(key)?, self.sides[1].object(key)?];
         let make = || Arc::new(HandedObject { sides, hands: Arc::default() });
         Ok(self.objects.lock().unwrap().entry(key.clone()).or_insert_with(make).clone())
@@ -111,7 +111,7 @@ struct Hands {
 }
 
 struct HandedObject {
-    sides: [Arc<dyn Object>; 2],
+    sides: [Arc<dyn ObjectStorage>; 2],
     hands: Arc<Mutex<Hands>>,
 }
 
@@ -148,7 +148,7 @@ impl HandedObject {
     /// Makes a call on the side that has the object, which stays there until it is answered.
     fn ask<T, U>(
         &self,
-        call: impl FnOnce(&dyn Object) -> Answer<T>,
+        call: impl FnOnce(&dyn ObjectStorage) -> Answer<T>,
         then: impl FnOnce(T, Stay) -> U + Send + 'static,
     ) -> Answer<U>
     where
@@ -160,7 +160,7 @@ impl HandedObject {
         answer.and_then(move |answer| Ok(then(answer, stay)))
     }
 
-    fn current(&self) -> &dyn Object {
+    fn current(&self) -> &dyn ObjectStorage {
         &*self.sides[self.hands.lock().unwrap().side]
     }
 
@@ -179,7 +179,7 @@ fn committed_on(committed: Committed, side: usize) -> Committed {
     Committed { ticket: ticket_of(committed.ticket, side), ..committed }
 }
 
-impl Object for HandedObject {
+impl ObjectStorage for HandedObject {
     fn read(&self, keys: Vec<Key>, view: View) -> Answer<Snapshot<Vec<Option<Value>>>> {
         self.ask(|object| object.read(keys, view), |read, _| read)
     }

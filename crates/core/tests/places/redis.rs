@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ferroflare_core::backend::redis::{RedisOptions, RedisStore};
-use ferroflare_core::backend::{Object, ObjectKey, Store};
+use ferroflare_core::backend::{ObjectKey, ObjectStorage, Store};
 use ferroflare_core::key::Value;
 use ferroflare_core::{Answer, Result};
 use once_cell::sync::Lazy;
@@ -148,7 +148,7 @@ fn without(prefix: &str, name: &str) -> Arc<str> {
 }
 
 impl Store for Named {
-    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>> {
+    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn ObjectStorage>> {
         self.place.object(&ObjectKey { name: self.with(&key.name), id: key.id.clone() })
     }
 

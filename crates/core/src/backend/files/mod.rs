@@ -70,7 +70,7 @@ use self::table::FileTable;
 use self::whole::write_whole;
 use self::workers::Workers;
 use super::local::LocalObject;
-use super::{Object, ObjectKey, Store};
+use super::{ObjectKey, ObjectStorage, Store};
 use crate::alarm_index::AlarmIndex;
 use crate::answer::Answer;
 use crate::durability::Durability;
@@ -339,7 +339,7 @@ impl FilePlace {
 }
 
 impl Store for FileUser {
-    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>> {
+    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn ObjectStorage>> {
         let place = self.place()?;
         let mut objects = lock(&place.objects)?;
         let object = objects.entry(key.clone()).or_insert_with(|| {

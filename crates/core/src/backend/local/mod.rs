@@ -1,4 +1,4 @@
-//! The whole contract of [`Object`] above a [`Table`] in this process.
+//! The whole contract of [`ObjectStorage`] above a [`Table`] in this process.
 //!
 //! - [`table`]: what a backend implements
 //! - [`object`]: the object, and the opener that gives it its tables
@@ -20,7 +20,7 @@ pub use self::lifetime::IdleTable;
 pub use self::object::{LocalObject, TableOpener};
 use self::state::{Need, State};
 pub use self::table::{Access, Table};
-use super::{Committed, Conflict, Object, Outcome, Snapshot, Start, Ticket, View};
+use super::{Committed, Conflict, ObjectStorage, Outcome, Snapshot, Start, Ticket, View};
 use crate::answer::Answer;
 use crate::concurrency::turn::Intent;
 use crate::concurrency::{Footprint, TransactionId};
@@ -55,7 +55,7 @@ fn admission(view: View) -> (Option<TransactionId>, Intent) {
     }
 }
 
-impl<T: Table> Object for LocalObject<T> {
+impl<T: Table> ObjectStorage for LocalObject<T> {
     fn read(&self, keys: Vec<Key>, view: View) -> Answer<Snapshot<Vec<Option<Value>>>> {
         let (issued_by, intent) = admission(view);
         self.perform(issued_by, intent, Need::Read, move |state| {

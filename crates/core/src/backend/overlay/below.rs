@@ -8,7 +8,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 
 use crate::answer::{Answer, Pending};
-use crate::backend::{Object, Snapshot, Store, View};
+use crate::backend::{ObjectStorage, Snapshot, Store, View};
 use crate::error::{Error, Result};
 use crate::key::{Entry, Key, Value};
 use crate::range::Scan;
@@ -22,13 +22,13 @@ const WAIT_MAX: Duration = Duration::from_secs(60);
 /// The object below, read as if it were in this process.
 pub struct Below {
     store: Arc<dyn Store>,
-    object: Arc<dyn Object>,
+    object: Arc<dyn ObjectStorage>,
     spawn: Spawn,
 }
 
 impl Below {
     /// Reads `object`, which is in `store`.
-    pub fn new(store: Arc<dyn Store>, object: Arc<dyn Object>, spawn: Spawn) -> Self {
+    pub fn new(store: Arc<dyn Store>, object: Arc<dyn ObjectStorage>, spawn: Spawn) -> Self {
         Self { store, object, spawn }
     }
 

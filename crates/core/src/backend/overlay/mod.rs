@@ -22,7 +22,7 @@ use self::levels::Levels;
 use self::table::OverlayTable;
 use super::local::LocalObject;
 use super::noted::NotedNames;
-use super::{Object, ObjectKey, Store};
+use super::{ObjectKey, ObjectStorage, Store};
 use crate::alarm_index::AlarmIndex;
 use crate::answer::Answer;
 use crate::error::{Error, Result};
@@ -111,7 +111,7 @@ impl OverlayStore {
 }
 
 impl Store for OverlayStore {
-    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>> {
+    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn ObjectStorage>> {
         let mut objects = lock(&self.objects)?;
         let objects = objects.as_mut().ok_or(Error::Closed)?;
         if let Some(object) = objects.get(key) {

@@ -7,7 +7,7 @@ use super::called;
 use super::keeper;
 use super::place::{RedisOptions, RedisPlace};
 use crate::answer::Answer;
-use crate::backend::{Object, ObjectKey, Store};
+use crate::backend::{ObjectKey, ObjectStorage, Store};
 use crate::error::{Error, Result};
 use crate::key::Value;
 use crate::randomness::Randomness;
@@ -36,7 +36,7 @@ impl RedisStore {
 }
 
 impl Store for RedisStore {
-    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>> {
+    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn ObjectStorage>> {
         Ok(self.place.object(key)?)
     }
 

@@ -1,4 +1,4 @@
-//! One object of Redis: the contract of [`Object`] over requests to the server.
+//! One object of Redis: the contract of [`ObjectStorage`] over requests to the server.
 //!
 //! - [`handle`]: the object itself
 //! - [`reads`], [`lists`]: what plain reads and attempts see
@@ -15,13 +15,13 @@ mod writes;
 pub(crate) use handle::RedisObject;
 
 use crate::answer::Answer;
-use crate::backend::{Committed, Object, Outcome, Snapshot, Start, Ticket, View};
+use crate::backend::{Committed, ObjectStorage, Outcome, Snapshot, Start, Ticket, View};
 use crate::concurrency::{Footprint, TransactionId};
 use crate::key::{Entry, Key, Value};
 use crate::range::Scan;
 use crate::write_batch::WriteBatch;
 
-impl Object for RedisObject {
+impl ObjectStorage for RedisObject {
     fn read(&self, keys: Vec<Key>, view: View) -> Answer<Snapshot<Vec<Option<Value>>>> {
         match view {
             View::Latest(issued_by) => self.read_latest(keys, issued_by),
