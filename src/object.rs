@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ferroflare_core::backend::{Committed, ObjectStorage, Snapshot, View};
+use ferroflare_core::backend::{Committed, ObjectStorage, ReadView, Snapshot};
 use ferroflare_core::checks::{self, ValueLimit};
 use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Entry, Key, Value};
@@ -81,7 +81,9 @@ impl ObjectHandle {
     ) -> napi::Result<Answer<Read<Vec<Option<Value>>>>> {
         Ok(match self.target(env, scope)? {
             Target::Attempt(attempt) => attempt.read(keys),
-            Target::Newest(issued_by) => latest(self.object.read(keys, View::Latest(issued_by))),
+            Target::Newest(issued_by) => {
+                latest(self.object.read(keys, ReadView::Latest(issued_by)))
+            }
         })
     }
 
@@ -217,7 +219,9 @@ impl ObjectHandle {
         });
         let answer = match self.target(env, scope)? {
             Target::Attempt(attempt) => attempt.list(scan),
-            Target::Newest(issued_by) => latest(self.object.list(scan, View::Latest(issued_by))),
+            Target::Newest(issued_by) => {
+                latest(self.object.list(scan, ReadView::Latest(issued_by)))
+            }
         };
         self.completions.reply(env, scratch.0, answer, |read| match read {
             Read::Found(entries) => Reply::Packed(pack_entries(&entries)),
@@ -316,7 +320,7 @@ impl ObjectHandle {
     ) -> napi::Result<f64> {
         let answer = match self.target(env, scope)? {
             Target::Attempt(attempt) => attempt.alarm(),
-            Target::Newest(issued_by) => latest(self.object.alarm(View::Latest(issued_by))),
+            Target::Newest(issued_by) => latest(self.object.alarm(ReadView::Latest(issued_by))),
         };
         self.completions.reply(env, &mut [], answer, |read| {
             Reply::Number(match read {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use ferroflare_core::alarm_index::AlarmIndex;
 use ferroflare_core::backend::local::{Access, IdleTable, LocalObject, Table, TableOpener};
-use ferroflare_core::backend::{Committed, ObjectKey, ObjectStorage, Snapshot, Ticket, View};
+use ferroflare_core::backend::{Committed, ObjectKey, ObjectStorage, ReadView, Snapshot, Ticket};
 use ferroflare_core::concurrency::turn::OPTIMISTIC_ATTEMPTS_MAX;
 use ferroflare_core::durability::Durability;
 use ferroflare_core::key::{Entry, Key, Value};
@@ -228,7 +228,7 @@ impl Fixture {
     }
 
     fn read(&self, name: &str) -> Answer<Snapshot<Vec<Option<Value>>>> {
-        self.object.read(vec![key(name)], View::Latest(None))
+        self.object.read(vec![key(name)], ReadView::Latest(None))
     }
 
     fn begin(&self) -> (Transaction, Arc<Attempt>) {

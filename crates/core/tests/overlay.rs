@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ferroflare_core::backend::files::{FileOptions, FileUser};
 use ferroflare_core::backend::memory::MemoryStore;
 use ferroflare_core::backend::overlay::OverlayStore;
-use ferroflare_core::backend::{ObjectStorage, Store, View};
+use ferroflare_core::backend::{ObjectStorage, ReadView, Store};
 use ferroflare_core::key::Entry;
 use ferroflare_core::range::{ListOptions, Scan};
 use ferroflare_core::write_batch::WriteBatch;
@@ -198,8 +198,8 @@ fn apply(copy: &mut Copy, batch: &WriteBatch) {
 }
 
 fn state(object: &Arc<dyn ObjectStorage>) -> Copy {
-    let entries = fresh(now(object.list(Scan::all(), View::Latest(None))).unwrap());
-    let alarm = fresh(now(object.alarm(View::Latest(None))).unwrap());
+    let entries = fresh(now(object.list(Scan::all(), ReadView::Latest(None))).unwrap());
+    let alarm = fresh(now(object.alarm(ReadView::Latest(None))).unwrap());
     let pair = |(key, value): &Entry| (text(key), text(value));
     Copy { entries: entries.iter().map(pair).collect(), alarm }
 }
@@ -239,9 +239,9 @@ fn what_answers_later_is_waited_for() {
     let ending = object.clone();
     runtime.block_on(runtime.spawn(async move { ending.end(start) })).unwrap();
     assert_eq!(runtime.block_on(behind).unwrap().removed, 1);
-    let listed = now(object.list(Scan::all(), View::Latest(None))).unwrap();
+    let listed = now(object.list(Scan::all(), ReadView::Latest(None))).unwrap();
     assert_eq!(names(fresh(listed)), ["b"]);
-    let read = now(object.read(vec![key("b")], View::Latest(None))).unwrap();
+    let read = now(object.read(vec![key("b")], ReadView::Latest(None))).unwrap();
     assert_eq!(fresh(read)[0].as_deref().map(text).as_deref(), Some("below"));
     runtime.block_on(place.close().wait()).unwrap();
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ferroflare_core::backend::{Snapshot, View};
+use ferroflare_core::backend::{ReadView, Snapshot};
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::{ListOptions, Scan};
 use ferroflare_core::transaction::{Attempt, Read, Settled, Transaction};
@@ -185,7 +185,7 @@ impl Worker {
     async fn plain_read(&mut self) {
         let keys = REGISTERS.chain(PACKED_LISTS).map(list_key).collect();
         let invoked = self.recorder.invoke();
-        let answer = self.caller.0.read(keys, View::Latest(None));
+        let answer = self.caller.0.read(keys, ReadView::Latest(None));
         let values = fresh(answer.wait().await.unwrap());
         let ops = REGISTERS.chain(PACKED_LISTS).zip(values).map(|(object, value)| {
             if REGISTERS.contains(&object) {
@@ -201,7 +201,7 @@ impl Worker {
     async fn plain_list(&mut self) {
         let list = SPREAD_LISTS.start;
         let invoked = self.recorder.invoke();
-        let answer = self.caller.0.list(whole(list), View::Latest(None));
+        let answer = self.caller.0.list(whole(list), ReadView::Latest(None));
         let Snapshot::Fresh(entries) = answer.wait().await.unwrap() else {
             panic!("a plain list is never stale");
         };

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use ferroflare_core::answer::Pending;
 use ferroflare_core::backend::{
-    Committed, ObjectKey, ObjectStorage, Outcome, Snapshot, Start, Store, View,
+    Committed, ObjectKey, ObjectStorage, Outcome, ReadView, Snapshot, Start, Store,
 };
 use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Entry, Key, Value};
@@ -139,17 +139,17 @@ impl Caller {
     }
 
     pub(crate) async fn get(&self, name: &str) -> Option<String> {
-        let read = self.0.read(vec![key(name)], View::Latest(None)).wait().await.unwrap();
+        let read = self.0.read(vec![key(name)], ReadView::Latest(None)).wait().await.unwrap();
         fresh(read).remove(0).as_deref().map(text)
     }
 
     pub(crate) async fn keys(&self, options: &ListOptions<'_>) -> Vec<String> {
-        let listed = self.0.list(Scan::new(options), View::Latest(None)).wait().await.unwrap();
+        let listed = self.0.list(Scan::new(options), ReadView::Latest(None)).wait().await.unwrap();
         names(fresh(listed))
     }
 
     pub(crate) async fn alarm(&self) -> Option<i64> {
-        fresh(self.0.alarm(View::Latest(None)).wait().await.unwrap())
+        fresh(self.0.alarm(ReadView::Latest(None)).wait().await.unwrap())
     }
 
     pub(crate) async fn take_alarm(&self, due_ms: i64) -> bool {

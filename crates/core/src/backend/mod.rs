@@ -81,7 +81,7 @@ pub struct Start {
 
 /// The state that a read looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum View {
+pub enum ReadView {
     /// The newest committed state. The id, if any, names the attempt whose closure issued the read, so that the read need
     /// not wait for that attempt's own turn.
     Latest(Option<TransactionId>),
@@ -137,13 +137,13 @@ pub enum Outcome {
 /// - **Fair:** an attempt that begins with `turn` and finishes within the lease commits, whatever other callers do.
 pub trait ObjectStorage: Send + Sync {
     /// Reads keys. The results are in the order of `keys`.
-    fn read(&self, keys: Vec<Key>, view: View) -> Answer<Snapshot<Vec<Option<Value>>>>;
+    fn read(&self, keys: Vec<Key>, view: ReadView) -> Answer<Snapshot<Vec<Option<Value>>>>;
 
     /// Lists a range, in O(log n + returned).
-    fn list(&self, scan: Scan, view: View) -> Answer<Snapshot<Vec<Entry>>>;
+    fn list(&self, scan: Scan, view: ReadView) -> Answer<Snapshot<Vec<Entry>>>;
 
     /// Reads the alarm, in milliseconds.
-    fn alarm(&self, view: View) -> Answer<Snapshot<Option<i64>>>;
+    fn alarm(&self, view: ReadView) -> Answer<Snapshot<Option<i64>>>;
 
     /// Writes at once, outside transactions. `origin` is the attempt whose closure issued the write.
     fn write(&self, writes: WriteBatch, origin: Option<TransactionId>) -> Answer<Committed>;

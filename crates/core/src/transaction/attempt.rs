@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use crate::answer::Answer;
-use crate::backend::{Conflict, ObjectStorage, Outcome, Snapshot, Start, View};
+use crate::backend::{Conflict, ObjectStorage, Outcome, ReadView, Snapshot, Start};
 use crate::checks;
 use crate::concurrency::Footprint;
 use crate::error::{Error, Result};
@@ -73,7 +73,7 @@ impl Attempt {
         Self { object, start, state: Arc::default(), running: true }
     }
 
-    /// Names the attempt, for [`View::Latest`] and [`ObjectStorage::write`].
+    /// Names the attempt, for [`ReadView::Latest`] and [`ObjectStorage::write`].
     pub fn start(&self) -> Start {
         self.start
     }
@@ -101,7 +101,7 @@ impl Attempt {
         }
         let state = self.state.clone();
         let asked = missing.iter().map(|(_, key)| key.clone()).collect();
-        self.object.read(asked, View::Since(self.start)).and_then(move |read| {
+        self.object.read(asked, ReadView::Since(self.start)).and_then(move |read| {
             let (places, keys): (Vec<_>, Vec<_>) = missing.into_iter().unzip();
             let read = lock(&state)?.settle(read, |footprint, _| footprint.keys.extend(keys))?;
             let Read::Found(values) = read else {
@@ -127,7 +127,7 @@ impl Attempt {
         // Each own write can hide at most one committed entry.
         let wide = scan.widened(own.len());
         let state = self.state.clone();
-        self.object.list(wide.clone(), View::Since(self.start)).and_then(move |read| {
+        self.object.list(wide.clone(), ReadView::Since(self.start)).and_then(move |read| {
             let note = |footprint: &mut Footprint, entries: &Vec<Entry>| {
                 footprint.add_range(wide.covered(entries));
             };
@@ -151,7 +151,7 @@ impl Attempt {
         }
         let state = self.state.clone();
         self.object
-            .alarm(View::Since(self.start))
+            .alarm(ReadView::Since(self.start))
             .and_then(move |read| lock(&state)?.settle(read, |footprint, _| footprint.alarm = true))
     }
 

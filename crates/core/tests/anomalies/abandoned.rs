@@ -147,7 +147,7 @@ async fn a_dropped_answer_of_a_write_does_not_undo_it() {
     let holder = caller.begin_alone().await;
     drop(later(caller.0.write(put(&["a"], "value"), None)));
     let mut read =
-        later(caller.0.read(vec![key("a")], ferroflare_core::backend::View::Latest(None)));
+        later(caller.0.read(vec![key("a")], ferroflare_core::backend::ReadView::Latest(None)));
     assert!(holder.commit().await);
     assert_eq!(poll(&mut read).unwrap().map(crate::support::fresh), Ok(vec![Some(key("value"))]));
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ferroflare_core::Error;
-use ferroflare_core::backend::View;
+use ferroflare_core::backend::ReadView;
 use ferroflare_core::concurrency::turn::OPTIMISTIC_ATTEMPTS_MAX;
 use ferroflare_core::concurrency::turn::TURN_LEASE;
 use ferroflare_core::transaction::TURNS_MAX;
@@ -141,7 +141,7 @@ async fn a_deadlock_between_a_turn_and_what_it_awaits_ends_with_the_lease() {
 async fn reads_need_no_lease_to_run_out() {
     let caller = Caller::new(&Memory.open().await);
     let _holder = caller.begin_alone().await;
-    assert_eq!(fresh(now(caller.0.read(vec![key("a")], View::Latest(None))).unwrap()), [None]);
+    assert_eq!(fresh(now(caller.0.read(vec![key("a")], ReadView::Latest(None))).unwrap()), [None]);
     let attempt = Txn::new(&caller, now(caller.0.begin(false, None)).unwrap());
     assert_eq!(found(attempt.get("a").await), None);
 }

@@ -1,6 +1,6 @@
 //! Turns: an attempt that runs alone commits, the others wait their place, and nothing deadlocks.
 
-use ferroflare_core::backend::View;
+use ferroflare_core::backend::ReadView;
 use ferroflare_core::concurrency::turn::OPTIMISTIC_ATTEMPTS_MAX;
 use ferroflare_core::transaction::{Read, Transaction};
 use ferroflare_core::{Error, ErrorKind};
@@ -156,7 +156,7 @@ async fn nested_turns_share_the_outer_one(place: &dyn TestPlace) {
     inner.put("a", "inner");
     assert!(inner.commit().await);
     let waiting = caller.0.write(put(&["a"], "others"), None);
-    let view = View::Latest(Some(holder.id()));
+    let view = ReadView::Latest(Some(holder.id()));
     let read = fresh(caller.0.read(vec![key("a")], view).wait().await.unwrap());
     assert_eq!(read, [Some(key("inner"))], "the inner attempt's end is not the end of the turn");
     assert!(holder.commit().await);

@@ -1,7 +1,7 @@
 //! "An attempt commits only if nothing that it read was written since its start", and loses for no
 //! other reason.
 
-use ferroflare_core::backend::{Conflict, Outcome, Snapshot, View};
+use ferroflare_core::backend::{Conflict, Outcome, ReadView, Snapshot};
 use ferroflare_core::concurrency::Footprint;
 use ferroflare_core::range::{KeyRange, ListOptions, Scan};
 use ferroflare_core::write_batch::WriteBatch;
@@ -261,17 +261,17 @@ async fn a_conflict_says_what_was_written(place: &dyn TestPlace) {
     for (write, footprint, what) in cases {
         let start = object.begin(false, None).wait().await.unwrap();
         // A place may start an attempt with its first read.
-        fresh(object.read(untouched(), View::Since(start)).wait().await.unwrap());
+        fresh(object.read(untouched(), ReadView::Since(start)).wait().await.unwrap());
         caller.write(write).await;
         let outcome = object.commit(start, footprint, put(&["never"], "value")).wait().await;
         assert_eq!(outcome, Ok(Outcome::Lost(Conflict { what: what.into(), own: false })));
     }
     assert_eq!(caller.get("never").await, None);
     let start = object.begin(false, None).wait().await.unwrap();
-    fresh(object.read(untouched(), View::Since(start)).wait().await.unwrap());
+    fresh(object.read(untouched(), ReadView::Since(start)).wait().await.unwrap());
     caller.put("a", "new").await;
     let stale = || Snapshot::Stale(Conflict { what: "key \"a\"".into(), own: false });
-    let view = View::Since(start);
+    let view = ReadView::Since(start);
     assert_eq!(object.read(vec![key("b"), key("a")], view).wait().await, Ok(stale()));
     let scan = Scan::new(&ListOptions::default());
     let Ok(Snapshot::Stale(conflict)) = object.list(scan, view).wait().await else {

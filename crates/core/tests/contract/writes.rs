@@ -1,6 +1,6 @@
 //! `ObjectStorage::write`: atomic batches, and what they report.
 
-use ferroflare_core::backend::{Committed, Outcome, View};
+use ferroflare_core::backend::{Committed, Outcome, ReadView};
 use ferroflare_core::range::{ListOptions, Scan};
 
 use crate::places::{TestPlace, on_every_place};
@@ -36,10 +36,10 @@ async fn a_batch_is_seen_as_a_whole_or_not_at_all(place: &dyn TestPlace) {
     });
     loop {
         let asked = ["a", "b", "c"].map(key).to_vec();
-        let values = fresh(caller.0.read(asked, View::Latest(None)).wait().await.unwrap());
+        let values = fresh(caller.0.read(asked, ReadView::Latest(None)).wait().await.unwrap());
         assert!(values.iter().all(|value| *value == values[0]), "a mixture: {values:?}");
         let scan = Scan::new(&ListOptions::default());
-        let entries = fresh(caller.0.list(scan, View::Latest(None)).wait().await.unwrap());
+        let entries = fresh(caller.0.list(scan, ReadView::Latest(None)).wait().await.unwrap());
         assert!(entries.iter().all(|(_, value)| *value == entries[0].1), "a mixture: {entries:?}");
         assert_eq!(names(entries), ["a", "b", "c"]);
         if values[0] == Some(key(&ROUNDS.to_string())) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ferroflare_core::Error;
 use ferroflare_core::backend::files::FileOptions;
-use ferroflare_core::backend::{Store, View};
+use ferroflare_core::backend::{ReadView, Store};
 use ferroflare_core::range::{ListOptions, Scan};
 use ferroflare_core::write_batch::WriteBatch;
 
@@ -115,7 +115,7 @@ pub(crate) async fn use_object(
     let place: Arc<dyn Store> = directory.open_apart(options);
     let object = place.object(&object_key("one")).unwrap();
     let list = async || {
-        let listed = object.list(Scan::new(&ListOptions::default()), View::Latest(None));
+        let listed = object.list(Scan::new(&ListOptions::default()), ReadView::Latest(None));
         listed.wait().await.map(|found| names(fresh(found)))
     };
     let before = list().await;

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ferroflare_core::answer::Pending;
-use ferroflare_core::backend::{Committed, ObjectKey, ObjectStorage, Outcome, Start, Store, View};
+use ferroflare_core::backend::{
+    Committed, ObjectKey, ObjectStorage, Outcome, ReadView, Start, Store,
+};
 use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::Scan;
@@ -132,21 +134,21 @@ impl World<'_> {
             Step::Read { keys, from } => {
                 let keys = program::keys(&keys);
                 let origin = self.origin(from);
-                let answer = self.object.read(keys.clone(), View::Latest(origin));
+                let answer = self.object.read(keys.clone(), ReadView::Latest(origin));
                 let answer = answer.and_then(|read| Ok(Done::Values(fresh(read))));
                 let admitted = self.may_look(origin);
                 self.submit(Operation::Read(keys), answer, admitted).await;
             }
             Step::List { walk, from } => {
                 let (scan, origin) = (walk.scan(), self.origin(from));
-                let answer = self.object.list(scan.clone(), View::Latest(origin));
+                let answer = self.object.list(scan.clone(), ReadView::Latest(origin));
                 let answer = answer.and_then(|read| Ok(Done::Entries(fresh(read))));
                 let admitted = self.may_look(origin);
                 self.submit(Operation::List(scan), answer, admitted).await;
             }
             Step::Alarm { from } => {
                 let origin = self.origin(from);
-                let answer = self.object.alarm(View::Latest(origin));
+                let answer = self.object.alarm(ReadView::Latest(origin));
                 let answer = answer.and_then(|read| Ok(Done::Alarm(fresh(read))));
                 let admitted = self.may_look(origin);
                 self.submit(Operation::Alarm, answer, admitted).await;

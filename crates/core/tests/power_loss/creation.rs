@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ferroflare_core::backend::files::FileOptions;
-use ferroflare_core::backend::{ObjectKey, Store, View};
+use ferroflare_core::backend::{ObjectKey, ReadView, Store};
 
 use crate::places::{Directory, FSYNC};
 use crate::support::{Caller, fresh, key, put, text};
@@ -25,7 +25,7 @@ async fn write(directory: &Arc<Directory>, options: FileOptions, text: &str) {
 
 async fn read(directory: &Arc<Directory>, options: FileOptions) -> Result<Option<String>, String> {
     let place: Arc<dyn Store> = directory.open_apart(options);
-    let found = Caller::new(&place).0.read(vec![key("a")], View::Latest(None)).wait().await;
+    let found = Caller::new(&place).0.read(vec![key("a")], ReadView::Latest(None)).wait().await;
     place.close().wait().await.unwrap();
     found
         .map(|found| fresh(found).remove(0).as_deref().map(text))

@@ -20,7 +20,7 @@ pub use self::lifetime::IdleTable;
 pub use self::object::{LocalObject, TableOpener};
 use self::state::{Need, State};
 pub use self::table::{Access, Table};
-use super::{Committed, Conflict, ObjectStorage, Outcome, Snapshot, Start, Ticket, View};
+use super::{Committed, Conflict, ObjectStorage, Outcome, ReadView, Snapshot, Start, Ticket};
 use crate::answer::Answer;
 use crate::concurrency::turn::Intent;
 use crate::concurrency::{Footprint, TransactionId};
@@ -48,15 +48,15 @@ impl<T: Table> LocalObject<T> {
 }
 
 /// How a read is admitted: a running attempt reads on, and any other read may have to wait.
-fn admission(view: View) -> (Option<TransactionId>, Intent) {
+fn admission(view: ReadView) -> (Option<TransactionId>, Intent) {
     match view {
-        View::Latest(issued_by) => (issued_by, Intent::Look),
-        View::Since(start) => (Some(start.id), Intent::Continue),
+        ReadView::Latest(issued_by) => (issued_by, Intent::Look),
+        ReadView::Since(start) => (Some(start.id), Intent::Continue),
     }
 }
 
 impl<T: Table> ObjectStorage for LocalObject<T> {
-    fn read(&self, keys: Vec<Key>, view: View) -> Answer<Snapshot<Vec<Option<Value>>>> {
+    fn read(&self, keys: Vec<Key>, view: ReadView) -> Answer<Snapshot<Vec<Option<Value>>>> {
         let (issued_by, intent) = admission(view);
         self.perform(issued_by, intent, Need::Read, move |state| {
             state.look(
@@ -67,7 +67,7 @@ impl<T: Table> ObjectStorage for LocalObject<T> {
         })
     }
 
-    fn list(&self, scan: Scan, view: View) -> Answer<Snapshot<Vec<Entry>>> {
+    fn list(&self, scan: Scan, view: ReadView) -> Answer<Snapshot<Vec<Entry>>> {
         let (issued_by, intent) = admission(view);
         self.perform(issued_by, intent, Need::Read, move |state| {
             state.look(
@@ -78,7 +78,7 @@ impl<T: Table> ObjectStorage for LocalObject<T> {
         })
     }
 
-    fn alarm(&self, view: View) -> Answer<Snapshot<Option<i64>>> {
+    fn alarm(&self, view: ReadView) -> Answer<Snapshot<Option<i64>>> {
         let (issued_by, intent) = admission(view);
         self.perform(issued_by, intent, Need::Read, move |state| {
             state.look(view, Table::alarm, |log, _, start| log.alarm_conflict(start))

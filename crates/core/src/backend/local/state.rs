@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::table::{Access, EmptyTable, Table};
 use super::table_state::TableState;
 use crate::alarm_index::AlarmIndex;
-use crate::backend::{Committed, Conflict, ObjectKey, Snapshot, Start, Ticket, View};
+use crate::backend::{Committed, Conflict, ObjectKey, ReadView, Snapshot, Start, Ticket};
 use crate::concurrency::commit_log::CommitLog;
 use crate::concurrency::turn::{Intent, Turn};
 use crate::concurrency::{Sequence, TransactionId};
@@ -181,7 +181,7 @@ impl<T: Table> State<T> {
     /// since a commit.
     pub(super) fn look<R>(
         &self,
-        view: View,
+        view: ReadView,
         read: impl FnOnce(&dyn Table) -> Result<R>,
         conflict: impl FnOnce(&CommitLog, &R, Sequence) -> Option<String>,
     ) -> Result<Snapshot<R>> {
@@ -189,7 +189,7 @@ impl<T: Table> State<T> {
             Some(table) => read(table)?,
             None => read(&EmptyTable)?,
         };
-        if let View::Since(start) = view
+        if let ReadView::Since(start) = view
             && let Some(what) = conflict(&self.log, &found, start.sequence)
         {
             return Ok(Snapshot::Stale(Conflict { what, own: self.turn.is_held_by(start.id) }));

@@ -8,7 +8,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 
 use crate::answer::{Answer, Pending};
-use crate::backend::{ObjectStorage, Snapshot, Store, View};
+use crate::backend::{ObjectStorage, ReadView, Snapshot, Store};
 use crate::error::{Error, Result};
 use crate::key::{Entry, Key, Value};
 use crate::range::Scan;
@@ -34,18 +34,18 @@ impl Below {
 
     /// The value of `key`.
     pub fn get(&self, key: &[u8]) -> Result<Option<Value>> {
-        let read = self.object.read(vec![Key::from(key)], View::Latest(None));
+        let read = self.object.read(vec![Key::from(key)], ReadView::Latest(None));
         Ok(self.wait(read)?.pop().flatten())
     }
 
     /// The entries of a walk, in its order.
     pub fn list(&self, scan: Scan) -> Result<Vec<Entry>> {
-        self.wait(self.object.list(scan, View::Latest(None)))
+        self.wait(self.object.list(scan, ReadView::Latest(None)))
     }
 
     /// The alarm, in milliseconds.
     pub fn alarm(&self) -> Result<Option<i64>> {
-        self.wait(self.object.alarm(View::Latest(None)))
+        self.wait(self.object.alarm(ReadView::Latest(None)))
     }
 
     fn wait<R: Send + 'static>(&self, answer: Answer<Snapshot<R>>) -> Result<R> {

@@ -15,32 +15,32 @@ mod writes;
 pub(crate) use handle::RedisObject;
 
 use crate::answer::Answer;
-use crate::backend::{Committed, ObjectStorage, Outcome, Snapshot, Start, Ticket, View};
+use crate::backend::{Committed, ObjectStorage, Outcome, ReadView, Snapshot, Start, Ticket};
 use crate::concurrency::{Footprint, TransactionId};
 use crate::key::{Entry, Key, Value};
 use crate::range::Scan;
 use crate::write_batch::WriteBatch;
 
 impl ObjectStorage for RedisObject {
-    fn read(&self, keys: Vec<Key>, view: View) -> Answer<Snapshot<Vec<Option<Value>>>> {
+    fn read(&self, keys: Vec<Key>, view: ReadView) -> Answer<Snapshot<Vec<Option<Value>>>> {
         match view {
-            View::Latest(issued_by) => self.read_latest(keys, issued_by),
-            View::Since(start) => self.read_since(start, keys),
+            ReadView::Latest(issued_by) => self.read_latest(keys, issued_by),
+            ReadView::Since(start) => self.read_since(start, keys),
         }
     }
 
-    fn list(&self, scan: Scan, view: View) -> Answer<Snapshot<Vec<Entry>>> {
+    fn list(&self, scan: Scan, view: ReadView) -> Answer<Snapshot<Vec<Entry>>> {
         match view {
             _ if scan.is_empty() => Answer::Now(Ok(Snapshot::Fresh(Vec::new()))),
-            View::Latest(issued_by) => self.list_latest(scan, issued_by),
-            View::Since(start) => self.list_since(scan, start),
+            ReadView::Latest(issued_by) => self.list_latest(scan, issued_by),
+            ReadView::Since(start) => self.list_since(scan, start),
         }
     }
 
-    fn alarm(&self, view: View) -> Answer<Snapshot<Option<i64>>> {
+    fn alarm(&self, view: ReadView) -> Answer<Snapshot<Option<i64>>> {
         match view {
-            View::Latest(issued_by) => self.alarm_latest(issued_by),
-            View::Since(start) => self.alarm_since(start),
+            ReadView::Latest(issued_by) => self.alarm_latest(issued_by),
+            ReadView::Since(start) => self.alarm_since(start),
         }
     }
 
