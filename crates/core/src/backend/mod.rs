@@ -16,7 +16,7 @@ pub mod redis;
 use std::sync::Arc;
 
 use crate::answer::Answer;
-use crate::concurrency::{Footprint, Sequence, TransactionId};
+use crate::concurrency::{ReadSet, Sequence, TransactionId};
 pub use crate::durability::Ticket;
 use crate::error::Result;
 use crate::key::{Entry, Key, Value};
@@ -167,7 +167,7 @@ pub trait ObjectStorage: Send + Sync {
     fn begin(&self, turn: bool, origin: Option<TransactionId>) -> Answer<Start>;
 
     /// Validates what an attempt has read, and writes what it has written.
-    fn commit(&self, start: Start, footprint: Footprint, writes: WriteBatch) -> Answer<Outcome>;
+    fn commit(&self, start: Start, read_set: ReadSet, writes: WriteBatch) -> Answer<Outcome>;
 
     /// Forgets an attempt that does not commit.
     fn end(&self, start: Start);

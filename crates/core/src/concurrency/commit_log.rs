@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::Sequence;
-use super::read_set::Footprint;
+use super::read_set::ReadSet;
 use crate::key::Key;
 use crate::range::KeyRange;
 use crate::write_batch::WriteBatch;
@@ -79,11 +79,11 @@ impl CommitLog {
         self.alarm_at = sequence;
     }
 
-    /// Names one thing of `footprint` that was written after `start`, for errors.
-    pub fn conflict(&self, footprint: &Footprint, start: Sequence) -> Option<String> {
-        self.keys_conflict(footprint.keys.iter(), start)
-            .or_else(|| footprint.ranges.iter().find_map(|range| self.range_conflict(range, start)))
-            .or_else(|| footprint.alarm.then(|| self.alarm_conflict(start)).flatten())
+    /// Names one thing of `read_set` that was written after `start`, for errors.
+    pub fn conflict(&self, read_set: &ReadSet, start: Sequence) -> Option<String> {
+        self.keys_conflict(read_set.keys.iter(), start)
+            .or_else(|| read_set.ranges.iter().find_map(|range| self.range_conflict(range, start)))
+            .or_else(|| read_set.alarm.then(|| self.alarm_conflict(start)).flatten())
     }
 
     /// Names one of `keys` that was written after `start`.
@@ -160,8 +160,8 @@ mod tests {
         batch
     }
 
-    fn read(name: &str) -> Footprint {
-        Footprint { keys: [key(name)].into(), ..Footprint::default() }
+    fn read(name: &str) -> ReadSet {
+        ReadSet { keys: [key(name)].into(), ..ReadSet::default() }
     }
 
     #[test]
@@ -213,11 +213,11 @@ mod tests {
         let mut log = CommitLog::default();
         log.begin(0);
         log.record(1, &put("item:5"));
-        let listed = |prefix: &[u8]| Footprint {
+        let listed = |prefix: &[u8]| ReadSet {
             ranges: vec![
                 Scan::new(&ListOptions { prefix: Some(prefix), ..ListOptions::default() }).range,
             ],
-            ..Footprint::default()
+            ..ReadSet::default()
         };
         assert!(log.conflict(&listed(b"item:"), 0).is_some());
         assert!(log.conflict(&listed(b"other:"), 0).is_none());
@@ -231,8 +231,8 @@ mod tests {
         clear.clear();
         log.record(1, &clear);
         assert!(log.conflict(&read("a"), 0).is_some());
-        let all = Footprint { ranges: vec![KeyRange::all()], ..Footprint::default() };
+        let all = ReadSet { ranges: vec![KeyRange::all()], ..ReadSet::default() };
         assert!(log.conflict(&all, 0).is_some());
-        assert!(log.conflict(&Footprint { alarm: true, ..Footprint::default() }, 0).is_none());
+        assert!(log.conflict(&ReadSet { alarm: true, ..ReadSet::default() }, 0).is_none());
     }
 }

@@ -8,7 +8,7 @@ pub mod commit_log;
 pub mod read_set;
 pub mod turn;
 
-pub use read_set::Footprint;
+pub use read_set::ReadSet;
 
 /// Position of a commit in an object's history.
 pub type Sequence = u64;

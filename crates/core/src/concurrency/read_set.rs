@@ -7,7 +7,7 @@ use crate::range::KeyRange;
 
 /// The read set of one attempt. It leaves out reads that the attempt's own writes answered.
 #[derive(Clone, Debug, Default)]
-pub struct Footprint {
+pub struct ReadSet {
     /// Keys read one by one, whether they existed or not.
     pub keys: BTreeSet<Key>,
     /// Ranges listed, each as far as its list went.
@@ -16,7 +16,7 @@ pub struct Footprint {
     pub alarm: bool,
 }
 
-impl Footprint {
+impl ReadSet {
     /// Whether nothing was read.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.ranges.is_empty() && !self.alarm

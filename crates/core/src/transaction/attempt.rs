@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use crate::answer::Answer;
 use crate::backend::{Conflict, ObjectStorage, Outcome, ReadView, Snapshot, Start};
 use crate::checks;
-use crate::concurrency::Footprint;
+use crate::concurrency::ReadSet;
 use crate::error::{Error, Result};
 use crate::key::{Entry, Key, Value};
 use crate::lock::lock;
@@ -36,7 +36,7 @@ pub struct Attempt {
 
 #[derive(Default)]
 struct State {
-    footprint: Footprint,
+    read_set: ReadSet,
     writes: WriteBatch,
     lost: bool,
 }
@@ -46,11 +46,11 @@ impl State {
     fn settle<T>(
         &mut self,
         read: Snapshot<T>,
-        note: impl FnOnce(&mut Footprint, &T),
+        note: impl FnOnce(&mut ReadSet, &T),
     ) -> Result<Read<T>> {
         match read {
             Snapshot::Fresh(found) => {
-                note(&mut self.footprint, &found);
+                note(&mut self.read_set, &found);
                 Ok(Read::Found(found))
             }
             Snapshot::Stale(Conflict { what, own: true }) => Err(Error::SelfConflict { what }),
@@ -103,7 +103,7 @@ impl Attempt {
         let asked = missing.iter().map(|(_, key)| key.clone()).collect();
         self.object.read(asked, ReadView::Since(self.start)).and_then(move |read| {
             let (places, keys): (Vec<_>, Vec<_>) = missing.into_iter().unzip();
-            let read = lock(&state)?.settle(read, |footprint, _| footprint.keys.extend(keys))?;
+            let read = lock(&state)?.settle(read, |read_set, _| read_set.keys.extend(keys))?;
             let Read::Found(values) = read else {
                 return Ok(Read::Lost);
             };
@@ -128,8 +128,8 @@ impl Attempt {
         let wide = scan.widened(own.len());
         let state = self.state.clone();
         self.object.list(wide.clone(), ReadView::Since(self.start)).and_then(move |read| {
-            let note = |footprint: &mut Footprint, entries: &Vec<Entry>| {
-                footprint.add_range(wide.covered(entries));
+            let note = |read_set: &mut ReadSet, entries: &Vec<Entry>| {
+                read_set.add_range(wide.covered(entries));
             };
             Ok(match lock(&state)?.settle(read, note)? {
                 Read::Found(committed) => Read::Found(merge(committed, own, &scan)),
@@ -152,7 +152,7 @@ impl Attempt {
         let state = self.state.clone();
         self.object
             .alarm(ReadView::Since(self.start))
-            .and_then(move |read| lock(&state)?.settle(read, |footprint, _| footprint.alarm = true))
+            .and_then(move |read| lock(&state)?.settle(read, |read_set, _| read_set.alarm = true))
     }
 
     /// Stores pairs when the attempt commits. If they are too many, none of them is taken.
@@ -206,7 +206,7 @@ impl Attempt {
         }
         self.running = false;
         let writes = if discard { WriteBatch::default() } else { state.writes };
-        self.object.commit(self.start, state.footprint, writes).and_then(|outcome| match outcome {
+        self.object.commit(self.start, state.read_set, writes).and_then(|outcome| match outcome {
             Outcome::Lost(Conflict { what, own: true }) => Err(Error::SelfConflict { what }),
             outcome => Ok(outcome),
         })

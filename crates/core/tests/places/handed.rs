@@ -8,7 +8,7 @@ use ferroflare_core::backend::files::FileOptions;
 use ferroflare_core::backend::{
     Committed, ObjectKey, ObjectStorage, Outcome, ReadView, Snapshot, Start, Store, Ticket,
 };
-use ferroflare_core::concurrency::{Footprint, TransactionId};
+use ferroflare_core::concurrency::{ReadSet, TransactionId};
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::Scan;
 use ferroflare_core::write_batch::WriteBatch;
@@ -214,9 +214,9 @@ impl ObjectStorage for HandedObject {
         )
     }
 
-    fn commit(&self, start: Start, footprint: Footprint, writes: WriteBatch) -> Answer<Outcome> {
+    fn commit(&self, start: Start, read_set: ReadSet, writes: WriteBatch) -> Answer<Outcome> {
         let answer = self.ask(
-            |object| object.commit(start, footprint, writes),
+            |object| object.commit(start, read_set, writes),
             |outcome, stay| match outcome {
                 Outcome::Committed(committed) => {
                     Outcome::Committed(committed_on(committed, stay.side))

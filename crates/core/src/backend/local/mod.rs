@@ -23,7 +23,7 @@ pub use self::table::{Access, Table};
 use super::{Committed, Conflict, ObjectStorage, Outcome, ReadView, Snapshot, Start, Ticket};
 use crate::answer::Answer;
 use crate::concurrency::turn::Intent;
-use crate::concurrency::{Footprint, TransactionId};
+use crate::concurrency::{ReadSet, TransactionId};
 use crate::error::{Error, Result};
 use crate::key::{Entry, Key, Value};
 use crate::lock::lock;
@@ -122,16 +122,16 @@ impl<T: Table> ObjectStorage for LocalObject<T> {
         self.perform_or_undo(issued_by, intent, Need::Read, start, State::finish)
     }
 
-    fn commit(&self, start: Start, footprint: Footprint, writes: WriteBatch) -> Answer<Outcome> {
+    fn commit(&self, start: Start, read_set: ReadSet, writes: WriteBatch) -> Answer<Outcome> {
         let need = Need::of(&writes);
         let durability = self.durability.clone();
         let work = move |state: &mut State<T>| {
-            let conflict = state.log.conflict(&footprint, start.sequence);
+            let conflict = state.log.conflict(&read_set, start.sequence);
             let own = state.turn.is_held_by(start.id);
             let outcome = match conflict {
                 Some(what) => Ok(Outcome::Lost(Conflict { what, own })),
                 // What a caller is told has to be durable, so the commit waits for the writes that the attempt has read.
-                None if writes.is_empty() && !footprint.is_empty() => {
+                None if writes.is_empty() && !read_set.is_empty() => {
                     let ticket = durability.unsettled(state.newest);
                     Ok(Outcome::Committed(Committed { removed: 0, ticket }))
                 }

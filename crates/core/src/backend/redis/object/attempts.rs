@@ -11,7 +11,7 @@ use crate::backend::redis::sending::driver::Driver;
 use crate::backend::redis::sending::state::{HeldTurn, Running, State};
 use crate::backend::{Committed, Outcome, Start, Ticket};
 use crate::concurrency::turn::TURN_LEASE;
-use crate::concurrency::{Footprint, TransactionId};
+use crate::concurrency::{ReadSet, TransactionId};
 use crate::error::{Error, Result};
 use crate::write_batch::WriteBatch;
 
@@ -72,7 +72,7 @@ impl RedisObject {
     pub(crate) fn commit_attempt(
         &self,
         start: Start,
-        read_set: Footprint,
+        read_set: ReadSet,
         writes: WriteBatch,
     ) -> Answer<Outcome> {
         let mut state = match self.driver.open() {

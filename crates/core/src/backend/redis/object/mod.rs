@@ -16,7 +16,7 @@ pub(crate) use handle::RedisObject;
 
 use crate::answer::Answer;
 use crate::backend::{Committed, ObjectStorage, Outcome, ReadView, Snapshot, Start, Ticket};
-use crate::concurrency::{Footprint, TransactionId};
+use crate::concurrency::{ReadSet, TransactionId};
 use crate::key::{Entry, Key, Value};
 use crate::range::Scan;
 use crate::write_batch::WriteBatch;
@@ -60,8 +60,8 @@ impl ObjectStorage for RedisObject {
         self.begin_attempt(turn, origin)
     }
 
-    fn commit(&self, start: Start, footprint: Footprint, writes: WriteBatch) -> Answer<Outcome> {
-        self.commit_attempt(start, footprint, writes)
+    fn commit(&self, start: Start, read_set: ReadSet, writes: WriteBatch) -> Answer<Outcome> {
+        self.commit_attempt(start, read_set, writes)
     }
 
     fn end(&self, start: Start) {

@@ -2,7 +2,7 @@
 //! other reason.
 
 use ferroflare_core::backend::{Conflict, Outcome, ReadView, Snapshot};
-use ferroflare_core::concurrency::Footprint;
+use ferroflare_core::concurrency::ReadSet;
 use ferroflare_core::range::{KeyRange, ListOptions, Scan};
 use ferroflare_core::write_batch::WriteBatch;
 
@@ -248,9 +248,9 @@ async fn any_number_of_later_commits_is_remembered(place: &dyn TestPlace) {
 async fn a_conflict_says_what_was_written(place: &dyn TestPlace) {
     let caller = Caller::new(&place.open().await);
     let object = &caller.0;
-    let key_read = Footprint { keys: [key("a"), key("b")].into(), ..Footprint::default() };
-    let listed = Footprint { ranges: vec![KeyRange::all()], ..Footprint::default() };
-    let alarm_read = Footprint { alarm: true, ..Footprint::default() };
+    let key_read = ReadSet { keys: [key("a"), key("b")].into(), ..ReadSet::default() };
+    let listed = ReadSet { ranges: vec![KeyRange::all()], ..ReadSet::default() };
+    let alarm_read = ReadSet { alarm: true, ..ReadSet::default() };
     let cases = [
         (put(&["b"], "new"), key_read, "key \"b\""),
         (put(&["c"], "new"), listed.clone(), "key \"c\""),
@@ -258,12 +258,12 @@ async fn a_conflict_says_what_was_written(place: &dyn TestPlace) {
         (alarm(Some(1)), alarm_read, "the alarm"),
     ];
     let untouched = || vec![key("untouched")];
-    for (write, footprint, what) in cases {
+    for (write, read_set, what) in cases {
         let start = object.begin(false, None).wait().await.unwrap();
         // A place may start an attempt with its first read.
         fresh(object.read(untouched(), ReadView::Since(start)).wait().await.unwrap());
         caller.write(write).await;
-        let outcome = object.commit(start, footprint, put(&["never"], "value")).wait().await;
+        let outcome = object.commit(start, read_set, put(&["never"], "value")).wait().await;
         assert_eq!(outcome, Ok(Outcome::Lost(Conflict { what: what.into(), own: false })));
     }
     assert_eq!(caller.get("never").await, None);
