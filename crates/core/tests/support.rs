@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use ferroflare_core::answer::Pending;
 use ferroflare_core::backend::{
-    Committed, ObjectKey, ObjectStorage, Outcome, ReadView, Snapshot, Start, Store,
+    CommitOutcome, Committed, ObjectKey, ObjectStorage, ReadView, Snapshot, Start, Store,
 };
 use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Entry, Key, Value};
@@ -247,8 +247,8 @@ pub(crate) async fn get(attempt: &Attempt, name: &str) -> Result<Read<Option<Str
     })
 }
 
-pub(crate) fn won(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Committed(_))
+pub(crate) fn won(outcome: &CommitOutcome) -> bool {
+    matches!(outcome, CommitOutcome::Committed(_))
 }
 
 pub(crate) fn names(entries: Vec<Entry>) -> Vec<String> {

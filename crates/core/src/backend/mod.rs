@@ -118,7 +118,7 @@ pub struct Committed {
 
 /// How an attempt that asked to commit has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CommitOutcome {
     /// Nothing that was read has changed, and every write is visible.
     Committed(Committed),
     /// Something that was read has changed. Nothing was written.
@@ -167,7 +167,7 @@ pub trait ObjectStorage: Send + Sync {
     fn begin(&self, turn: bool, origin: Option<TransactionId>) -> Answer<Start>;
 
     /// Validates what an attempt has read, and writes what it has written.
-    fn commit(&self, start: Start, read_set: ReadSet, writes: WriteBatch) -> Answer<Outcome>;
+    fn commit(&self, start: Start, read_set: ReadSet, writes: WriteBatch) -> Answer<CommitOutcome>;
 
     /// Forgets an attempt that does not commit.
     fn end(&self, start: Start);

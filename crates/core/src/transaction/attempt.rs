@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use crate::answer::Answer;
-use crate::backend::{Conflict, ObjectStorage, Outcome, ReadView, Snapshot, Start};
+use crate::backend::{CommitOutcome, Conflict, ObjectStorage, ReadView, Snapshot, Start};
 use crate::checks;
 use crate::concurrency::ReadSet;
 use crate::error::{Error, Result};
@@ -195,19 +195,19 @@ impl Attempt {
 
     /// Ends the attempt: validates what it has read, and writes what it has written unless `discard` is set.
     /// All its reads must have been answered.
-    pub fn commit(mut self, discard: bool) -> Answer<Outcome> {
+    pub fn commit(mut self, discard: bool) -> Answer<CommitOutcome> {
         let state = match lock(&self.state) {
             Ok(mut state) => std::mem::take(&mut *state),
             Err(error) => return Answer::Now(Err(error)),
         };
         if state.lost {
             let conflict = Conflict { what: "what it read".into(), own: false };
-            return Answer::Now(Ok(Outcome::Lost(conflict)));
+            return Answer::Now(Ok(CommitOutcome::Lost(conflict)));
         }
         self.running = false;
         let writes = if discard { WriteBatch::default() } else { state.writes };
         self.object.commit(self.start, state.read_set, writes).and_then(|outcome| match outcome {
-            Outcome::Lost(Conflict { what, own: true }) => Err(Error::SelfConflict { what }),
+            CommitOutcome::Lost(Conflict { what, own: true }) => Err(Error::SelfConflict { what }),
             outcome => Ok(outcome),
         })
     }

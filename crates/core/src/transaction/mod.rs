@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 pub use self::attempt::{Attempt, Read};
 use crate::answer::Answer;
-use crate::backend::{Committed, ObjectStorage, Outcome};
+use crate::backend::{CommitOutcome, Committed, ObjectStorage};
 use crate::concurrency::TransactionId;
 use crate::concurrency::turn::{OPTIMISTIC_ATTEMPTS_MAX, TURN_LEASE};
 use crate::error::{Error, Result};
@@ -91,8 +91,8 @@ impl Transaction {
         };
         attempt.commit(discard).and_then(|outcome| {
             Ok(match outcome {
-                Outcome::Committed(committed) => Settled::Committed(committed),
-                Outcome::Lost(_) => Settled::Lost,
+                CommitOutcome::Committed(committed) => Settled::Committed(committed),
+                CommitOutcome::Lost(_) => Settled::Lost,
             })
         })
     }

@@ -1,7 +1,7 @@
 //! "An attempt commits only if nothing that it read was written since its start", and loses for no
 //! other reason.
 
-use ferroflare_core::backend::{Conflict, Outcome, ReadView, Snapshot};
+use ferroflare_core::backend::{CommitOutcome, Conflict, ReadView, Snapshot};
 use ferroflare_core::concurrency::ReadSet;
 use ferroflare_core::range::{KeyRange, ListOptions, Scan};
 use ferroflare_core::write_batch::WriteBatch;
@@ -264,7 +264,7 @@ async fn a_conflict_says_what_was_written(place: &dyn TestPlace) {
         fresh(object.read(untouched(), ReadView::Since(start)).wait().await.unwrap());
         caller.write(write).await;
         let outcome = object.commit(start, read_set, put(&["never"], "value")).wait().await;
-        assert_eq!(outcome, Ok(Outcome::Lost(Conflict { what: what.into(), own: false })));
+        assert_eq!(outcome, Ok(CommitOutcome::Lost(Conflict { what: what.into(), own: false })));
     }
     assert_eq!(caller.get("never").await, None);
     let start = object.begin(false, None).wait().await.unwrap();

@@ -1,6 +1,6 @@
 //! `ObjectStorage::write`: atomic batches, and what they report.
 
-use ferroflare_core::backend::{Committed, Outcome, ReadView};
+use ferroflare_core::backend::{CommitOutcome, Committed, ReadView};
 use ferroflare_core::range::{ListOptions, Scan};
 
 use crate::places::{TestPlace, on_every_place};
@@ -112,7 +112,7 @@ async fn a_committed_attempt_counts_the_keys_that_it_removed(place: &dyn TestPla
         .await
         .unwrap();
     std::mem::forget(attempt);
-    let Outcome::Committed(committed) = outcome else {
+    let CommitOutcome::Committed(committed) = outcome else {
         panic!("an attempt without reads has lost: {outcome:?}");
     };
     assert_eq!(committed.removed, 2);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ferroflare_core::answer::Pending;
 use ferroflare_core::backend::{
-    Committed, ObjectKey, ObjectStorage, Outcome, ReadView, Start, Store,
+    CommitOutcome, Committed, ObjectKey, ObjectStorage, ReadView, Start, Store,
 };
 use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Entry, Key, Value};
@@ -67,7 +67,7 @@ enum Done {
     Alarm(Option<i64>),
     Taken(bool),
     Started(Start),
-    Ended(Outcome),
+    Ended(CommitOutcome),
 }
 
 /// Runs a program from an empty object to the end of its last attempt.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use ferroflare_core::backend::files::FileOptions;
 use ferroflare_core::backend::{
-    Committed, ObjectKey, ObjectStorage, Outcome, ReadView, Snapshot, Start, Store, Ticket,
+    CommitOutcome, Committed, ObjectKey, ObjectStorage, ReadView, Snapshot, Start, Store, Ticket,
 };
 use ferroflare_core::concurrency::{ReadSet, TransactionId};
 use ferroflare_core::key::{Entry, Key, Value};
@@ -214,14 +214,14 @@ impl ObjectStorage for HandedObject {
         )
     }
 
-    fn commit(&self, start: Start, read_set: ReadSet, writes: WriteBatch) -> Answer<Outcome> {
+    fn commit(&self, start: Start, read_set: ReadSet, writes: WriteBatch) -> Answer<CommitOutcome> {
         let answer = self.ask(
             |object| object.commit(start, read_set, writes),
             |outcome, stay| match outcome {
-                Outcome::Committed(committed) => {
-                    Outcome::Committed(committed_on(committed, stay.side))
+                CommitOutcome::Committed(committed) => {
+                    CommitOutcome::Committed(committed_on(committed, stay.side))
                 }
-                lost @ Outcome::Lost(_) => lost,
+                lost @ CommitOutcome::Lost(_) => lost,
             },
         );
         self.release();

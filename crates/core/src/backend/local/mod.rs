@@ -20,7 +20,7 @@ pub use self::lifetime::IdleTable;
 pub use self::object::{LocalObject, TableOpener};
 use self::state::{Need, State};
 pub use self::table::{Access, Table};
-use super::{Committed, Conflict, ObjectStorage, Outcome, ReadView, Snapshot, Start, Ticket};
+use super::{CommitOutcome, Committed, Conflict, ObjectStorage, ReadView, Snapshot, Start, Ticket};
 use crate::answer::Answer;
 use crate::concurrency::turn::Intent;
 use crate::concurrency::{ReadSet, TransactionId};
@@ -122,20 +122,20 @@ impl<T: Table> ObjectStorage for LocalObject<T> {
         self.perform_or_undo(issued_by, intent, Need::Read, start, State::finish)
     }
 
-    fn commit(&self, start: Start, read_set: ReadSet, writes: WriteBatch) -> Answer<Outcome> {
+    fn commit(&self, start: Start, read_set: ReadSet, writes: WriteBatch) -> Answer<CommitOutcome> {
         let need = Need::of(&writes);
         let durability = self.durability.clone();
         let work = move |state: &mut State<T>| {
             let conflict = state.log.conflict(&read_set, start.sequence);
             let own = state.turn.is_held_by(start.id);
             let outcome = match conflict {
-                Some(what) => Ok(Outcome::Lost(Conflict { what, own })),
+                Some(what) => Ok(CommitOutcome::Lost(Conflict { what, own })),
                 // What a caller is told has to be durable, so the commit waits for the writes that the attempt has read.
                 None if writes.is_empty() && !read_set.is_empty() => {
                     let ticket = durability.unsettled(state.newest);
-                    Ok(Outcome::Committed(Committed { removed: 0, ticket }))
+                    Ok(CommitOutcome::Committed(Committed { removed: 0, ticket }))
                 }
-                None => state.apply(writes).map(Outcome::Committed),
+                None => state.apply(writes).map(CommitOutcome::Committed),
             };
             state.finish(start);
             outcome

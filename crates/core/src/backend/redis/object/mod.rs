@@ -15,7 +15,7 @@ mod writes;
 pub(crate) use handle::RedisObject;
 
 use crate::answer::Answer;
-use crate::backend::{Committed, ObjectStorage, Outcome, ReadView, Snapshot, Start, Ticket};
+use crate::backend::{CommitOutcome, Committed, ObjectStorage, ReadView, Snapshot, Start, Ticket};
 use crate::concurrency::{ReadSet, TransactionId};
 use crate::key::{Entry, Key, Value};
 use crate::range::Scan;
@@ -60,7 +60,7 @@ impl ObjectStorage for RedisObject {
         self.begin_attempt(turn, origin)
     }
 
-    fn commit(&self, start: Start, read_set: ReadSet, writes: WriteBatch) -> Answer<Outcome> {
+    fn commit(&self, start: Start, read_set: ReadSet, writes: WriteBatch) -> Answer<CommitOutcome> {
         self.commit_attempt(start, read_set, writes)
     }
 

@@ -8,7 +8,7 @@ use crate::answer::Answer;
 use crate::backend::redis::requests::commit::Commit;
 use crate::backend::redis::requests::question::AttemptName;
 use crate::backend::redis::sending::state::State;
-use crate::backend::{Committed, Outcome};
+use crate::backend::{CommitOutcome, Committed};
 use crate::concurrency::{ReadSet, TransactionId};
 use crate::error::Error;
 use crate::write_batch::WriteBatch;
@@ -74,8 +74,8 @@ impl RedisObject {
         Answer::later(async move {
             let reply = committing.wait().await?;
             match finished(&driver, reply, None)? {
-                Outcome::Committed(committed) => Ok(committed),
-                Outcome::Lost(_) => Err(Error::Internal("a plain write has lost".into())),
+                CommitOutcome::Committed(committed) => Ok(committed),
+                CommitOutcome::Lost(_) => Err(Error::Internal("a plain write has lost".into())),
             }
         })
     }
