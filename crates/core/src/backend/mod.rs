@@ -145,8 +145,8 @@ pub trait ObjectStorage: Send + Sync {
     /// Reads the alarm, in milliseconds.
     fn alarm(&self, view: ReadView) -> Answer<Snapshot<Option<i64>>>;
 
-    /// Writes at once, outside transactions. `origin` is the attempt whose closure issued the write.
-    fn write(&self, writes: WriteBatch, origin: Option<TransactionId>) -> Answer<Committed>;
+    /// Writes at once, outside transactions. `issued_by` is the attempt whose closure issued the write.
+    fn write(&self, writes: WriteBatch, issued_by: Option<TransactionId>) -> Answer<Committed>;
 
     /// Makes [`Self::take_alarm`] answer at once for a while, if the object has to be opened first.
     fn prepare_alarm(&self) -> Answer<()> {
@@ -163,8 +163,8 @@ pub trait ObjectStorage: Send + Sync {
     }
 
     /// Starts an attempt. With `turn` it waits until it may run alone. If the closure of an attempt that runs alone issued
-    /// this one (`origin`), this one shares that turn.
-    fn begin(&self, turn: bool, origin: Option<TransactionId>) -> Answer<Start>;
+    /// this one (`issued_by`), this one shares that turn.
+    fn begin(&self, turn: bool, issued_by: Option<TransactionId>) -> Answer<Start>;
 
     /// Validates what an attempt has read, and writes what it has written.
     fn commit(&self, start: Start, read_set: ReadSet, writes: WriteBatch) -> Answer<CommitOutcome>;

@@ -47,11 +47,11 @@ impl<Job> Default for Turn<Job> {
 }
 
 impl<Job> Turn<Job> {
-    /// Whether an operation that `origin` issued may run now.
-    pub fn admits(&self, origin: Option<TransactionId>, intent: Intent) -> bool {
+    /// Whether an operation that `issued_by` issued may run now.
+    pub fn admits(&self, issued_by: Option<TransactionId>, intent: Intent) -> bool {
         match (self.holder, intent) {
             (None, _) | (_, Intent::Continue) => true,
-            (Some(_), _) if origin.is_some_and(|origin| self.includes(origin)) => true,
+            (Some(_), _) if issued_by.is_some_and(|issued_by| self.includes(issued_by)) => true,
             (Some(_), Intent::Look) => self.waiting.is_empty(),
             (Some(_), Intent::Change) => false,
         }

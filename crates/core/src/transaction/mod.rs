@@ -48,8 +48,8 @@ impl Transaction {
         Self { object, state: Arc::default() }
     }
 
-    /// Starts the next attempt, and names it. `origin` is the attempt whose closure issued the transaction.
-    pub fn begin(&self, origin: Option<TransactionId>) -> Answer<TransactionId> {
+    /// Starts the next attempt, and names it. `issued_by` is the attempt whose closure issued the transaction.
+    pub fn begin(&self, issued_by: Option<TransactionId>) -> Answer<TransactionId> {
         let attempts = match lock(&self.state) {
             Ok(mut state) => {
                 state.current = None;
@@ -63,7 +63,7 @@ impl Transaction {
             return Answer::Now(Err(Error::AttemptsExhausted { attempts: attempts - 1, seconds }));
         }
         let (object, state) = (self.object.clone(), self.state.clone());
-        self.object.begin(attempts > OPTIMISTIC_ATTEMPTS_MAX, origin).and_then(move |start| {
+        self.object.begin(attempts > OPTIMISTIC_ATTEMPTS_MAX, issued_by).and_then(move |start| {
             lock(&state)?.current = Some(Arc::new(Attempt::new(object, start)));
             Ok(start.id)
         })

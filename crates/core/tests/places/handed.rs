@@ -192,9 +192,9 @@ impl ObjectStorage for HandedObject {
         self.ask(|object| object.alarm(view), |alarm, _| alarm)
     }
 
-    fn write(&self, writes: WriteBatch, origin: Option<TransactionId>) -> Answer<Committed> {
+    fn write(&self, writes: WriteBatch, issued_by: Option<TransactionId>) -> Answer<Committed> {
         self.ask(
-            |object| object.write(writes, origin),
+            |object| object.write(writes, issued_by),
             |committed, stay| committed_on(committed, stay.side),
         )
     }
@@ -203,9 +203,9 @@ impl ObjectStorage for HandedObject {
         self.ask(|object| object.take_alarm(due_ms), |taken, _| taken)
     }
 
-    fn begin(&self, turn: bool, origin: Option<TransactionId>) -> Answer<Start> {
+    fn begin(&self, turn: bool, issued_by: Option<TransactionId>) -> Answer<Start> {
         self.ask(
-            |object| object.begin(turn, origin),
+            |object| object.begin(turn, issued_by),
             |start, stay| {
                 // Until it is committed or ended.
                 std::mem::forget(stay);

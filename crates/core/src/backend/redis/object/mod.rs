@@ -44,8 +44,8 @@ impl ObjectStorage for RedisObject {
         }
     }
 
-    fn write(&self, writes: WriteBatch, origin: Option<TransactionId>) -> Answer<Committed> {
-        self.write_plain(writes, origin)
+    fn write(&self, writes: WriteBatch, issued_by: Option<TransactionId>) -> Answer<Committed> {
+        self.write_plain(writes, issued_by)
     }
 
     fn take_alarm(&self, due_ms: i64) -> Answer<bool> {
@@ -56,8 +56,8 @@ impl ObjectStorage for RedisObject {
         self.end_claim()
     }
 
-    fn begin(&self, turn: bool, origin: Option<TransactionId>) -> Answer<Start> {
-        self.begin_attempt(turn, origin)
+    fn begin(&self, turn: bool, issued_by: Option<TransactionId>) -> Answer<Start> {
+        self.begin_attempt(turn, issued_by)
     }
 
     fn commit(&self, start: Start, read_set: ReadSet, writes: WriteBatch) -> Answer<CommitOutcome> {
