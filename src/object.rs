@@ -375,8 +375,8 @@ impl ObjectHandle {
 
     /// The ticket of the newest write that a read may have seen; 0 if that write is durable.
     #[napi(catch_unwind)]
-    pub fn unsettled(&self) -> f64 {
-        number(self.object.unsettled())
+    pub fn pending_ticket(&self) -> f64 {
+        number(self.object.pending_ticket())
     }
 
     /// Waits for a write: 0 when it is durable, or a ticket.

@@ -24,11 +24,11 @@ class QuickHandle extends binding.ObjectHandle {
     }
   }
 
-  override unsettled(): number {
+  override pendingTicket(): number {
     try {
-      return super.unsettled();
+      return super.pendingTicket();
     } catch (failure) {
-      throw errorOf(failure as Failure, this.unsettled);
+      throw errorOf(failure as Failure, this.pendingTicket);
     }
   }
 }

@@ -188,9 +188,9 @@ export class DurableObjectStorage implements DurableObjectOperator {
    * that the read may have seen are durable, outside the read does.
    */
   #shown<T>(found: T): Answer<T> {
-    const unsettled = this.#object.unsettled();
-    if (unsettled === 0) return found;
-    const durable = this.#durable(unsettled);
+    const pending = this.#object.pendingTicket();
+    if (pending === 0) return found;
+    const durable = this.#durable(pending);
     if (!isInside()) return durable.then(() => found);
     this.#leave(durable);
     return found;

@@ -56,7 +56,7 @@ impl Durability {
     }
 
     /// `ticket`, or 0 if it has settled.
-    pub fn unsettled(&self, ticket: Ticket) -> Ticket {
+    pub fn pending(&self, ticket: Ticket) -> Ticket {
         if ticket > self.progress.borrow().settled { ticket } else { 0 }
     }
 

@@ -173,7 +173,7 @@ pub trait ObjectStorage: Send + Sync {
     fn end(&self, start: Start);
 
     /// The ticket of the newest write that a read may have seen; 0 if that write is durable.
-    fn unsettled(&self) -> Ticket;
+    fn pending_ticket(&self) -> Ticket;
 
     /// Waits until a write is durable. That happens only after its batch was sealed.
     fn durable(&self, ticket: Ticket) -> Answer<()>;

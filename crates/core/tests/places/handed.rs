@@ -233,11 +233,11 @@ impl ObjectStorage for HandedObject {
         self.release();
     }
 
-    fn unsettled(&self) -> Ticket {
+    fn pending_ticket(&self) -> Ticket {
         self.sides
             .iter()
             .enumerate()
-            .map(|(side, object)| ticket_of(object.unsettled(), side))
+            .map(|(side, object)| ticket_of(object.pending_ticket(), side))
             .max()
             .unwrap_or(0)
     }

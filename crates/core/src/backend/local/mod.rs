@@ -132,7 +132,7 @@ impl<T: Table> ObjectStorage for LocalObject<T> {
                 Some(what) => Ok(CommitOutcome::Lost(Conflict { what, own })),
                 // What a caller is told has to be durable, so the commit waits for the writes that the attempt has read.
                 None if writes.is_empty() && !read_set.is_empty() => {
-                    let ticket = durability.unsettled(state.newest);
+                    let ticket = durability.pending(state.newest);
                     Ok(CommitOutcome::Committed(Committed { removed: 0, ticket }))
                 }
                 None => state.apply(writes).map(CommitOutcome::Committed),
@@ -150,8 +150,8 @@ impl<T: Table> ObjectStorage for LocalObject<T> {
         }
     }
 
-    fn unsettled(&self) -> Ticket {
-        lock(&self.state).map_or(0, |state| self.durability.unsettled(state.newest))
+    fn pending_ticket(&self) -> Ticket {
+        lock(&self.state).map_or(0, |state| self.durability.pending(state.newest))
     }
 
     fn durable(&self, ticket: Ticket) -> Answer<()> {

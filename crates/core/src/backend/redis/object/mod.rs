@@ -68,9 +68,9 @@ impl ObjectStorage for RedisObject {
         self.end_attempt(start);
     }
 
-    fn unsettled(&self) -> Ticket {
+    fn pending_ticket(&self) -> Ticket {
         let driver = &self.driver;
-        driver.state().map_or(0, |state| driver.durability.unsettled(state.writes.last()))
+        driver.state().map_or(0, |state| driver.durability.pending(state.writes.last()))
     }
 
     fn durable(&self, ticket: Ticket) -> Answer<()> {
