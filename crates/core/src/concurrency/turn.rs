@@ -23,11 +23,11 @@ pub const TURN_LEASE: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Intent {
     /// Read the newest state, or start an optimistic attempt on it.
-    Look,
+    Read,
     /// Go on reading in a running attempt.
-    Continue,
+    Resume,
     /// Commit something, or take a turn.
-    Change,
+    Write,
 }
 
 /// The turn of one object and the jobs that wait for its end.
@@ -50,10 +50,10 @@ impl<Job> Turn<Job> {
     /// Whether an operation that `issued_by` issued may run now.
     pub fn admits(&self, issued_by: Option<TransactionId>, intent: Intent) -> bool {
         match (self.holder, intent) {
-            (None, _) | (_, Intent::Continue) => true,
+            (None, _) | (_, Intent::Resume) => true,
             (Some(_), _) if issued_by.is_some_and(|issued_by| self.includes(issued_by)) => true,
-            (Some(_), Intent::Look) => self.waiting.is_empty(),
-            (Some(_), Intent::Change) => false,
+            (Some(_), Intent::Read) => self.waiting.is_empty(),
+            (Some(_), Intent::Write) => false,
         }
     }
 
@@ -139,24 +139,24 @@ mod tests {
     #[test]
     fn only_the_holder_changes_things_during_its_turn() {
         let mut turn = Turn::<()>::default();
-        assert!(turn.admits(None, Intent::Change));
+        assert!(turn.admits(None, Intent::Write));
         turn.take(7);
-        assert!(turn.admits(Some(7), Intent::Change));
-        assert!(!turn.admits(None, Intent::Change));
-        assert!(!turn.admits(Some(8), Intent::Change));
-        assert!(turn.admits(Some(8), Intent::Continue));
+        assert!(turn.admits(Some(7), Intent::Write));
+        assert!(!turn.admits(None, Intent::Write));
+        assert!(!turn.admits(Some(8), Intent::Write));
+        assert!(turn.admits(Some(8), Intent::Resume));
     }
 
     #[test]
     fn looking_waits_only_behind_waiting_changes() {
         let mut turn = Turn::default();
         turn.take(7);
-        assert!(turn.admits(None, Intent::Look));
+        assert!(turn.admits(None, Intent::Read));
         turn.wait("put");
-        assert!(!turn.admits(None, Intent::Look));
+        assert!(!turn.admits(None, Intent::Read));
         turn.release(7);
         assert_eq!(turn.next_job(), Some("put"));
-        assert!(turn.admits(None, Intent::Look));
+        assert!(turn.admits(None, Intent::Read));
     }
 
     #[test]

@@ -50,8 +50,8 @@ impl<T: Table> LocalObject<T> {
 /// How a read is admitted: a running attempt reads on, and any other read may have to wait.
 fn admission(view: ReadView) -> (Option<TransactionId>, Intent) {
     match view {
-        ReadView::Latest(issued_by) => (issued_by, Intent::Look),
-        ReadView::Since(start) => (Some(start.id), Intent::Continue),
+        ReadView::Latest(issued_by) => (issued_by, Intent::Read),
+        ReadView::Since(start) => (Some(start.id), Intent::Resume),
     }
 }
 
@@ -86,15 +86,15 @@ impl<T: Table> ObjectStorage for LocalObject<T> {
     }
 
     fn write(&self, writes: WriteBatch, issued_by: Option<TransactionId>) -> Answer<Committed> {
-        self.perform(issued_by, Intent::Change, Need::of(&writes), move |state| state.apply(writes))
+        self.perform(issued_by, Intent::Write, Need::of(&writes), move |state| state.apply(writes))
     }
 
     fn prepare_alarm(&self) -> Answer<()> {
-        self.perform(None, Intent::Look, Need::Write, |_| Ok(()))
+        self.perform(None, Intent::Read, Need::Write, |_| Ok(()))
     }
 
     fn take_alarm(&self, due_ms: i64) -> Answer<bool> {
-        self.perform(None, Intent::Change, Need::Write, move |state| {
+        self.perform(None, Intent::Write, Need::Write, move |state| {
             let alarm = state.table.get().map_or(Ok(None), Table::alarm)?;
             if alarm.is_none_or(|at| at > due_ms) {
                 return Ok(false);
@@ -108,7 +108,7 @@ impl<T: Table> ObjectStorage for LocalObject<T> {
     }
 
     fn begin(&self, turn: bool, issued_by: Option<TransactionId>) -> Answer<Start> {
-        let intent = if turn { Intent::Change } else { Intent::Look };
+        let intent = if turn { Intent::Write } else { Intent::Read };
         let start = move |state: &mut State<T>| {
             let id = NEXT_TRANSACTION.fetch_add(1, Ordering::Relaxed);
             if issued_by.is_some_and(|issued_by| state.turn.includes(issued_by)) {
@@ -140,7 +140,7 @@ impl<T: Table> ObjectStorage for LocalObject<T> {
             state.finish(start);
             outcome
         };
-        self.perform(Some(start.id), Intent::Change, need, work)
+        self.perform(Some(start.id), Intent::Write, need, work)
     }
 
     fn end(&self, start: Start) {

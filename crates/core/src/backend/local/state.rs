@@ -151,7 +151,7 @@ impl<T: Table> State<T> {
     /// here.
     pub(super) fn admits(&self, issued_by: Option<TransactionId>, intent: Intent) -> bool {
         let pausing = self.table.is_handing_over() && self.turn.held_number().is_none();
-        let queues = pausing && intent != Intent::Continue && self.turn.is_awaited();
+        let queues = pausing && intent != Intent::Resume && self.turn.is_awaited();
         !queues && self.turn.admits(issued_by, intent)
     }
 
@@ -172,7 +172,7 @@ impl<T: Table> State<T> {
                     let _ = state.seal();
                 }
             });
-            let (intent, need) = (Intent::Continue, Need::Nothing);
+            let (intent, need) = (Intent::Resume, Need::Nothing);
             self.arrivals.push_back(Job { issued_by: None, intent, need, run });
         }
     }
