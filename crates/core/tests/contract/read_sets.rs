@@ -18,7 +18,7 @@ on_every_place!(
     clearing_conflicts_with_every_key_and_range,
     a_write_of_an_equal_value_is_a_write,
     blind_writes_conflict_with_nothing,
-    own_writes_answer_without_a_footprint,
+    own_writes_answer_without_a_read_set,
     a_write_before_the_start_is_no_conflict,
     a_key_written_again_conflicts_by_its_newest_write,
     any_number_of_later_commits_is_remembered,
@@ -185,7 +185,7 @@ async fn blind_writes_conflict_with_nothing(place: &dyn TestPlace) {
     assert_eq!((caller.get("a").await.as_deref(), caller.alarm().await), (Some("2"), Some(2)));
 }
 
-async fn own_writes_answer_without_a_footprint(place: &dyn TestPlace) {
+async fn own_writes_answer_without_a_read_set(place: &dyn TestPlace) {
     let caller = Caller::new(&place.open().await);
     caller.put("a", "old").await;
     let attempt = caller.begin().await;
