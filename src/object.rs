@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ferroflare_core::backend::{Committed, ObjectStorage, ReadView, Snapshot};
+use ferroflare_core::backend::{Committed, ObjectStorage, ReadResult, ReadView};
 use ferroflare_core::checks::{self, ValueLimit};
 use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::{ListOptions, Scan};
-use ferroflare_core::transaction::{Attempt, Read};
+use ferroflare_core::transaction::Attempt;
 use ferroflare_core::write_batch::WriteBatch;
 use ferroflare_core::{Answer, Error};
 use napi::Env;
@@ -78,7 +78,7 @@ impl ObjectHandle {
         env: Env,
         keys: Vec<Key>,
         scope: Scope,
-    ) -> napi::Result<Answer<Read<Vec<Option<Value>>>>> {
+    ) -> napi::Result<Answer<ReadResult<Vec<Option<Value>>>>> {
         Ok(match self.target(env, scope)? {
             Target::Attempt(attempt) => attempt.read(keys),
             Target::Newest(issued_by) => {
@@ -118,8 +118,8 @@ impl ObjectHandle {
             Target::Attempt(attempt) => {
                 self.completions.reply(env, &mut [], attempt.delete(keys), |read| {
                     Reply::Number(match read {
-                        Read::Found(count) => f64::from(count),
-                        Read::Lost => LOST,
+                        ReadResult::Value(count) => f64::from(count),
+                        ReadResult::Conflict(_) => LOST,
                     })
                 })
             }
@@ -171,10 +171,10 @@ impl ObjectHandle {
         checks::check_key(&key.0).map_err(|error| thrown(env, &error))?;
         let answer = self.read(env, vec![key.0], scope)?;
         self.completions.reply(env, scratch.0, answer, |read| match read {
-            Read::Found(mut values) => {
+            ReadResult::Value(mut values) => {
                 values.pop().flatten().map_or(Reply::Number(ABSENT), Reply::Bytes)
             }
-            Read::Lost => Reply::Number(LOST),
+            ReadResult::Conflict(_) => Reply::Number(LOST),
         })
     }
 
@@ -190,8 +190,8 @@ impl ObjectHandle {
         let keys = batch_keys(env, packed(scratch.0, length)?)?;
         let answer = self.read(env, keys, scope)?;
         self.completions.reply(env, scratch.0, answer, |read| match read {
-            Read::Found(values) => Reply::Packed(pack_found(&values)),
-            Read::Lost => Reply::Number(LOST),
+            ReadResult::Value(values) => Reply::Packed(pack_found(&values)),
+            ReadResult::Conflict(_) => Reply::Number(LOST),
         })
     }
 
@@ -224,8 +224,8 @@ impl ObjectHandle {
             }
         };
         self.completions.reply(env, scratch.0, answer, |read| match read {
-            Read::Found(entries) => Reply::Packed(pack_entries(&entries)),
-            Read::Lost => Reply::Number(LOST),
+            ReadResult::Value(entries) => Reply::Packed(pack_entries(&entries)),
+            ReadResult::Conflict(_) => Reply::Number(LOST),
         })
     }
 
@@ -324,8 +324,8 @@ impl ObjectHandle {
         };
         self.completions.reply(env, &mut [], answer, |read| {
             Reply::Number(match read {
-                Read::Found(alarm) => alarm_number(alarm),
-                Read::Lost => LOST,
+                ReadResult::Value(alarm) => alarm_number(alarm),
+                ReadResult::Conflict(_) => LOST,
             })
         })
     }
@@ -395,10 +395,10 @@ impl ObjectHandle {
 }
 
 /// A plain read always finds the newest state.
-fn latest<T: Send + 'static>(answer: Answer<Snapshot<T>>) -> Answer<Read<T>> {
-    answer.and_then(|snapshot| match snapshot {
-        Snapshot::Fresh(found) => Ok(Read::Found(found)),
-        Snapshot::Stale(_) => Err(Error::Internal("a plain read was stale".into())),
+fn latest<T: Send + 'static>(answer: Answer<ReadResult<T>>) -> Answer<ReadResult<T>> {
+    answer.and_then(|read| match read {
+        ReadResult::Value(found) => Ok(ReadResult::Value(found)),
+        ReadResult::Conflict(_) => Err(Error::Internal("a plain read is a conflict".into())),
     })
 }
 

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use ferroflare_core::backend::Committed;
-use ferroflare_core::transaction::{Settled, Transaction};
+use ferroflare_core::backend::{CommitOutcome, Committed};
+use ferroflare_core::transaction::Transaction;
 use napi::Env;
 use napi_derive::napi;
 
@@ -55,13 +55,13 @@ impl ObjectHandle {
     pub fn commit(&self, env: Env, transaction: f64, discard: bool) -> napi::Result<f64> {
         let transaction = self.named(env, transaction)?;
         let unsealed = self.unsealed.clone();
-        self.completions.reply(env, &mut [], transaction.commit(discard), move |settled| {
-            Reply::Number(match settled {
-                Settled::Committed(Committed { ticket, .. }) => {
+        self.completions.reply(env, &mut [], transaction.commit(discard), move |outcome| {
+            Reply::Number(match outcome {
+                CommitOutcome::Committed(Committed { ticket, .. }) => {
                     unsealed.fetch_or(ticket > 0, Ordering::Relaxed);
                     number(ticket * WRITE_UNIT)
                 }
-                Settled::Lost => LOST,
+                CommitOutcome::Lost(_) => LOST,
             })
         })
     }

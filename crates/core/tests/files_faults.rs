@@ -8,12 +8,14 @@ use std::sync::{Arc, Mutex};
 
 use ferroflare_core::alarm_index::AlarmIndex;
 use ferroflare_core::backend::local::{Access, IdleTable, LocalObject, Table, TableOpener};
-use ferroflare_core::backend::{Committed, ObjectKey, ObjectStorage, ReadView, Snapshot, Ticket};
+use ferroflare_core::backend::{
+    CommitOutcome, Committed, ObjectKey, ObjectStorage, ReadResult, ReadView, Ticket,
+};
 use ferroflare_core::concurrency::turn::OPTIMISTIC_ATTEMPTS_MAX;
 use ferroflare_core::durability::Durability;
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::{ListOptions, Scan};
-use ferroflare_core::transaction::{Attempt, Read, Settled, Transaction};
+use ferroflare_core::transaction::{Attempt, Transaction};
 use ferroflare_core::write_batch::WriteBatch;
 use ferroflare_core::{Answer, Error, Result};
 
@@ -227,7 +229,7 @@ impl Fixture {
         self.object.write(writes, None)
     }
 
-    fn read(&self, name: &str) -> Answer<Snapshot<Vec<Option<Value>>>> {
+    fn read(&self, name: &str) -> Answer<ReadResult<Vec<Option<Value>>>> {
         self.object.read(vec![key(name)], ReadView::Latest(None))
     }
 
@@ -266,16 +268,16 @@ fn is_later<T>(answer: &Answer<T>) -> bool {
     matches!(answer, Answer::Later(_))
 }
 
-async fn value(answer: Answer<Snapshot<Vec<Option<Value>>>>) -> Option<String> {
+async fn value(answer: Answer<ReadResult<Vec<Option<Value>>>>) -> Option<String> {
     match answer.wait().await.unwrap() {
-        Snapshot::Fresh(mut values) => {
+        ReadResult::Value(mut values) => {
             values.pop().flatten().map(|value| String::from_utf8(value.to_vec()).unwrap())
         }
-        Snapshot::Stale(conflict) => panic!("a plain read is stale: {conflict:?}"),
+        ReadResult::Conflict(conflict) => panic!("a plain read is stale: {conflict:?}"),
     }
 }
 
-fn commit(transaction: &Transaction, attempt: Arc<Attempt>) -> Answer<Settled> {
+fn commit(transaction: &Transaction, attempt: Arc<Attempt>) -> Answer<CommitOutcome> {
     drop(attempt);
     transaction.commit(false)
 }
@@ -369,12 +371,12 @@ async fn an_attempt_that_runs_when_its_table_fails_loses_and_is_not_blamed_for_i
     let fixture = Fixture::opened();
     for alone in [false, true] {
         let (transaction, attempt) = if alone { fixture.begin_alone() } else { fixture.begin() };
-        assert_eq!(now(attempt.read(vec![key("a")])), Read::Found(vec![None]));
+        assert_eq!(now(attempt.read(vec![key("a")])), ReadResult::Value(vec![None]));
         drop(fixture.object.take_failed());
         attempt.put(vec![(key("a"), key("1"))]).unwrap();
         let outcome = commit(&transaction, attempt);
         fixture.finish_opening();
-        assert_eq!(outcome.wait().await, Ok(Settled::Lost), "alone: {alone}");
+        assert!(matches!(outcome.wait().await, Ok(CommitOutcome::Lost(_))), "alone: {alone}");
     }
 }
 
@@ -394,12 +396,12 @@ async fn those_who_wait_behind_a_turn_go_on_when_the_table_fails() {
 async fn a_transaction_that_began_before_another_process_created_the_object_loses() {
     let fixture = fixture();
     let (transaction, attempt) = fixture.begin();
-    assert_eq!(now(attempt.read(vec![key("a")])), Read::Found(vec![None]));
+    assert_eq!(now(attempt.read(vec![key("a")])), ReadResult::Value(vec![None]));
     fixture.write_elsewhere("a", "theirs");
     attempt.put(vec![(key("a"), key("mine"))]).unwrap();
     let outcome = commit(&transaction, attempt);
     fixture.finish_opening();
-    assert_eq!(outcome.wait().await, Ok(Settled::Lost));
+    assert!(matches!(outcome.wait().await, Ok(CommitOutcome::Lost(_))));
     assert_eq!(value(fixture.read("a")).await.as_deref(), Some("theirs"));
 }
 
@@ -407,22 +409,22 @@ async fn a_transaction_that_began_before_another_process_created_the_object_lose
 async fn no_attempt_sees_an_object_both_before_and_after_another_process_created_it() {
     let fixture = fixture();
     let (_transaction, attempt) = fixture.begin();
-    assert_eq!(now(attempt.read(vec![key("a")])), Read::Found(vec![None]));
+    assert_eq!(now(attempt.read(vec![key("a")])), ReadResult::Value(vec![None]));
     fixture.write_elsewhere("b", "theirs");
     let read = attempt.list(Scan::new(&ListOptions::default()));
     fixture.finish_opening();
-    assert_eq!(read.wait().await, Ok(Read::Lost));
+    assert!(matches!(read.wait().await, Ok(ReadResult::Conflict(_))));
 }
 
 #[tokio::test]
 async fn a_transaction_that_creates_the_object_itself_commits_at_once() {
     let fixture = fixture();
     let (transaction, attempt) = fixture.begin();
-    assert_eq!(now(attempt.read(vec![key("a")])), Read::Found(vec![None]));
+    assert_eq!(now(attempt.read(vec![key("a")])), ReadResult::Value(vec![None]));
     attempt.put(vec![(key("a"), key("1"))]).unwrap();
     let outcome = commit(&transaction, attempt);
     fixture.finish_opening();
-    assert!(matches!(outcome.wait().await, Ok(Settled::Committed(..))));
+    assert!(matches!(outcome.wait().await, Ok(CommitOutcome::Committed(..))));
 }
 
 #[tokio::test]
@@ -440,8 +442,8 @@ async fn what_waits_behind_a_turn_goes_before_what_came_later_and_waits_for_the_
     fixture.finish_opening();
     alone.wait().await.unwrap();
     let attempt = second.attempt().unwrap();
-    assert_eq!(now(attempt.read(vec![key("a")])), Read::Found(vec![None]));
-    assert!(matches!(now(commit(&second, attempt)), Settled::Committed(..)));
+    assert_eq!(now(attempt.read(vec![key("a")])), ReadResult::Value(vec![None]));
+    assert!(matches!(now(commit(&second, attempt)), CommitOutcome::Committed(..)));
     assert!(put.wait().await.is_ok());
     assert_eq!(value(fixture.read("a")).await.as_deref(), Some("later"));
 }
@@ -467,14 +469,14 @@ async fn reads_and_removals_behind_a_turn_create_no_object() {
 async fn an_attempt_goes_on_when_its_object_is_found_empty_and_removed() {
     let fixture = Fixture::opened();
     let (transaction, attempt) = fixture.begin();
-    assert_eq!(now(attempt.read(vec![key("a")])), Read::Found(vec![None]));
+    assert_eq!(now(attempt.read(vec![key("a")])), ReadResult::Value(vec![None]));
     assert!(fixture.object.take_empty().is_some());
     fixture.disk.lock().unwrap().exists = false;
-    assert_eq!(now(attempt.read(vec![key("b")])), Read::Found(vec![None]));
+    assert_eq!(now(attempt.read(vec![key("b")])), ReadResult::Value(vec![None]));
     attempt.put(vec![(key("a"), key("1"))]).unwrap();
     let outcome = commit(&transaction, attempt);
     fixture.finish_opening();
-    assert!(matches!(outcome.wait().await, Ok(Settled::Committed(..))));
+    assert!(matches!(outcome.wait().await, Ok(CommitOutcome::Committed(..))));
 }
 
 #[tokio::test]
@@ -512,7 +514,7 @@ async fn an_object_is_handed_over_between_the_turns_of_transactions_that_queue_f
     assert_eq!(fixture.handed_over(), 0, "not while a turn is on");
     attempt.put(vec![(key("a"), key("1"))]).unwrap();
     let committed = now(commit(&first, attempt));
-    assert!(matches!(committed, Settled::Committed(..)), "the turn ends well");
+    assert!(matches!(committed, CommitOutcome::Committed(..)), "the turn ends well");
     let later = fixture.put("b", "2");
     assert!(is_later(&later), "nobody overtakes those who wait");
     fixture.object.seal();
@@ -522,10 +524,10 @@ async fn an_object_is_handed_over_between_the_turns_of_transactions_that_queue_f
     assert!(fixture.finish_opening(), "those who wait need the object again");
     alone.wait().await.unwrap();
     let attempt = second.attempt().unwrap();
-    assert_eq!(now(attempt.read(vec![key("a")])), Read::Found(vec![Some(key("theirs"))]));
+    assert_eq!(now(attempt.read(vec![key("a")])), ReadResult::Value(vec![Some(key("theirs"))]));
     let outcome = commit(&second, attempt);
     assert!(fixture.finish_opening(), "its writes need a table that takes them");
-    assert!(matches!(outcome.wait().await, Ok(Settled::Committed(..))));
+    assert!(matches!(outcome.wait().await, Ok(CommitOutcome::Committed(..))));
     assert!(later.wait().await.is_ok());
 }
 
@@ -533,15 +535,15 @@ async fn an_object_is_handed_over_between_the_turns_of_transactions_that_queue_f
 async fn attempts_lose_when_the_object_is_handed_over_and_see_nothing_of_what_came_after() {
     let fixture = Fixture::opened();
     let (transaction, attempt) = fixture.begin();
-    assert_eq!(now(attempt.read(vec![key("a")])), Read::Found(vec![None]));
+    assert_eq!(now(attempt.read(vec![key("a")])), ReadResult::Value(vec![None]));
     fixture.object.hand_over();
     assert_eq!(fixture.handed_over(), 1);
     fixture.write_elsewhere("a", "theirs");
     let read = attempt.read(vec![key("b")]);
     fixture.finish_opening();
-    assert_eq!(read.wait().await, Ok(Read::Lost));
+    assert!(matches!(read.wait().await, Ok(ReadResult::Conflict(_))));
     drop(attempt);
-    assert_eq!(transaction.commit(false).wait().await, Ok(Settled::Lost));
+    assert!(matches!(transaction.commit(false).wait().await, Ok(CommitOutcome::Lost(_))));
 }
 
 #[tokio::test]
@@ -653,11 +655,11 @@ async fn a_transaction_that_has_read_commits_although_its_table_is_opened_anew()
         let fixture = Fixture::opened_to_read();
         fixture.write_elsewhere("a", "1");
         let (transaction, attempt) = if alone { fixture.begin_alone() } else { fixture.begin() };
-        assert_eq!(now(attempt.read(vec![key("a")])), Read::Found(vec![Some(key("1"))]));
+        assert_eq!(now(attempt.read(vec![key("a")])), ReadResult::Value(vec![Some(key("1"))]));
         attempt.put(vec![(key("a"), key("2"))]).unwrap();
         let outcome = commit(&transaction, attempt);
         assert!(fixture.finish_opening());
-        assert!(matches!(outcome.wait().await, Ok(Settled::Committed(..))), "alone: {alone}");
+        assert!(matches!(outcome.wait().await, Ok(CommitOutcome::Committed(..))), "alone: {alone}");
     }
 }
 
@@ -665,20 +667,20 @@ async fn a_transaction_that_has_read_commits_although_its_table_is_opened_anew()
 async fn a_write_that_waits_for_a_table_that_takes_writes_still_conflicts_with_attempts() {
     let fixture = Fixture::opened_to_read();
     let (transaction, attempt) = fixture.begin();
-    assert_eq!(now(attempt.read(vec![key("a")])), Read::Found(vec![None]));
+    assert_eq!(now(attempt.read(vec![key("a")])), ReadResult::Value(vec![None]));
     let put = fixture.put("a", "1");
     attempt.put(vec![(key("b"), key("2"))]).unwrap();
     let outcome = commit(&transaction, attempt);
     assert!(fixture.finish_opening());
     assert!(put.wait().await.is_ok());
-    assert_eq!(outcome.wait().await, Ok(Settled::Lost));
+    assert!(matches!(outcome.wait().await, Ok(CommitOutcome::Lost(_))));
 }
 
 #[tokio::test]
 async fn attempts_lose_when_a_table_cannot_be_opened_anew_because_the_object_was_let_go() {
     let fixture = Fixture::opened_to_read();
     let (transaction, attempt) = fixture.begin();
-    assert_eq!(now(attempt.read(vec![key("a")])), Read::Found(vec![None]));
+    assert_eq!(now(attempt.read(vec![key("a")])), ReadResult::Value(vec![None]));
     fixture.disk.lock().unwrap().failing_openings = 1;
     let put = fixture.put("b", "1");
     assert!(fixture.finish_opening());
@@ -687,7 +689,7 @@ async fn attempts_lose_when_a_table_cannot_be_opened_anew_because_the_object_was
     attempt.put(vec![(key("c"), key("mine"))]).unwrap();
     let outcome = commit(&transaction, attempt);
     assert!(fixture.finish_opening());
-    assert_eq!(outcome.wait().await, Ok(Settled::Lost));
+    assert!(matches!(outcome.wait().await, Ok(CommitOutcome::Lost(_))));
 }
 
 #[tokio::test]

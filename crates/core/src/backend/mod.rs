@@ -89,13 +89,23 @@ pub enum ReadView {
     Since(Start),
 }
 
-/// What a read found.
+/// What a read has found. `C` says what a conflict is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Snapshot<T> {
+pub enum ReadResult<T, C = Conflict> {
     /// The state that was asked for.
-    Fresh(T),
+    Value(T),
     /// Something that was asked for was written after the attempt had started: the attempt has lost.
-    Stale(Conflict),
+    Conflict(C),
+}
+
+impl<T, C> ReadResult<T, C> {
+    /// Transforms the value; a conflict stays as it is.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> ReadResult<U, C> {
+        match self {
+            Self::Value(value) => ReadResult::Value(change(value)),
+            Self::Conflict(conflict) => ReadResult::Conflict(conflict),
+        }
+    }
 }
 
 /// Why an attempt has lost.
@@ -137,13 +147,13 @@ pub enum CommitOutcome {
 /// - **Fair:** an attempt that begins with `turn` and finishes within the lease commits, whatever other callers do.
 pub trait ObjectStorage: Send + Sync {
     /// Reads keys. The results are in the order of `keys`.
-    fn read(&self, keys: Vec<Key>, view: ReadView) -> Answer<Snapshot<Vec<Option<Value>>>>;
+    fn read(&self, keys: Vec<Key>, view: ReadView) -> Answer<ReadResult<Vec<Option<Value>>>>;
 
     /// Lists a range, in O(log n + returned).
-    fn list(&self, scan: Scan, view: ReadView) -> Answer<Snapshot<Vec<Entry>>>;
+    fn list(&self, scan: Scan, view: ReadView) -> Answer<ReadResult<Vec<Entry>>>;
 
     /// Reads the alarm, in milliseconds.
-    fn alarm(&self, view: ReadView) -> Answer<Snapshot<Option<i64>>>;
+    fn alarm(&self, view: ReadView) -> Answer<ReadResult<Option<i64>>>;
 
     /// Writes at once, outside transactions. `issued_by` is the attempt whose closure issued the write.
     fn write(&self, writes: WriteBatch, issued_by: Option<TransactionId>) -> Answer<Committed>;

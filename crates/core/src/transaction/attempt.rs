@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use crate::answer::Answer;
-use crate::backend::{CommitOutcome, Conflict, ObjectStorage, ReadView, Snapshot, Start};
+use crate::backend::{CommitOutcome, Conflict, ObjectStorage, ReadResult, ReadView, Start};
 use crate::checks;
 use crate::concurrency::ReadSet;
 use crate::error::{Error, Result};
@@ -13,15 +13,6 @@ use crate::lock::lock;
 use crate::merge::merge;
 use crate::range::Scan;
 use crate::write_batch::{AlarmWrite, WriteBatch};
-
-/// The result of a read of an attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Read<T> {
-    /// The state that the attempt started from, with the attempt's own writes above it.
-    Found(T),
-    /// The attempt has lost: something that it wants to read was written since its start.
-    Lost,
-}
 
 /// A running attempt. Until it commits, only its own reads see its writes.
 ///
@@ -38,27 +29,25 @@ pub struct Attempt {
 struct State {
     read_set: ReadSet,
     writes: WriteBatch,
-    lost: bool,
+    /// Why the attempt has lost, if it has.
+    lost: Option<Conflict>,
 }
 
 impl State {
     /// Notes what a read has found, or that the attempt has lost.
     fn settle<T>(
         &mut self,
-        read: Snapshot<T>,
+        read: ReadResult<T>,
         note: impl FnOnce(&mut ReadSet, &T),
-    ) -> Result<Read<T>> {
-        match read {
-            Snapshot::Fresh(found) => {
-                note(&mut self.read_set, &found);
-                Ok(Read::Found(found))
+    ) -> Result<ReadResult<T>> {
+        match &read {
+            ReadResult::Value(found) => note(&mut self.read_set, found),
+            ReadResult::Conflict(Conflict { what, own: true }) => {
+                return Err(Error::SelfConflict { what: what.clone() });
             }
-            Snapshot::Stale(Conflict { what, own: true }) => Err(Error::SelfConflict { what }),
-            Snapshot::Stale(_) => {
-                self.lost = true;
-                Ok(Read::Lost)
-            }
+            ReadResult::Conflict(conflict) => self.lost = Some(conflict.clone()),
         }
+        Ok(read)
     }
 
     fn check_written(&self, more: &BTreeSet<Key>) -> Result<()> {
@@ -79,12 +68,14 @@ impl Attempt {
     }
 
     /// Reads keys. The results are in the order of `keys`.
-    pub fn read(&self, keys: Vec<Key>) -> Answer<Read<Vec<Option<Value>>>> {
+    pub fn read(&self, keys: Vec<Key>) -> Answer<ReadResult<Vec<Option<Value>>>> {
         let mut found = Vec::with_capacity(keys.len());
         let mut missing = Vec::new();
         match lock(&self.state) {
-            Ok(state) if state.lost => return Answer::Now(Ok(Read::Lost)),
             Ok(state) => {
+                if let Some(conflict) = &state.lost {
+                    return Answer::Now(Ok(ReadResult::Conflict(conflict.clone())));
+                }
                 for key in keys {
                     if let Some(own) = state.writes.entries().get(&key) {
                         found.push(own.clone());
@@ -97,31 +88,34 @@ impl Attempt {
             Err(error) => return Answer::Now(Err(error)),
         }
         if missing.is_empty() {
-            return Answer::Now(Ok(Read::Found(found)));
+            return Answer::Now(Ok(ReadResult::Value(found)));
         }
         let state = self.state.clone();
         let asked = missing.iter().map(|(_, key)| key.clone()).collect();
         self.object.read(asked, ReadView::Since(self.start)).and_then(move |read| {
             let (places, keys): (Vec<_>, Vec<_>) = missing.into_iter().unzip();
             let read = lock(&state)?.settle(read, |read_set, _| read_set.keys.extend(keys))?;
-            let Read::Found(values) = read else {
-                return Ok(Read::Lost);
-            };
-            for (place, value) in places.into_iter().zip(values) {
-                found[place] = value;
-            }
-            Ok(Read::Found(found))
+            Ok(read.map(|values| {
+                for (place, value) in places.into_iter().zip(values) {
+                    found[place] = value;
+                }
+                found
+            }))
         })
     }
 
     /// Lists a range: the committed entries with the attempt's own writes above them.
-    pub fn list(&self, scan: Scan) -> Answer<Read<Vec<Entry>>> {
+    pub fn list(&self, scan: Scan) -> Answer<ReadResult<Vec<Entry>>> {
         if scan.is_empty() {
-            return Answer::Now(Ok(Read::Found(Vec::new())));
+            return Answer::Now(Ok(ReadResult::Value(Vec::new())));
         }
         let own: Vec<(Key, Option<Value>)> = match lock(&self.state) {
-            Ok(state) if state.lost => return Answer::Now(Ok(Read::Lost)),
-            Ok(state) => state.writes.entries_in(&scan.range),
+            Ok(state) => {
+                if let Some(conflict) = &state.lost {
+                    return Answer::Now(Ok(ReadResult::Conflict(conflict.clone())));
+                }
+                state.writes.entries_in(&scan.range)
+            }
             Err(error) => return Answer::Now(Err(error)),
         };
         // Each own write can hide at most one committed entry.
@@ -131,20 +125,20 @@ impl Attempt {
             let note = |read_set: &mut ReadSet, entries: &Vec<Entry>| {
                 read_set.add_range(wide.covered(entries));
             };
-            Ok(match lock(&state)?.settle(read, note)? {
-                Read::Found(committed) => Read::Found(merge(committed, own, &scan)),
-                Read::Lost => Read::Lost,
-            })
+            let read = lock(&state)?.settle(read, note)?;
+            Ok(read.map(|committed| merge(committed, own, &scan)))
         })
     }
 
     /// Reads the alarm, in milliseconds.
-    pub fn alarm(&self) -> Answer<Read<Option<i64>>> {
+    pub fn alarm(&self) -> Answer<ReadResult<Option<i64>>> {
         match lock(&self.state) {
-            Ok(state) if state.lost => return Answer::Now(Ok(Read::Lost)),
             Ok(state) => {
+                if let Some(conflict) = &state.lost {
+                    return Answer::Now(Ok(ReadResult::Conflict(conflict.clone())));
+                }
                 if let Some(own) = state.writes.alarm() {
-                    return Answer::Now(Ok(Read::Found(own)));
+                    return Answer::Now(Ok(ReadResult::Value(own)));
                 }
             }
             Err(error) => return Answer::Now(Err(error)),
@@ -166,7 +160,7 @@ impl Attempt {
     }
 
     /// Removes keys when the attempt commits. Returns how many of them exist; duplicates count once.
-    pub fn delete(&self, keys: Vec<Key>) -> Answer<Read<u32>> {
+    pub fn delete(&self, keys: Vec<Key>) -> Answer<ReadResult<u32>> {
         let keys: BTreeSet<Key> = keys.into_iter().collect();
         if let Err(error) = lock(&self.state).and_then(|state| state.check_written(&keys)) {
             return Answer::Now(Err(error));
@@ -178,12 +172,7 @@ impl Attempt {
             }
         }
         existing.and_then(|read| {
-            Ok(match read {
-                Read::Found(values) => {
-                    Read::Found(values.iter().flatten().fold(0, |count, _| count + 1))
-                }
-                Read::Lost => Read::Lost,
-            })
+            Ok(read.map(|values| values.iter().flatten().fold(0, |count, _| count + 1)))
         })
     }
 
@@ -200,8 +189,7 @@ impl Attempt {
             Ok(mut state) => std::mem::take(&mut *state),
             Err(error) => return Answer::Now(Err(error)),
         };
-        if state.lost {
-            let conflict = Conflict { what: "what it read".into(), own: false };
+        if let Some(conflict) = state.lost {
             return Answer::Now(Ok(CommitOutcome::Lost(conflict)));
         }
         self.running = false;

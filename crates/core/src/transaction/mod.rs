@@ -6,9 +6,9 @@ mod attempt;
 
 use std::sync::{Arc, Mutex};
 
-pub use self::attempt::{Attempt, Read};
+pub use self::attempt::Attempt;
 use crate::answer::Answer;
-use crate::backend::{CommitOutcome, Committed, ObjectStorage};
+use crate::backend::{CommitOutcome, ObjectStorage};
 use crate::concurrency::TransactionId;
 use crate::concurrency::turn::{OPTIMISTIC_ATTEMPTS_MAX, TURN_LEASE};
 use crate::error::{Error, Result};
@@ -16,15 +16,6 @@ use crate::lock::lock;
 
 /// How many turns of a transaction may outlast their lease before it gives up.
 pub const TURNS_MAX: u32 = 5;
-
-/// How a transaction's attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Settled {
-    /// Nothing that was read has changed, and every write is visible.
-    Committed(Committed),
-    /// The attempt has lost: begin another one.
-    Lost,
-}
 
 /// A transaction over one object. Its attempts run one after the other.
 ///
@@ -80,8 +71,9 @@ impl Transaction {
     }
 
     /// Ends the running attempt: validates its reads, and writes its writes unless `discard` is set. `discard` is for a
-    /// closure that has thrown: its error counts only if nothing that it has read has changed.
-    pub fn commit(&self, discard: bool) -> Answer<Settled> {
+    /// closure that has thrown: its error counts only if nothing that it has read has changed. After a lost attempt, begin
+    /// another one.
+    pub fn commit(&self, discard: bool) -> Answer<CommitOutcome> {
         let attempt = match lock(&self.state) {
             Ok(mut state) => state.current.take().and_then(Arc::into_inner),
             Err(error) => return Answer::Now(Err(error)),
@@ -89,12 +81,7 @@ impl Transaction {
         let Some(attempt) = attempt else {
             return Answer::Now(Err(Error::UnknownTransaction { id: 0 }));
         };
-        attempt.commit(discard).and_then(|outcome| {
-            Ok(match outcome {
-                CommitOutcome::Committed(committed) => Settled::Committed(committed),
-                CommitOutcome::Lost(_) => Settled::Lost,
-            })
-        })
+        attempt.commit(discard)
     }
 
     /// Ends the running attempt without validating or writing anything.

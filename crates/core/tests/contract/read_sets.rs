@@ -1,7 +1,7 @@
 //! "An attempt commits only if nothing that it read was written since its start", and loses for no
 //! other reason.
 
-use ferroflare_core::backend::{CommitOutcome, Conflict, ReadView, Snapshot};
+use ferroflare_core::backend::{CommitOutcome, Conflict, ReadResult, ReadView};
 use ferroflare_core::concurrency::ReadSet;
 use ferroflare_core::range::{KeyRange, ListOptions, Scan};
 use ferroflare_core::write_batch::WriteBatch;
@@ -270,11 +270,11 @@ async fn a_conflict_says_what_was_written(place: &dyn TestPlace) {
     let start = object.begin(false, None).wait().await.unwrap();
     fresh(object.read(untouched(), ReadView::Since(start)).wait().await.unwrap());
     caller.put("a", "new").await;
-    let stale = || Snapshot::Stale(Conflict { what: "key \"a\"".into(), own: false });
+    let stale = || ReadResult::Conflict(Conflict { what: "key \"a\"".into(), own: false });
     let view = ReadView::Since(start);
     assert_eq!(object.read(vec![key("b"), key("a")], view).wait().await, Ok(stale()));
     let scan = Scan::new(&ListOptions::default());
-    let Ok(Snapshot::Stale(conflict)) = object.list(scan, view).wait().await else {
+    let Ok(ReadResult::Conflict(conflict)) = object.list(scan, view).wait().await else {
         panic!("a list that meets a newer key is not stale");
     };
     assert_eq!(conflict, Conflict { what: "key \"a\"".into(), own: false });

@@ -2,10 +2,10 @@
 
 use std::fmt::Debug;
 
-use ferroflare_core::backend::CommitOutcome;
+use ferroflare_core::backend::{CommitOutcome, ReadResult};
 use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Key, Value};
-use ferroflare_core::transaction::{Attempt, Read};
+use ferroflare_core::transaction::Attempt;
 use ferroflare_core::write_batch::WriteBatch;
 use ferroflare_core::{Answer, Error, Result};
 
@@ -125,17 +125,17 @@ impl Run {
         &mut self,
         timeline: &Timeline,
         alone: bool,
-        read: Result<Read<R>>,
+        read: Result<ReadResult<R>>,
         expected: &R,
         seen: Seen,
     ) {
         let written = timeline.is_written_since(self.start, &seen);
         match read {
-            Ok(Read::Found(found)) => {
+            Ok(ReadResult::Value(found)) => {
                 assert_eq!(found, *expected, "an attempt reads what it did not start from");
                 self.seen.push(seen);
             }
-            Ok(Read::Lost) => {
+            Ok(ReadResult::Conflict(_)) => {
                 assert!(self.lost || written, "it loses although nothing was written of {seen:?}");
                 self.lost = true;
             }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use ferroflare_core::backend::files::FileOptions;
 use ferroflare_core::backend::{
-    CommitOutcome, Committed, ObjectKey, ObjectStorage, ReadView, Snapshot, Start, Store, Ticket,
+    CommitOutcome, Committed, ObjectKey, ObjectStorage, ReadResult, ReadView, Start, Store, Ticket,
 };
 use ferroflare_core::concurrency::{ReadSet, TransactionId};
 use ferroflare_core::key::{Entry, Key, Value};
@@ -180,15 +180,15 @@ fn committed_on(committed: Committed, side: usize) -> Committed {
 }
 
 impl ObjectStorage for HandedObject {
-    fn read(&self, keys: Vec<Key>, view: ReadView) -> Answer<Snapshot<Vec<Option<Value>>>> {
+    fn read(&self, keys: Vec<Key>, view: ReadView) -> Answer<ReadResult<Vec<Option<Value>>>> {
         self.ask(|object| object.read(keys, view), |read, _| read)
     }
 
-    fn list(&self, scan: Scan, view: ReadView) -> Answer<Snapshot<Vec<Entry>>> {
+    fn list(&self, scan: Scan, view: ReadView) -> Answer<ReadResult<Vec<Entry>>> {
         self.ask(|object| object.list(scan, view), |listed, _| listed)
     }
 
-    fn alarm(&self, view: ReadView) -> Answer<Snapshot<Option<i64>>> {
+    fn alarm(&self, view: ReadView) -> Answer<ReadResult<Option<i64>>> {
         self.ask(|object| object.alarm(view), |alarm, _| alarm)
     }
 

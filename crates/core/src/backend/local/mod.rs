@@ -20,7 +20,9 @@ pub use self::lifetime::IdleTable;
 pub use self::object::{LocalObject, TableOpener};
 use self::state::{Need, State};
 pub use self::table::{Access, Table};
-use super::{CommitOutcome, Committed, Conflict, ObjectStorage, ReadView, Snapshot, Start, Ticket};
+use super::{
+    CommitOutcome, Committed, Conflict, ObjectStorage, ReadResult, ReadView, Start, Ticket,
+};
 use crate::answer::Answer;
 use crate::concurrency::turn::Intent;
 use crate::concurrency::{ReadSet, TransactionId};
@@ -56,7 +58,7 @@ fn admission(view: ReadView) -> (Option<TransactionId>, Intent) {
 }
 
 impl<T: Table> ObjectStorage for LocalObject<T> {
-    fn read(&self, keys: Vec<Key>, view: ReadView) -> Answer<Snapshot<Vec<Option<Value>>>> {
+    fn read(&self, keys: Vec<Key>, view: ReadView) -> Answer<ReadResult<Vec<Option<Value>>>> {
         let (issued_by, intent) = admission(view);
         self.perform(issued_by, intent, Need::Read, move |state| {
             state.look(
@@ -67,7 +69,7 @@ impl<T: Table> ObjectStorage for LocalObject<T> {
         })
     }
 
-    fn list(&self, scan: Scan, view: ReadView) -> Answer<Snapshot<Vec<Entry>>> {
+    fn list(&self, scan: Scan, view: ReadView) -> Answer<ReadResult<Vec<Entry>>> {
         let (issued_by, intent) = admission(view);
         self.perform(issued_by, intent, Need::Read, move |state| {
             state.look(
@@ -78,7 +80,7 @@ impl<T: Table> ObjectStorage for LocalObject<T> {
         })
     }
 
-    fn alarm(&self, view: ReadView) -> Answer<Snapshot<Option<i64>>> {
+    fn alarm(&self, view: ReadView) -> Answer<ReadResult<Option<i64>>> {
         let (issued_by, intent) = admission(view);
         self.perform(issued_by, intent, Need::Read, move |state| {
             state.look(view, Table::alarm, |log, _, start| log.alarm_conflict(start))

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::table::{Access, EmptyTable, Table};
 use super::table_state::TableState;
 use crate::alarm_index::AlarmIndex;
-use crate::backend::{Committed, Conflict, ObjectKey, ReadView, Snapshot, Start, Ticket};
+use crate::backend::{Committed, Conflict, ObjectKey, ReadResult, ReadView, Start, Ticket};
 use crate::concurrency::commit_log::CommitLog;
 use crate::concurrency::turn::{Intent, Turn};
 use crate::concurrency::{Sequence, TransactionId};
@@ -184,7 +184,7 @@ impl<T: Table> State<T> {
         view: ReadView,
         read: impl FnOnce(&dyn Table) -> Result<R>,
         conflict: impl FnOnce(&CommitLog, &R, Sequence) -> Option<String>,
-    ) -> Result<Snapshot<R>> {
+    ) -> Result<ReadResult<R>> {
         let found = match self.table.get() {
             Some(table) => read(table)?,
             None => read(&EmptyTable)?,
@@ -192,9 +192,12 @@ impl<T: Table> State<T> {
         if let ReadView::Since(start) = view
             && let Some(what) = conflict(&self.log, &found, start.sequence)
         {
-            return Ok(Snapshot::Stale(Conflict { what, own: self.turn.is_held_by(start.id) }));
+            return Ok(ReadResult::Conflict(Conflict {
+                what,
+                own: self.turn.is_held_by(start.id),
+            }));
         }
-        Ok(Snapshot::Fresh(found))
+        Ok(ReadResult::Value(found))
     }
 
     /// Writes, and records the writes for the attempts that run.

@@ -8,7 +8,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 
 use crate::answer::{Answer, Pending};
-use crate::backend::{ObjectStorage, ReadView, Snapshot, Store};
+use crate::backend::{ObjectStorage, ReadResult, ReadView, Store};
 use crate::error::{Error, Result};
 use crate::key::{Entry, Key, Value};
 use crate::range::Scan;
@@ -48,14 +48,16 @@ impl Below {
         self.wait(self.object.alarm(ReadView::Latest(None)))
     }
 
-    fn wait<R: Send + 'static>(&self, answer: Answer<Snapshot<R>>) -> Result<R> {
-        let snapshot = match answer {
+    fn wait<R: Send + 'static>(&self, answer: Answer<ReadResult<R>>) -> Result<R> {
+        let read = match answer {
             Answer::Now(result) => result,
             Answer::Later(pending) => self.wait_for(pending),
         };
-        match snapshot? {
-            Snapshot::Fresh(found) => Ok(found),
-            Snapshot::Stale(_) => Err(Error::Internal("the newest state is stale".into())),
+        match read? {
+            ReadResult::Value(found) => Ok(found),
+            ReadResult::Conflict(_) => {
+                Err(Error::Internal("a read of the newest state is a conflict".into()))
+            }
         }
     }
 

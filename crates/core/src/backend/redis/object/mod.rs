@@ -15,29 +15,31 @@ mod writes;
 pub(crate) use handle::RedisObject;
 
 use crate::answer::Answer;
-use crate::backend::{CommitOutcome, Committed, ObjectStorage, ReadView, Snapshot, Start, Ticket};
+use crate::backend::{
+    CommitOutcome, Committed, ObjectStorage, ReadResult, ReadView, Start, Ticket,
+};
 use crate::concurrency::{ReadSet, TransactionId};
 use crate::key::{Entry, Key, Value};
 use crate::range::Scan;
 use crate::write_batch::WriteBatch;
 
 impl ObjectStorage for RedisObject {
-    fn read(&self, keys: Vec<Key>, view: ReadView) -> Answer<Snapshot<Vec<Option<Value>>>> {
+    fn read(&self, keys: Vec<Key>, view: ReadView) -> Answer<ReadResult<Vec<Option<Value>>>> {
         match view {
             ReadView::Latest(issued_by) => self.read_latest(keys, issued_by),
             ReadView::Since(start) => self.read_since(start, keys),
         }
     }
 
-    fn list(&self, scan: Scan, view: ReadView) -> Answer<Snapshot<Vec<Entry>>> {
+    fn list(&self, scan: Scan, view: ReadView) -> Answer<ReadResult<Vec<Entry>>> {
         match view {
-            _ if scan.is_empty() => Answer::Now(Ok(Snapshot::Fresh(Vec::new()))),
+            _ if scan.is_empty() => Answer::Now(Ok(ReadResult::Value(Vec::new()))),
             ReadView::Latest(issued_by) => self.list_latest(scan, issued_by),
             ReadView::Since(start) => self.list_since(scan, start),
         }
     }
 
-    fn alarm(&self, view: ReadView) -> Answer<Snapshot<Option<i64>>> {
+    fn alarm(&self, view: ReadView) -> Answer<ReadResult<Option<i64>>> {
         match view {
             ReadView::Latest(issued_by) => self.alarm_latest(issued_by),
             ReadView::Since(start) => self.alarm_since(start),
