@@ -44,7 +44,7 @@ enum Kind {
 /// The data of one memory, directory or server, or of an overlay above one.
 #[napi]
 pub struct Store {
-    store: Arc<dyn backend::Store>,
+    data: Arc<dyn backend::Store>,
     /// The same store, by its kind.
     kind: Kind,
     completions: Reference<Completions>,
@@ -75,7 +75,7 @@ impl Store {
             })
         });
         let store = Arc::new(user.map_err(|error| thrown(env, &error))?);
-        Ok(Self { store, kind: Kind::Lasting, completions })
+        Ok(Self { data: store, kind: Kind::Lasting, completions })
     }
 
     /// An overlay above this store. It shows what this store holds, and keeps what is written to it to itself. Closing it
@@ -83,7 +83,7 @@ impl Store {
     #[napi(catch_unwind)]
     pub fn overlay(&self, env: Env) -> napi::Result<Self> {
         let spawn = Arc::new(|work: Pending<()>| runtime::spawn(async { drop(work.await) }));
-        let overlay = OverlayStore::new(self.store.clone(), spawn);
+        let overlay = OverlayStore::new(self.data.clone(), spawn);
         Ok(Self::over_overlay(overlay, self.completions.clone(env)?))
     }
 
@@ -127,7 +127,7 @@ impl Store {
         });
         let store = Arc::new(store.map_err(|error| thrown(env, &error))?);
         completions.flush_also(store.clone());
-        Ok(Self { store, kind: Kind::Lasting, completions })
+        Ok(Self { data: store, kind: Kind::Lasting, completions })
     }
 
     /// The object of that binding name and id. `valueBytesMax` is the value limit of this handle.
@@ -141,14 +141,14 @@ impl Store {
     ) -> napi::Result<ObjectHandle> {
         let key = ObjectKey { name: name.into(), id: id.into() };
         let limit = ValueLimit::new(whole(value_bytes_max)).map_err(|error| thrown(env, &error))?;
-        let object = self.store.object(&key).map_err(|error| thrown(env, &error))?;
+        let object = self.data.object(&key).map_err(|error| thrown(env, &error))?;
         Ok(ObjectHandle::new(object, self.completions.clone(env)?, limit))
     }
 
     /// The earliest pending alarm of objects with one of these names, in milliseconds; NaN for none.
     #[napi(catch_unwind)]
     pub fn next_alarm(&self, env: Env, names: Vec<String>) -> napi::Result<f64> {
-        let next = self.store.next_alarm(&texts(names)).map_err(|error| thrown(env, &error))?;
+        let next = self.data.next_alarm(&texts(names)).map_err(|error| thrown(env, &error))?;
         Ok(alarm_number(next))
     }
 
@@ -162,7 +162,7 @@ impl Store {
         now_ms: f64,
     ) -> napi::Result<Vec<String>> {
         #[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
-        let due = self.store.due_alarms(&texts(names), now_ms as i64);
+        let due = self.data.due_alarms(&texts(names), now_ms as i64);
         let due = due.map_err(|error| thrown(env, &error))?;
         Ok(due.iter().map(|(_, key)| key.to_string()).collect())
     }
@@ -170,7 +170,7 @@ impl Store {
     /// The pending alarms of objects with one of these names, by time.
     #[napi(catch_unwind)]
     pub fn alarms_of(&self, env: Env, names: Vec<String>) -> napi::Result<Vec<PendingAlarm>> {
-        let alarms = self.store.alarms(&texts(names)).map_err(|error| thrown(env, &error))?;
+        let alarms = self.data.alarms(&texts(names)).map_err(|error| thrown(env, &error))?;
         let pending = |(at, key): &(i64, ObjectKey)| PendingAlarm {
             name: key.name.to_string(),
             id: key.id.to_string(),
@@ -182,7 +182,7 @@ impl Store {
     /// Makes sure that this store knows the alarms of these names that other processes have set; returns 0, or a ticket.
     #[napi(catch_unwind)]
     pub fn refresh_alarms(&self, env: Env, names: Vec<String>) -> napi::Result<f64> {
-        let answer = self.store.refresh_alarms(&texts(names));
+        let answer = self.data.refresh_alarms(&texts(names));
         self.completions.reply(env, &mut [], answer, |()| Reply::Number(0.0))
     }
 
@@ -193,7 +193,7 @@ impl Store {
         env: Env,
         #[napi(ts_arg_type = "Uint8Array")] scratch: Scratch<'_>,
     ) -> napi::Result<f64> {
-        let answer = self.store.object_names();
+        let answer = self.data.object_names();
         self.completions.reply(env, scratch.0, answer, |names| Reply::Packed(pack_texts(&names)))
     }
 
@@ -205,7 +205,7 @@ impl Store {
         name: String,
         #[napi(ts_arg_type = "Uint8Array")] scratch: Scratch<'_>,
     ) -> napi::Result<f64> {
-        let answer = self.store.object_ids(&name);
+        let answer = self.data.object_ids(&name);
         self.completions.reply(env, scratch.0, answer, |ids| Reply::Packed(pack_texts(&ids)))
     }
 
@@ -219,7 +219,7 @@ impl Store {
         called: Option<String>,
     ) -> napi::Result<f64> {
         let key = ObjectKey { name: name.into(), id: id.into() };
-        let answer = self.store.note_name(&key, called.as_deref());
+        let answer = self.data.note_name(&key, called.as_deref());
         self.completions.reply(env, &mut [], answer, |()| Reply::Number(0.0))
     }
 
@@ -233,7 +233,7 @@ impl Store {
         #[napi(ts_arg_type = "Uint8Array")] scratch: Scratch<'_>,
     ) -> napi::Result<f64> {
         let key = ObjectKey { name: name.into(), id: id.into() };
-        let answer = self.store.noted_name(&key);
+        let answer = self.data.noted_name(&key);
         self.completions.reply(env, scratch.0, answer, |called| {
             called.map_or(Reply::Number(ABSENT), Reply::Bytes)
         })
@@ -242,19 +242,19 @@ impl Store {
     /// Ends the use of the store; returns 0, or a ticket if that takes time.
     #[napi(catch_unwind)]
     pub fn close(&self, env: Env) -> napi::Result<f64> {
-        self.completions.reply(env, &mut [], self.store.close(), |()| Reply::Number(0.0))
+        self.completions.reply(env, &mut [], self.data.close(), |()| Reply::Number(0.0))
     }
 }
 
 impl Store {
     fn over_memory(memory: MemoryStore, completions: Reference<Completions>) -> Self {
         let memory = Arc::new(memory);
-        Self { store: memory.clone(), kind: Kind::Memory(memory), completions }
+        Self { data: memory.clone(), kind: Kind::Memory(memory), completions }
     }
 
     fn over_overlay(overlay: OverlayStore, completions: Reference<Completions>) -> Self {
         let overlay = Arc::new(overlay);
-        Self { store: overlay.clone(), kind: Kind::Overlay(overlay), completions }
+        Self { data: overlay.clone(), kind: Kind::Overlay(overlay), completions }
     }
 
     fn level(

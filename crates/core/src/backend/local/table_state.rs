@@ -87,16 +87,12 @@ impl<T> TableState<T> {
 
     /// Takes in the table that was on its way. Returns whether it is an upgraded one.
     pub(super) fn arrive(&mut self, table: T) -> bool {
-        match mem::replace(self, Self::Closed) {
-            Self::Upgrading { hands_over } => {
-                *self = if hands_over { Self::HandingOver(table) } else { Self::Open(table) };
-                true
-            }
-            _ => {
-                *self = Self::Open(table);
-                false
-            }
-        }
+        let Self::Upgrading { hands_over } = *self else {
+            *self = Self::Open(table);
+            return false;
+        };
+        *self = if hands_over { Self::HandingOver(table) } else { Self::Open(table) };
+        true
     }
 
     /// The table that was on its way does not come. Returns whether it was to be upgraded.
