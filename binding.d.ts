@@ -11,13 +11,13 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 
 /** One JavaScript environment's side of the later answers. */
 export declare class Completions {
-  /** `wake` is called on the event loop when `drain()` has something to give. */
+  /** `wake` is called on the event loop when `drain()` has answers to return. */
   constructor(wake: () => void)
   /** The answers that have come since the last call. */
   drain(): Array<Completion>
   /**
-   * Sends what was asked in this turn of the event loop, and waits for the answers in the background. Says whether
-   * some are there already.
+   * Sends what was asked in this turn of the event loop, and waits for the answers in the background. Returns whether
+   * some have come already.
    */
   flush(): boolean
   /** The bytes that did not fit into the scratch buffer of the call before. */
@@ -30,9 +30,9 @@ export declare class IdFactory {
   constructor(objectName: string)
   /** The id of a name: always the same 64 hex digits. */
   idFromName(name: string): string
-  /** An id that was never given before. `nowMs` is the time in milliseconds. */
+  /** A new id. `nowMs` is the time in milliseconds. */
   newUniqueId(nowMs: number): string
-  /** Checks an id string, and gives it in lower case. */
+  /** Checks an id string, and returns it in lower case. */
   idFromString(hexId: string): string
   /** Whether an id string ends with this name's digits. */
   owns(hexId: string): boolean
@@ -41,51 +41,51 @@ export declare class IdFactory {
 /** The storage of one object, for one JavaScript environment. */
 export declare class ObjectHandle {
   /** Reads one key into `scratch`; returns the length of its value. */
-  get(key: string, scratch: Uint8Array, at: number): number
+  get(key: string, scratch: Uint8Array, scope: number): number
   /** Reads the keys packed in `scratch`; returns the length of what was found, packed as position, value. */
-  getMany(scratch: Uint8Array, length: number, at: number): number
+  getMany(scratch: Uint8Array, length: number, scope: number): number
   /**
-   * Lists a range; `flags` tells which bounds are packed in `scratch`, in the order start, startAfter,
-   * end, prefix, and bit 16 the reverse order. `limit` below 0 is none. Returns the packed length.
+   * Lists a range. `flags` tells which bounds are packed in `scratch`, in the order start, startAfter, end, prefix. Its
+   * flag of value 16 asks for the reverse order. A `limit` below 0 is no limit. Returns the packed length.
    */
-  list(flags: number, limit: number, scratch: Uint8Array, length: number, at: number): number
+  list(flags: number, limit: number, scratch: Uint8Array, length: number, scope: number): number
   /** Stores one value, the first `length` bytes of `scratch`. */
-  put(key: string, scratch: Uint8Array, length: number, at: number): number
+  put(key: string, scratch: Uint8Array, length: number, scope: number): number
   /** Stores the pairs packed in `scratch`; `count` is the number of pairs that the user passed. */
-  putMany(count: number, scratch: Uint8Array, length: number, at: number): number
+  putMany(count: number, scratch: Uint8Array, length: number, scope: number): number
   /** Removes one key; returns whether it existed, as 1 or 0. */
-  delete(key: string, at: number): number
+  delete(key: string, scope: number): number
   /** Removes the keys packed in `scratch`; returns how many existed. */
-  deleteMany(scratch: Uint8Array, length: number, at: number): number
+  deleteMany(scratch: Uint8Array, length: number, scope: number): number
   /** Removes every key and the alarm. */
-  deleteAll(at: number): number
-  /** Throws what is wrong with the pairs packed so far. */
+  deleteAll(scope: number): number
+  /** Throws an error if one of the pairs packed so far is wrong. */
   checkPairs(count: number, scratch: Uint8Array, length: number): void
   /** The alarm in milliseconds, NaN for none. */
-  getAlarm(at: number): number
+  getAlarm(scope: number): number
   /** Sets the alarm to a time in milliseconds. */
-  setAlarm(ms: number, at: number): number
+  setAlarm(ms: number, scope: number): number
   /** Removes the alarm. */
-  deleteAlarm(at: number): number
-  /** Makes `takeAlarm()` answer at once, where opening the object takes time; returns 0, or a ticket. */
+  deleteAlarm(scope: number): number
+  /** Makes `takeAlarm()` answer at once, if opening the object takes time; returns 0, or a ticket. */
   prepareAlarm(): number
   /** Removes the alarm if it is set for `dueMs` or earlier; returns whether it did, as 1 or 0. */
   takeAlarm(dueMs: number): number
   /** The alarm that was taken has been handled; returns 0, or a ticket. */
   alarmDone(): number
-  /** Ticket of the newest write that a read may have seen and that is not durable; 0 if there is none. */
-  unsettled(): number
+  /** The ticket of the newest write that a read may have seen; 0 if that write is durable. */
+  pendingTicket(): number
   /** Waits for a write: 0 when it is durable, or a ticket. */
   durable(ticket: number): number
   /** Ends the atomic batch of the writes of this turn of the event loop. */
   seal(): void
   /** Begins a transaction, and names it. */
-  begin(at: number): number
+  begin(scope: number): number
   /**
    * Begins the next attempt of a transaction that has lost. Returns the number of the attempt if it
    * runs alone, else 0.
    */
-  retry(transaction: number, at: number): number
+  retry(transaction: number, scope: number): number
   /**
    * Commits a transaction's attempt; with `discard` it only validates what the attempt has read.
    * Returns a durability ticket times 256, or the code for lost.
@@ -95,59 +95,57 @@ export declare class ObjectHandle {
   end(transaction: number): void
 }
 
-/** The data of one place. */
+/** The data of one memory, directory or server, or of an overlay above one. */
 export declare class Store {
-  /** A new place in memory, seen by nobody else. */
+  /** A new store in memory, which no other code sees. */
   static memory(completions: Completions): Store
   /**
-   * The place in the directory `root`, shared by everybody who uses it. With `fsync` a write is
-   * durable when the disk has it, else when the operating system has it.
+   * The store in the directory `root`, which all its users share. With `fsync` a write is durable when the disk has it,
+   * else when the operating system has it.
    */
   static files(completions: Completions, root: string, fsync: boolean, openObjectsMax: number): Store
   /**
-   * A place above this one: it shows what is here, and keeps everything written to it for itself.
-   * Closing it closes this one too.
+   * An overlay above this store. It shows what this store holds, and keeps what is written to it to itself. Closing it
+   * closes this store too.
    */
   overlay(): Store
-  /** Closes a place in memory, or an overlay alone, and gives what it holds to a new store. */
+  /** Closes a store in memory, or an overlay without the store below, and moves its content into a new store. */
   renew(): Store
-  /** Begins a level of an overlay: what is written from now on is taken back by the `pop()` that ends it. */
+  /** Begins a level of an overlay. The `pop()` that ends it undoes what was written in it. */
   push(): void
-  /** Ends the newest level of an overlay; without one, everything that was ever written to it is taken back. */
+  /** Ends the newest level of an overlay. Without a level it undoes everything that was ever written to the overlay. */
   pop(): void
-  /** The place in the Redis server or cluster at `url`, shared by everybody who uses it. */
+  /** The store in the Redis server or cluster at `url`, which all its users share. */
   static redis(completions: Completions, url: string): Store
   /** The object of that binding name and id. `valueBytesMax` is the value limit of this handle. */
   object(name: string, id: string, valueBytesMax: number): ObjectHandle
   /** The earliest pending alarm of objects with one of these names, in milliseconds; NaN for none. */
   nextAlarm(names: Array<string>): number
-  /** The objects whose alarm is due at `nowMs`, as `NAME:id`, by time. */
+  /**
+   * The objects whose alarm is due at `nowMs`, as `NAME:id`, by time. At the latest time of a `Date` that is every pending
+   * alarm.
+   */
   dueAlarms(names: Array<string>, nowMs: number): Array<string>
-  /** All objects with a pending alarm, as `NAME:id`, by time. */
-  pendingAlarms(names: Array<string>): Array<string>
   /** The pending alarms of objects with one of these names, by time. */
   alarmsOf(names: Array<string>): Array<PendingAlarm>
-  /** Makes sure that the alarms of these names are known which others have set; returns 0, or a ticket. */
+  /** Makes sure that this store knows the alarms of these names that other processes have set; returns 0, or a ticket. */
   refreshAlarms(names: Array<string>): number
-  /** Names under which there may be objects, in order, packed into `scratch`; returns their length. */
+  /** Names of bindings that may have objects, in order, packed into `scratch`; returns their length. */
   objectNames(scratch: Uint8Array): number
-  /**
-   * Ids of the objects of that name which hold anything, in order, packed into `scratch`; returns their
-   * length.
-   */
+  /** Ids of the objects of that name that hold anything, in order, packed into `scratch`; returns their length. */
   objectIds(name: string, scratch: Uint8Array): number
   /** Notes the name that an object's id was made of, or removes the note (null); returns 0, or a ticket. */
   noteName(name: string, id: string, called?: string | undefined | null): number
-  /** The name that was noted, as UTF-8 in `scratch`; returns its length, or -1 if none was. */
+  /** The name that was noted, as UTF-8 in `scratch`; returns its length, or -1 if no name was noted. */
   notedName(name: string, id: string, scratch: Uint8Array): number
-  /** Ends the use of the place; returns 0, or a ticket when that takes time. */
+  /** Ends the use of the store; returns 0, or a ticket if that takes time. */
   close(): number
 }
 
-/** Throws what is wrong with a key, alone. */
+/** Throws an error if a key is wrong, in the words for a single key. */
 export declare function checkKey(key: string): void
 
-/** Throws if a batch names too many keys; those that are undefined count. */
+/** Throws an error if a batch names too many keys; keys that are `undefined` count too. */
 export declare function checkKeyCount(count: number): void
 
 /** What the numbers mean that operations return. */
@@ -161,13 +159,13 @@ export interface Codes {
   overflow: number
   /** The transaction's attempt has lost. */
   lost: number
-  /** Tickets count up from here; an operation returns the negated ticket. */
+  /** The first ticket; an operation returns the negated ticket. */
   ticketFirst: number
   /** What a write returns is how many keys it removed, plus its durability ticket times this. */
   writeUnit: number
 }
 
-/** One later answer that is there. */
+/** One later answer that has come. */
 export interface Completion {
   /** Its ticket. */
   ticket: number
@@ -183,8 +181,8 @@ export interface Completion {
 export declare function coreVersion(): string
 
 /**
- * Ends the threads, because the process ends: what they are doing is finished first. Threads that are in
- * the middle of RocksDB while the process takes its memory down abort it.
+ * Ends the threads, because the process ends. They finish what they are doing first: a thread that is inside RocksDB while
+ * the process frees its memory aborts the process.
  */
 export declare function endThreads(): void
 

@@ -1,4 +1,4 @@
-//! Arguments as the core wants them, without detours: keys become bytes in one copy.
+//! Converts arguments for the core: keys become bytes in one copy.
 
 use std::ptr;
 use std::slice;
@@ -64,7 +64,7 @@ impl ValidateNapiValue for Scratch<'_> {}
 impl FromNapiValue for Scratch<'_> {
     unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
         let (mut kind, mut length, mut data) = (0, 0, ptr::null_mut());
-        // SAFETY: the caller passes a live value of `env`; Node fills in what is asked for.
+        // SAFETY: the caller passes a live value of `env`; Node fills in what the call asks for.
         let status = unsafe {
             sys::napi_get_typedarray_info(
                 env,
@@ -83,8 +83,8 @@ impl FromNapiValue for Scratch<'_> {
         if data.is_null() {
             return Ok(Self(&mut []));
         }
-        // SAFETY: Node vouches for `length` bytes at `data`; JavaScript cannot run, and so cannot touch
-        // or free them, before the call returns, and the face never passes the buffer twice.
+        // SAFETY: Node guarantees `length` bytes at `data`. JavaScript cannot run before the call returns, so it cannot
+        // change or free them. The face never passes the buffer twice.
         Ok(Self(unsafe { slice::from_raw_parts_mut(data.cast(), length) }))
     }
 }
@@ -95,7 +95,7 @@ pub(crate) fn alarm_number(alarm: Option<i64>) -> f64 {
     alarm.map_or(f64::NAN, |at| at as f64)
 }
 
-/// A count or number that JavaScript passes as a double; what is no such number becomes 0 or the largest.
+/// A count or number that JavaScript passes as a double. Anything else becomes 0 or the largest number.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -105,7 +105,7 @@ pub(crate) fn whole(number: f64) -> usize {
     number as usize
 }
 
-/// An environment-independent check that `length` bytes of `scratch` are there.
+/// The first `length` bytes of `scratch`; an error if it has fewer.
 pub(crate) fn packed(scratch: &[u8], length: f64) -> napi::Result<&[u8]> {
     scratch.get(..whole(length)).ok_or_else(|| {
         napi::Error::from_reason(format!(

@@ -1,7 +1,7 @@
 //! What the numbers mean that operations return.
 //!
-//! Zero and above is a result. Below are these codes, and below [`TICKET_FIRST`] the negated ticket of
-//! an answer that comes later through `Completions`.
+//! A number from 0 on is a result. A number up to -[`TICKET_FIRST`] is the negated ticket of an answer that comes later
+//! through `Completions`. The numbers between are these codes.
 
 use napi_derive::napi;
 
@@ -11,7 +11,7 @@ pub(crate) const ABSENT: f64 = -1.0;
 pub(crate) const OVERFLOW: f64 = -2.0;
 /// The transaction's attempt has lost.
 pub(crate) const LOST: f64 = -3.0;
-/// Tickets count up from here.
+/// The first ticket.
 pub(crate) const TICKET_FIRST: u64 = 16;
 /// A write returns `removed + ticket * WRITE_UNIT`: how many keys it removed, and its durability ticket.
 pub(crate) const WRITE_UNIT: u64 = 256;
@@ -25,7 +25,7 @@ pub struct Codes {
     pub overflow: f64,
     /// The transaction's attempt has lost.
     pub lost: f64,
-    /// Tickets count up from here; an operation returns the negated ticket.
+    /// The first ticket; an operation returns the negated ticket.
     pub ticket_first: f64,
     /// What a write returns is how many keys it removed, plus its durability ticket times this.
     pub write_unit: f64,
@@ -43,7 +43,8 @@ pub fn codes() -> Codes {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "small constants")]
-fn number(code: u64) -> f64 {
-    code as f64
+/// A code, a ticket or a unit as JavaScript takes it.
+#[expect(clippy::cast_precision_loss, reason = "tickets stay far below 2^45")]
+pub(crate) fn number(value: u64) -> f64 {
+    value as f64
 }

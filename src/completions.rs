@@ -1,14 +1,14 @@
-//! Later answers on their way back to JavaScript: one wake-up of the event loop delivers all that are ready.
+//! Delivers later answers to JavaScript: one wake-up of the event loop delivers all answers that are ready.
 //!
-//! What waits for an answer starts to wait at the end of the turn that has asked, when what was asked is sent: before,
-//! nobody could be told, and each start would wake a thread in the background.
+//! Waiting for an answer begins at the end of the turn of the event loop that has asked, when the question is sent. Before,
+//! JavaScript could not receive an answer, and each start would wake a thread in the background.
 
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
-use ferroflare_core::backend::Place;
+use ferroflare_core::backend::Store;
 use ferroflare_core::{Answer, Error};
 use napi::bindgen_prelude::{Buffer, Function, Uint8Array};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
@@ -27,7 +27,7 @@ type Awaiting = Pin<Box<dyn Future<Output = Ready> + Send>>;
 
 type Wake = ThreadsafeFunction<(), (), (), Status, false, true>;
 
-/// What an operation answers, in a form that needs no JavaScript yet.
+/// The answer to an operation, before it is converted for JavaScript.
 pub(crate) enum Reply {
     /// A number: see [`crate::codes`].
     Number(f64),
@@ -41,15 +41,15 @@ pub(crate) enum Reply {
 #[napi]
 pub struct Completions {
     shared: Arc<Shared>,
-    /// Keeps the event loop alive while tickets are out.
+    /// Keeps the event loop alive while answers are awaited.
     wake: Arc<Wake>,
     outstanding: Cell<u32>,
     next_ticket: Cell<u64>,
     overflow: RefCell<Option<Reply>>,
-    /// What waits for answers that were asked for in this turn of the event loop.
+    /// Answers that were asked for in this turn of the event loop.
     begun: RefCell<Vec<Awaiting>>,
-    /// Places that send at the end of a turn of the event loop.
-    flushed: RefCell<Vec<Weak<dyn Place>>>,
+    /// Stores that send at the end of a turn of the event loop.
+    flushed: RefCell<Vec<Weak<dyn Store>>>,
 }
 
 #[derive(Default)]
@@ -63,7 +63,7 @@ impl Shared {
     }
 }
 
-/// One later answer that is there.
+/// One later answer that has come.
 #[napi(object, object_from_js = false)]
 pub struct Completion {
     /// Its ticket.
@@ -78,7 +78,7 @@ pub struct Completion {
 
 #[napi]
 impl Completions {
-    /// `wake` is called on the event loop when `drain()` has something to give.
+    /// `wake` is called on the event loop when `drain()` has answers to return.
     #[napi(constructor, catch_unwind)]
     pub fn new(wake: Function<'_, (), ()>) -> napi::Result<Self> {
         let wake = wake.build_threadsafe_function().weak::<true>().build()?;
@@ -106,16 +106,16 @@ impl Completions {
         Ok(ready.into_iter().map(|(ticket, result)| completion(ticket, result)).collect())
     }
 
-    /// Sends what was asked in this turn of the event loop, and waits for the answers in the background. Says whether
-    /// some are there already.
+    /// Sends what was asked in this turn of the event loop, and waits for the answers in the background. Returns whether
+    /// some have come already.
     #[napi(catch_unwind)]
     pub fn flush(&self) -> bool {
-        self.flushed.borrow_mut().retain(|place| {
-            let place = place.upgrade();
-            if let Some(place) = &place {
-                place.flush();
+        self.flushed.borrow_mut().retain(|store| {
+            let store = store.upgrade();
+            if let Some(store) = &store {
+                store.flush();
             }
-            place.is_some()
+            store.is_some()
         });
         let Some(runtime) = runtime::handle() else {
             return false;
@@ -123,7 +123,7 @@ impl Completions {
         let _entered = runtime.enter();
         let mut are_ready = false;
         for mut awaiting in self.begun.take() {
-            // A write has often been made durable since it was asked about, so that nobody need be woken.
+            // Often the write has become durable since the question, so that no thread has to be woken.
             let mut nobody = Context::from_waker(Waker::noop());
             if let Poll::Ready(ready) = awaiting.as_mut().poll(&mut nobody) {
                 self.shared.ready().push(ready);
@@ -147,9 +147,9 @@ impl Completions {
         }
     }
 
-    /// Also flushes `place` at the end of each turn of the event loop that has asked something.
-    pub(crate) fn flush_also(&self, place: Arc<dyn Place>) {
-        self.flushed.borrow_mut().push(Arc::downgrade(&place));
+    /// Also flushes `store` at the end of each turn of the event loop that has asked something.
+    pub(crate) fn flush_also(&self, store: Arc<dyn Store>) {
+        self.flushed.borrow_mut().push(Arc::downgrade(&store));
     }
 
     /// Turns a core answer into the number that the JavaScript call returns.
@@ -218,7 +218,7 @@ async fn deliver(awaiting: Awaiting, shared: Arc<Shared>, wake: Arc<Wake>) {
     let is_first = answers.is_empty();
     answers.push(ready);
     drop(answers);
-    // Whoever put the first one there has woken the event loop, or gives it all of them at its end of the turn.
+    // The task with the first answer wakes the event loop, which then gets all of them.
     if is_first {
         wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
     }

@@ -1,6 +1,6 @@
-//! The one mapping of core errors to JavaScript: as data, because the object must belong to the realm of the caller.
+//! Maps core errors to JavaScript, as data: the error object must belong to the realm of the caller.
 //!
-//! `lib/native/realm.ts` makes the object. An object made here would belong to the realm that loaded the addon first.
+//! `lib/native/realm.ts` makes that object. An object made here would belong to the realm that loaded the addon first.
 
 use ferroflare_core::{Error, ErrorKind};
 use napi::{Env, Status};
@@ -28,7 +28,7 @@ impl From<&Error> for Failure {
     }
 }
 
-/// Throws `error` in JavaScript and gives the marker that a callback returns then.
+/// Throws `error` in JavaScript. Returns the marker that a callback has to return then.
 pub(crate) fn thrown(env: Env, error: &Error) -> napi::Error {
     match env.throw(Failure::from(error)) {
         Ok(()) => napi::Error::from_status(Status::PendingException),

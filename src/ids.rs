@@ -24,7 +24,7 @@ impl IdFactory {
         self.0.id_from_name(&name)
     }
 
-    /// An id that was never given before. `nowMs` is the time in milliseconds.
+    /// A new id. `nowMs` is the time in milliseconds.
     #[napi(catch_unwind)]
     pub fn new_unique_id(&self, now_ms: f64) -> napi::Result<String> {
         let mut failure = None;
@@ -43,7 +43,7 @@ impl IdFactory {
         }
     }
 
-    /// Checks an id string, and gives it in lower case.
+    /// Checks an id string, and returns it in lower case.
     #[napi(catch_unwind)]
     pub fn id_from_string(&self, env: Env, hex_id: String) -> napi::Result<String> {
         self.0.id_from_string(&hex_id).map_err(|error| thrown(env, &error))

@@ -1,11 +1,12 @@
 //! The binding: converts, calls `ferroflare-core`, converts back. The only Rust that names napi.
 //!
-//! Numbers that mean something else than themselves are listed in [`codes`].
+//! Numbers that are codes are listed in [`codes`].
 
 // napi hands arguments over by value, and exports public items of private modules to JavaScript.
 #![expect(clippy::needless_pass_by_value, unreachable_pub, reason = "see above")]
 
 mod arguments;
+mod checks;
 mod codes;
 mod completions;
 mod error;
@@ -13,5 +14,8 @@ mod ids;
 mod limits;
 mod object;
 mod packing;
+mod running;
 mod runtime;
+mod scope;
 mod store;
+mod transactions;

@@ -1,19 +1,14 @@
-//! One object's storage, plain and in transactions.
-//!
-//! Each data operation takes `at`: 0 for a plain operation, the number of a transaction that `begin()`
-//! gave, or the negated number of an attempt that runs alone, for a plain operation out of its closure.
+//! One object's storage: reads and writes, plain or in a transaction.
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ferroflare_core::backend::{Committed, Object, Snapshot, View};
+use ferroflare_core::backend::{Committed, ObjectStorage, ReadResult, ReadView};
 use ferroflare_core::checks::{self, ValueLimit};
 use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::{ListOptions, Scan};
-use ferroflare_core::transaction::{Attempt, Read, Settled, Transaction};
+use ferroflare_core::transaction::Attempt;
 use ferroflare_core::write_batch::WriteBatch;
 use ferroflare_core::{Answer, Error};
 use napi::Env;
@@ -21,10 +16,13 @@ use napi::bindgen_prelude::Reference;
 use napi_derive::napi;
 
 use crate::arguments::{KeyArgument, Scratch, alarm_number, packed, whole};
-use crate::codes::{ABSENT, LOST, WRITE_UNIT};
+use crate::checks::{batch_keys, batch_pairs};
+use crate::codes::{ABSENT, LOST, WRITE_UNIT, number};
 use crate::completions::{Completions, Reply};
 use crate::error::thrown;
 use crate::packing::{Unpack, pack_entries, pack_found};
+use crate::running::RunningTransactions;
+use crate::scope::Scope;
 
 /// Bits of the `flags` of `list()`: which bounds are packed, and the direction.
 const LIST_START: u32 = 1;
@@ -36,24 +34,25 @@ const LIST_REVERSE: u32 = 16;
 /// The storage of one object, for one JavaScript environment.
 #[napi]
 pub struct ObjectHandle {
-    object: Arc<dyn Object>,
-    completions: Reference<Completions>,
+    pub(crate) object: Arc<dyn ObjectStorage>,
+    pub(crate) completions: Reference<Completions>,
     limit: ValueLimit,
-    transactions: RefCell<HashMap<u32, Transaction>>,
-    last_transaction: Cell<u32>,
+    pub(crate) transactions: RunningTransactions,
     /// Whether anything was written through this handle since it sealed a batch.
-    unsealed: Arc<AtomicBool>,
+    pub(crate) unsealed: Arc<AtomicBool>,
 }
 
-/// Where an operation takes place.
-enum Scope {
-    Plain(Option<TransactionId>),
+/// What an operation reads or writes.
+enum Target {
+    /// The newest state of the object. The id, if any, names the attempt whose closure issued the operation.
+    Newest(Option<TransactionId>),
+    /// The state that a running attempt sees.
     Attempt(Arc<Attempt>),
 }
 
 impl ObjectHandle {
     pub(crate) fn new(
-        object: Arc<dyn Object>,
+        object: Arc<dyn ObjectStorage>,
         completions: Reference<Completions>,
         limit: ValueLimit,
     ) -> Self {
@@ -61,35 +60,30 @@ impl ObjectHandle {
             object,
             completions,
             limit,
-            transactions: RefCell::default(),
-            last_transaction: Cell::new(0),
+            transactions: RunningTransactions::default(),
             unsealed: Arc::default(),
         }
     }
 
-    fn scope(&self, env: Env, at: f64) -> napi::Result<Scope> {
-        if at > 0.0 {
-            let attempt = self.transaction(at).and_then(|transaction| transaction.attempt());
-            return attempt.map(Scope::Attempt).map_err(|error| thrown(env, &error));
-        }
-        Ok(Scope::Plain(origin(at)))
-    }
-
-    fn transaction(&self, at: f64) -> Result<Transaction, Error> {
-        let id = u32::try_from(whole(at)).unwrap_or(0);
-        let found = self.transactions.borrow().get(&id).cloned();
-        found.ok_or(Error::UnknownTransaction { id: id.into() })
+    fn target(&self, env: Env, scope: Scope) -> napi::Result<Target> {
+        let Scope::InTransaction(id) = scope else {
+            return Ok(Target::Newest(scope.issued_by()));
+        };
+        let attempt = self.transactions.get(id).and_then(|transaction| transaction.attempt());
+        attempt.map(Target::Attempt).map_err(|error| thrown(env, &error))
     }
 
     fn read(
         &self,
         env: Env,
         keys: Vec<Key>,
-        at: f64,
-    ) -> napi::Result<Answer<Read<Vec<Option<Value>>>>> {
-        Ok(match self.scope(env, at)? {
-            Scope::Attempt(attempt) => attempt.read(keys),
-            Scope::Plain(origin) => latest(self.object.read(keys, View::Latest(origin))),
+        scope: Scope,
+    ) -> napi::Result<Answer<ReadResult<Vec<Option<Value>>>>> {
+        Ok(match self.target(env, scope)? {
+            Target::Attempt(attempt) => attempt.read(keys),
+            Target::Newest(issued_by) => {
+                latest(self.object.read(keys, ReadView::Latest(issued_by)))
+            }
         })
     }
 
@@ -97,63 +91,64 @@ impl ObjectHandle {
         &self,
         env: Env,
         writes: WriteBatch,
-        origin: Option<TransactionId>,
+        issued_by: Option<TransactionId>,
     ) -> napi::Result<f64> {
         self.unsealed.store(true, Ordering::Relaxed);
-        let answer = self.object.write(writes, origin);
+        let answer = self.object.write(writes, issued_by);
         self.completions.reply(env, &mut [], answer, |committed| Reply::Number(written(committed)))
     }
 
-    fn put_pairs(&self, env: Env, pairs: Vec<Entry>, at: f64) -> napi::Result<f64> {
-        match self.scope(env, at)? {
-            Scope::Attempt(attempt) => {
+    fn put_pairs(&self, env: Env, pairs: Vec<Entry>, scope: Scope) -> napi::Result<f64> {
+        match self.target(env, scope)? {
+            Target::Attempt(attempt) => {
                 attempt.put(pairs).map(|()| 0.0).map_err(|error| thrown(env, &error))
             }
-            Scope::Plain(origin) => {
+            Target::Newest(issued_by) => {
                 let mut writes = WriteBatch::default();
                 for (key, value) in pairs {
                     writes.put(key, value);
                 }
-                self.write(env, writes, origin)
+                self.write(env, writes, issued_by)
             }
         }
     }
 
-    fn delete_keys(&self, env: Env, keys: Vec<Key>, at: f64) -> napi::Result<f64> {
-        match self.scope(env, at)? {
-            Scope::Attempt(attempt) => {
+    fn delete_keys(&self, env: Env, keys: Vec<Key>, scope: Scope) -> napi::Result<f64> {
+        match self.target(env, scope)? {
+            Target::Attempt(attempt) => {
                 self.completions.reply(env, &mut [], attempt.delete(keys), |read| {
                     Reply::Number(match read {
-                        Read::Found(count) => f64::from(count),
-                        Read::Lost => LOST,
+                        ReadResult::Value(count) => f64::from(count),
+                        ReadResult::Conflict(_) => LOST,
                     })
                 })
             }
-            Scope::Plain(origin) => {
+            Target::Newest(issued_by) => {
                 let mut writes = WriteBatch::default();
                 for key in keys {
                     writes.delete(key);
                 }
-                self.write(env, writes, origin)
+                self.write(env, writes, issued_by)
             }
         }
     }
 
-    fn write_alarm(&self, env: Env, alarm: Option<i64>, at: f64) -> napi::Result<f64> {
-        match self.scope(env, at)? {
-            Scope::Attempt(attempt) => {
+    fn write_alarm(&self, env: Env, alarm: Option<i64>, scope: Scope) -> napi::Result<f64> {
+        match self.target(env, scope)? {
+            Target::Attempt(attempt) => {
                 attempt.set_alarm(alarm).map(|()| 0.0).map_err(|error| thrown(env, &error))
             }
-            Scope::Plain(origin) => {
+            Target::Newest(issued_by) => {
                 let mut writes = WriteBatch::default();
                 writes.set_alarm(alarm);
-                self.write(env, writes, origin)
+                self.write(env, writes, issued_by)
             }
         }
     }
 }
 
-/// A thread that is terminated in the middle of a turn seals nothing any more; others must not wait for it.
+/// A thread that is terminated in the middle of a turn of the event loop seals nothing any more. Other users must not wait
+/// for it.
 impl Drop for ObjectHandle {
     fn drop(&mut self) {
         if self.unsealed.load(Ordering::Relaxed) {
@@ -171,15 +166,15 @@ impl ObjectHandle {
         env: Env,
         #[napi(ts_arg_type = "string")] key: KeyArgument,
         #[napi(ts_arg_type = "Uint8Array")] scratch: Scratch<'_>,
-        at: f64,
+        #[napi(ts_arg_type = "number")] scope: Scope,
     ) -> napi::Result<f64> {
         checks::check_key(&key.0).map_err(|error| thrown(env, &error))?;
-        let answer = self.read(env, vec![key.0], at)?;
+        let answer = self.read(env, vec![key.0], scope)?;
         self.completions.reply(env, scratch.0, answer, |read| match read {
-            Read::Found(mut values) => {
+            ReadResult::Value(mut values) => {
                 values.pop().flatten().map_or(Reply::Number(ABSENT), Reply::Bytes)
             }
-            Read::Lost => Reply::Number(LOST),
+            ReadResult::Conflict(_) => Reply::Number(LOST),
         })
     }
 
@@ -190,18 +185,18 @@ impl ObjectHandle {
         env: Env,
         #[napi(ts_arg_type = "Uint8Array")] scratch: Scratch<'_>,
         length: f64,
-        at: f64,
+        #[napi(ts_arg_type = "number")] scope: Scope,
     ) -> napi::Result<f64> {
         let keys = batch_keys(env, packed(scratch.0, length)?)?;
-        let answer = self.read(env, keys, at)?;
+        let answer = self.read(env, keys, scope)?;
         self.completions.reply(env, scratch.0, answer, |read| match read {
-            Read::Found(values) => Reply::Packed(pack_found(&values)),
-            Read::Lost => Reply::Number(LOST),
+            ReadResult::Value(values) => Reply::Packed(pack_found(&values)),
+            ReadResult::Conflict(_) => Reply::Number(LOST),
         })
     }
 
-    /// Lists a range; `flags` tells which bounds are packed in `scratch`, in the order start, startAfter,
-    /// end, prefix, and bit 16 the reverse order. `limit` below 0 is none. Returns the packed length.
+    /// Lists a range. `flags` tells which bounds are packed in `scratch`, in the order start, startAfter, end, prefix. Its
+    /// flag of value 16 asks for the reverse order. A `limit` below 0 is no limit. Returns the packed length.
     #[napi(catch_unwind)]
     pub fn list(
         &self,
@@ -210,7 +205,7 @@ impl ObjectHandle {
         limit: f64,
         #[napi(ts_arg_type = "Uint8Array")] scratch: Scratch<'_>,
         length: f64,
-        at: f64,
+        #[napi(ts_arg_type = "number")] scope: Scope,
     ) -> napi::Result<f64> {
         let mut bounds = Unpack(packed(scratch.0, length)?);
         let mut bound = |bit| (flags & bit != 0).then(|| bounds.bytes()).transpose();
@@ -222,13 +217,15 @@ impl ObjectHandle {
             reverse: flags & LIST_REVERSE != 0,
             limit: (limit >= 0.0).then(|| whole(limit)),
         });
-        let answer = match self.scope(env, at)? {
-            Scope::Attempt(attempt) => attempt.list(scan),
-            Scope::Plain(origin) => latest(self.object.list(scan, View::Latest(origin))),
+        let answer = match self.target(env, scope)? {
+            Target::Attempt(attempt) => attempt.list(scan),
+            Target::Newest(issued_by) => {
+                latest(self.object.list(scan, ReadView::Latest(issued_by)))
+            }
         };
         self.completions.reply(env, scratch.0, answer, |read| match read {
-            Read::Found(entries) => Reply::Packed(pack_entries(&entries)),
-            Read::Lost => Reply::Number(LOST),
+            ReadResult::Value(entries) => Reply::Packed(pack_entries(&entries)),
+            ReadResult::Conflict(_) => Reply::Number(LOST),
         })
     }
 
@@ -240,13 +237,13 @@ impl ObjectHandle {
         #[napi(ts_arg_type = "string")] key: KeyArgument,
         #[napi(ts_arg_type = "Uint8Array")] scratch: Scratch<'_>,
         length: f64,
-        at: f64,
+        #[napi(ts_arg_type = "number")] scope: Scope,
     ) -> napi::Result<f64> {
         let value = packed(scratch.0, length)?;
         checks::check_key(&key.0)
             .and_then(|()| self.limit.check(value))
             .map_err(|error| thrown(env, &error))?;
-        self.put_pairs(env, vec![(key.0, Arc::from(value))], at)
+        self.put_pairs(env, vec![(key.0, Arc::from(value))], scope)
     }
 
     /// Stores the pairs packed in `scratch`; `count` is the number of pairs that the user passed.
@@ -257,11 +254,11 @@ impl ObjectHandle {
         count: f64,
         #[napi(ts_arg_type = "Uint8Array")] scratch: Scratch<'_>,
         length: f64,
-        at: f64,
+        #[napi(ts_arg_type = "number")] scope: Scope,
     ) -> napi::Result<f64> {
-        let pairs = self.batch_pairs(env, count, packed(scratch.0, length)?)?;
+        let pairs = batch_pairs(env, self.limit, count, packed(scratch.0, length)?)?;
         let pairs = pairs.iter().map(|(key, value)| (Key::from(*key), Value::from(*value)));
-        self.put_pairs(env, pairs.collect(), at)
+        self.put_pairs(env, pairs.collect(), scope)
     }
 
     /// Removes one key; returns whether it existed, as 1 or 0.
@@ -270,10 +267,10 @@ impl ObjectHandle {
         &self,
         env: Env,
         #[napi(ts_arg_type = "string")] key: KeyArgument,
-        at: f64,
+        #[napi(ts_arg_type = "number")] scope: Scope,
     ) -> napi::Result<f64> {
         checks::check_key(&key.0).map_err(|error| thrown(env, &error))?;
-        self.delete_keys(env, vec![key.0], at)
+        self.delete_keys(env, vec![key.0], scope)
     }
 
     /// Removes the keys packed in `scratch`; returns how many existed.
@@ -283,22 +280,26 @@ impl ObjectHandle {
         env: Env,
         #[napi(ts_arg_type = "Uint8Array")] scratch: Scratch<'_>,
         length: f64,
-        at: f64,
+        #[napi(ts_arg_type = "number")] scope: Scope,
     ) -> napi::Result<f64> {
         let keys = batch_keys(env, packed(scratch.0, length)?)?;
-        self.delete_keys(env, keys, at)
+        self.delete_keys(env, keys, scope)
     }
 
     /// Removes every key and the alarm.
     #[napi(catch_unwind)]
-    pub fn delete_all(&self, env: Env, at: f64) -> napi::Result<f64> {
+    pub fn delete_all(
+        &self,
+        env: Env,
+        #[napi(ts_arg_type = "number")] scope: Scope,
+    ) -> napi::Result<f64> {
         let mut writes = WriteBatch::default();
         writes.clear();
         writes.set_alarm(None);
-        self.write(env, writes, origin(at))
+        self.write(env, writes, scope.issued_by())
     }
 
-    /// Throws what is wrong with the pairs packed so far.
+    /// Throws an error if one of the pairs packed so far is wrong.
     #[napi(catch_unwind)]
     pub fn check_pairs(
         &self,
@@ -307,38 +308,51 @@ impl ObjectHandle {
         #[napi(ts_arg_type = "Uint8Array")] scratch: Scratch<'_>,
         length: f64,
     ) -> napi::Result<()> {
-        self.batch_pairs(env, count, packed(scratch.0, length)?).map(|_| ())
+        batch_pairs(env, self.limit, count, packed(scratch.0, length)?).map(|_| ())
     }
 
     /// The alarm in milliseconds, NaN for none.
     #[napi(catch_unwind)]
-    pub fn get_alarm(&self, env: Env, at: f64) -> napi::Result<f64> {
-        let answer = match self.scope(env, at)? {
-            Scope::Attempt(attempt) => attempt.alarm(),
-            Scope::Plain(origin) => latest(self.object.alarm(View::Latest(origin))),
+    pub fn get_alarm(
+        &self,
+        env: Env,
+        #[napi(ts_arg_type = "number")] scope: Scope,
+    ) -> napi::Result<f64> {
+        let answer = match self.target(env, scope)? {
+            Target::Attempt(attempt) => attempt.alarm(),
+            Target::Newest(issued_by) => latest(self.object.alarm(ReadView::Latest(issued_by))),
         };
         self.completions.reply(env, &mut [], answer, |read| {
             Reply::Number(match read {
-                Read::Found(alarm) => alarm_number(alarm),
-                Read::Lost => LOST,
+                ReadResult::Value(alarm) => alarm_number(alarm),
+                ReadResult::Conflict(_) => LOST,
             })
         })
     }
 
     /// Sets the alarm to a time in milliseconds.
     #[napi(catch_unwind)]
-    pub fn set_alarm(&self, env: Env, ms: f64, at: f64) -> napi::Result<f64> {
+    pub fn set_alarm(
+        &self,
+        env: Env,
+        ms: f64,
+        #[napi(ts_arg_type = "number")] scope: Scope,
+    ) -> napi::Result<f64> {
         let alarm = checks::check_alarm_time(ms).map_err(|error| thrown(env, &error))?;
-        self.write_alarm(env, Some(alarm), at)
+        self.write_alarm(env, Some(alarm), scope)
     }
 
     /// Removes the alarm.
     #[napi(catch_unwind)]
-    pub fn delete_alarm(&self, env: Env, at: f64) -> napi::Result<f64> {
-        self.write_alarm(env, None, at)
+    pub fn delete_alarm(
+        &self,
+        env: Env,
+        #[napi(ts_arg_type = "number")] scope: Scope,
+    ) -> napi::Result<f64> {
+        self.write_alarm(env, None, scope)
     }
 
-    /// Makes `takeAlarm()` answer at once, where opening the object takes time; returns 0, or a ticket.
+    /// Makes `takeAlarm()` answer at once, if opening the object takes time; returns 0, or a ticket.
     #[napi(catch_unwind)]
     pub fn prepare_alarm(&self, env: Env) -> napi::Result<f64> {
         let answer = self.object.prepare_alarm();
@@ -359,10 +373,10 @@ impl ObjectHandle {
         self.completions.reply(env, &mut [], self.object.alarm_done(), |()| Reply::Number(0.0))
     }
 
-    /// Ticket of the newest write that a read may have seen and that is not durable; 0 if there is none.
+    /// The ticket of the newest write that a read may have seen; 0 if that write is durable.
     #[napi(catch_unwind)]
-    pub fn unsettled(&self) -> f64 {
-        number(self.object.unsettled())
+    pub fn pending_ticket(&self) -> f64 {
+        number(self.object.pending_ticket())
     }
 
     /// Waits for a write: 0 when it is durable, or a ticket.
@@ -378,120 +392,16 @@ impl ObjectHandle {
         self.unsealed.store(false, Ordering::Relaxed);
         self.object.seal();
     }
-
-    /// Begins a transaction, and names it.
-    #[napi(catch_unwind)]
-    pub fn begin(&self, env: Env, at: f64) -> napi::Result<f64> {
-        let id = self.last_transaction.get().wrapping_add(1).max(1);
-        self.last_transaction.set(id);
-        let transaction = Transaction::new(self.object.clone());
-        self.transactions.borrow_mut().insert(id, transaction.clone());
-        self.completions.reply(env, &mut [], transaction.begin(origin(at)), move |_| {
-            Reply::Number(f64::from(id))
-        })
-    }
-
-    /// Begins the next attempt of a transaction that has lost. Returns the number of the attempt if it
-    /// runs alone, else 0.
-    #[napi(catch_unwind)]
-    pub fn retry(&self, env: Env, transaction: f64, at: f64) -> napi::Result<f64> {
-        let transaction = self.transaction(transaction).map_err(|error| thrown(env, &error))?;
-        let answer = transaction.begin(origin(at));
-        self.completions.reply(env, &mut [], answer, move |attempt| {
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "a process starts fewer than 2^53 attempts"
-            )]
-            let alone = if transaction.has_turn() { attempt as f64 } else { 0.0 };
-            Reply::Number(alone)
-        })
-    }
-
-    /// Commits a transaction's attempt; with `discard` it only validates what the attempt has read.
-    /// Returns a durability ticket times 256, or the code for lost.
-    #[napi(catch_unwind)]
-    pub fn commit(&self, env: Env, transaction: f64, discard: bool) -> napi::Result<f64> {
-        let transaction = self.transaction(transaction).map_err(|error| thrown(env, &error))?;
-        let unsealed = self.unsealed.clone();
-        self.completions.reply(env, &mut [], transaction.commit(discard), move |settled| {
-            Reply::Number(match settled {
-                Settled::Committed(Committed { ticket, .. }) => {
-                    unsealed.fetch_or(ticket > 0, Ordering::Relaxed);
-                    number(ticket * WRITE_UNIT)
-                }
-                Settled::Lost => LOST,
-            })
-        })
-    }
-
-    /// Forgets a transaction; an attempt that still runs ends without a trace.
-    #[napi(catch_unwind)]
-    pub fn end(&self, transaction: f64) {
-        let id = u32::try_from(whole(transaction)).unwrap_or(0);
-        let ended = self.transactions.borrow_mut().remove(&id);
-        if let Some(transaction) = ended {
-            transaction.rollback();
-        }
-    }
-}
-
-impl ObjectHandle {
-    fn batch_pairs<'a>(
-        &self,
-        env: Env,
-        count: f64,
-        bytes: &'a [u8],
-    ) -> napi::Result<Vec<(&'a [u8], &'a [u8])>> {
-        let throw = |error: Error| thrown(env, &error);
-        checks::check_pair_count(whole(count)).map_err(throw)?;
-        let pairs = Unpack(bytes).pairs()?;
-        for (key, value) in &pairs {
-            checks::check_batch_key(key)
-                .and_then(|()| self.limit.check_in_batch(key, value))
-                .map_err(throw)?;
-        }
-        Ok(pairs)
-    }
-}
-
-fn batch_keys(env: Env, bytes: &[u8]) -> napi::Result<Vec<Key>> {
-    let keys = Unpack(bytes).keys()?;
-    for key in &keys {
-        checks::check_batch_key(key).map_err(|error| thrown(env, &error))?;
-    }
-    Ok(keys)
-}
-
-/// The attempt out of whose closure a plain operation comes.
-fn origin(at: f64) -> Option<TransactionId> {
-    (at < 0.0).then(|| whole(-at) as TransactionId)
 }
 
 /// A plain read always finds the newest state.
-fn latest<T: Send + 'static>(answer: Answer<Snapshot<T>>) -> Answer<Read<T>> {
-    answer.and_then(|snapshot| match snapshot {
-        Snapshot::Fresh(found) => Ok(Read::Found(found)),
-        Snapshot::Stale(_) => Err(Error::Internal("a plain read was stale".into())),
+fn latest<T: Send + 'static>(answer: Answer<ReadResult<T>>) -> Answer<ReadResult<T>> {
+    answer.and_then(|read| match read {
+        ReadResult::Value(found) => Ok(ReadResult::Value(found)),
+        ReadResult::Conflict(_) => Err(Error::Internal("a plain read is a conflict".into())),
     })
 }
 
 fn written(committed: Committed) -> f64 {
     number(committed.ticket * WRITE_UNIT + u64::from(committed.removed))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "tickets stay far below 2^45")]
-fn number(value: u64) -> f64 {
-    value as f64
-}
-
-/// Throws what is wrong with a key, alone.
-#[napi(catch_unwind)]
-pub fn check_key(env: Env, #[napi(ts_arg_type = "string")] key: KeyArgument) -> napi::Result<()> {
-    checks::check_key(&key.0).map_err(|error| thrown(env, &error))
-}
-
-/// Throws if a batch names too many keys; those that are undefined count.
-#[napi(catch_unwind)]
-pub fn check_key_count(env: Env, count: f64) -> napi::Result<()> {
-    checks::check_key_count(whole(count)).map_err(|error| thrown(env, &error))
 }

@@ -1,6 +1,6 @@
-//! Several keys and values in one buffer, so that a batch or a list crosses the border once.
+//! Packs several keys and values into one buffer, so that a batch or a list crosses the border once.
 //!
-//! Every string of bytes is preceded by its length: 32 bits, little endian.
+//! The length of each byte string comes before it: 32 bits, little endian.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ const LENGTH_BYTES: usize = 4;
 pub(crate) struct Unpack<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Unpack<'a> {
-    /// The next byte string; an error when the buffer is not packed as it should be.
+    /// The next byte string; an error if the buffer ends too early.
     pub(crate) fn bytes(&mut self) -> napi::Result<&'a [u8]> {
         self.take().ok_or_else(|| {
             napi::Error::from_reason("Internal error in ferroflare: a packed buffer is cut short.")

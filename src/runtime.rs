@@ -1,5 +1,5 @@
-//! The threads on which later answers are awaited and Redis is talked to, and the end of all threads. They start with the
-//! first use: a process that uses only memory never has them.
+//! The threads that wait for later answers and talk to Redis, and the end of all threads. The first use starts them: a
+//! process that uses only memory never has them.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use napi_derive::napi;
 use once_cell::sync::Lazy;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// Whether the threads have been ended, because the process ends.
+/// Whether the threads have ended, because the process ends.
 static ENDED: AtomicBool = AtomicBool::new(false);
 
 /// How long the end of the process waits for work on files.
@@ -31,7 +31,7 @@ static RUNTIME: Lazy<Mutex<Option<Runtime>>> = Lazy::new(|| {
     Mutex::new(runtime.ok())
 });
 
-/// The runtime; an error says why there is none.
+/// The runtime; an error says why it does not exist.
 pub(crate) fn required() -> Result<Handle, Error> {
     handle().ok_or_else(|| {
         if ENDED.load(Ordering::Acquire) {
@@ -42,7 +42,7 @@ pub(crate) fn required() -> Result<Handle, Error> {
     })
 }
 
-/// The runtime, if there is one.
+/// The runtime, if it exists.
 pub(crate) fn handle() -> Option<Handle> {
     if ENDED.load(Ordering::Acquire) {
         return None;
@@ -51,13 +51,13 @@ pub(crate) fn handle() -> Option<Handle> {
     runtime.as_ref().map(|runtime| runtime.handle().clone())
 }
 
-/// Runs `future` in the background; false when the system gives no threads.
+/// Runs `future` in the background; false if the system gives no threads.
 pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> bool {
     handle().map(|runtime| runtime.spawn(future)).is_some()
 }
 
-/// Ends the threads, because the process ends: what they are doing is finished first. Threads that are in
-/// the middle of RocksDB while the process takes its memory down abort it.
+/// Ends the threads, because the process ends. They finish what they are doing first: a thread that is inside RocksDB while
+/// the process frees its memory aborts the process.
 #[napi(catch_unwind)]
 pub fn end_threads() {
     ENDED.store(true, Ordering::Release);

@@ -1,14 +1,14 @@
-//! Places: where the data of many objects lives.
+//! Stores: where the data of many objects lives.
 
 use std::sync::Arc;
 
 use ferroflare_core::Error;
 use ferroflare_core::answer::Pending;
 use ferroflare_core::backend::files::{FileOptions, FileStore};
-use ferroflare_core::backend::memory::MemoryPlace;
-use ferroflare_core::backend::overlay::OverlayPlace;
+use ferroflare_core::backend::memory::MemoryStore;
+use ferroflare_core::backend::overlay::OverlayStore;
 use ferroflare_core::backend::redis::{RedisOptions, RedisStore};
-use ferroflare_core::backend::{ObjectKey, Place};
+use ferroflare_core::backend::{self, ObjectKey};
 use ferroflare_core::checks::ValueLimit;
 use napi::Env;
 use napi::bindgen_prelude::Reference;
@@ -33,33 +33,33 @@ pub struct PendingAlarm {
     pub time_ms: f64,
 }
 
-/// What only some places can do.
+/// What kind of store it is, for what only some kinds can do.
 enum Kind {
-    Memory(Arc<MemoryPlace>),
-    Overlay(Arc<OverlayPlace>),
+    Memory(Arc<MemoryStore>),
+    Overlay(Arc<OverlayStore>),
     /// A directory, or Redis.
     Lasting,
 }
 
-/// The data of one place.
+/// The data of one memory, directory or server, or of an overlay above one.
 #[napi]
 pub struct Store {
-    place: Arc<dyn Place>,
-    /// The place once more, by what it is.
+    data: Arc<dyn backend::Store>,
+    /// The same store, by its kind.
     kind: Kind,
     completions: Reference<Completions>,
 }
 
 #[napi]
 impl Store {
-    /// A new place in memory, seen by nobody else.
+    /// A new store in memory, which no other code sees.
     #[napi(factory, catch_unwind)]
     pub fn memory(completions: Reference<Completions>) -> Self {
-        Self::over_memory(MemoryPlace::new(), completions)
+        Self::over_memory(MemoryStore::new(), completions)
     }
 
-    /// The place in the directory `root`, shared by everybody who uses it. With `fsync` a write is
-    /// durable when the disk has it, else when the operating system has it.
+    /// The store in the directory `root`, which all its users share. With `fsync` a write is durable when the disk has it,
+    /// else when the operating system has it.
     #[napi(factory, catch_unwind)]
     pub fn files(
         env: Env,
@@ -74,20 +74,20 @@ impl Store {
                 FileStore::open(root.as_ref(), options, runtime, &mut random)
             })
         });
-        let place = Arc::new(user.map_err(|error| thrown(env, &error))?);
-        Ok(Self { place, kind: Kind::Lasting, completions })
+        let store = Arc::new(user.map_err(|error| thrown(env, &error))?);
+        Ok(Self { data: store, kind: Kind::Lasting, completions })
     }
 
-    /// A place above this one: it shows what is here, and keeps everything written to it for itself.
-    /// Closing it closes this one too.
+    /// An overlay above this store. It shows what this store holds, and keeps what is written to it to itself. Closing it
+    /// closes this store too.
     #[napi(catch_unwind)]
     pub fn overlay(&self, env: Env) -> napi::Result<Self> {
         let spawn = Arc::new(|work: Pending<()>| runtime::spawn(async { drop(work.await) }));
-        let overlay = OverlayPlace::new(self.place.clone(), spawn);
+        let overlay = OverlayStore::new(self.data.clone(), spawn);
         Ok(Self::over_overlay(overlay, self.completions.clone(env)?))
     }
 
-    /// Closes a place in memory, or an overlay alone, and gives what it holds to a new store.
+    /// Closes a store in memory, or an overlay without the store below, and moves its content into a new store.
     #[napi(catch_unwind)]
     pub fn renew(&self, env: Env) -> napi::Result<Self> {
         let completions = self.completions.clone(env)?;
@@ -98,36 +98,36 @@ impl Store {
             Kind::Overlay(overlay) => {
                 overlay.renew().map(|overlay| Self::over_overlay(overlay, completions))
             }
-            Kind::Lasting => Err(Error::Internal("renew() of a place that keeps its data".into())),
+            Kind::Lasting => Err(Error::Internal("renew() of a store that keeps its data".into())),
         };
         renewed.map_err(|error| thrown(env, &error))
     }
 
-    /// Begins a level of an overlay: what is written from now on is taken back by the `pop()` that ends it.
+    /// Begins a level of an overlay. The `pop()` that ends it undoes what was written in it.
     #[napi(catch_unwind)]
     pub fn push(&self, env: Env) -> napi::Result<()> {
-        self.level(env, OverlayPlace::push)
+        self.level(env, OverlayStore::push)
     }
 
-    /// Ends the newest level of an overlay; without one, everything that was ever written to it is taken back.
+    /// Ends the newest level of an overlay. Without a level it undoes everything that was ever written to the overlay.
     #[napi(catch_unwind)]
     pub fn pop(&self, env: Env) -> napi::Result<()> {
-        self.level(env, OverlayPlace::pop)
+        self.level(env, OverlayStore::pop)
     }
 
-    /// The place in the Redis server or cluster at `url`, shared by everybody who uses it.
+    /// The store in the Redis server or cluster at `url`, which all its users share.
     #[napi(factory, catch_unwind)]
     pub fn redis(env: Env, completions: Reference<Completions>, url: String) -> napi::Result<Self> {
-        let place = runtime::required().and_then(|runtime| {
+        let store = runtime::required().and_then(|runtime| {
             let more_ca = std::env::var_os("NODE_EXTRA_CA_CERTS").map(Into::into);
             #[expect(clippy::disallowed_methods, reason = "the binding gives the core its clock")]
             let clock = tokio::time::Instant::now;
             let options = RedisOptions { runtime, corked: true, more_ca, clock };
             with_randomness(|mut random| RedisStore::open(&url, options, &mut random))
         });
-        let place = Arc::new(place.map_err(|error| thrown(env, &error))?);
-        completions.flush_also(place.clone());
-        Ok(Self { place, kind: Kind::Lasting, completions })
+        let store = Arc::new(store.map_err(|error| thrown(env, &error))?);
+        completions.flush_also(store.clone());
+        Ok(Self { data: store, kind: Kind::Lasting, completions })
     }
 
     /// The object of that binding name and id. `valueBytesMax` is the value limit of this handle.
@@ -141,18 +141,19 @@ impl Store {
     ) -> napi::Result<ObjectHandle> {
         let key = ObjectKey { name: name.into(), id: id.into() };
         let limit = ValueLimit::new(whole(value_bytes_max)).map_err(|error| thrown(env, &error))?;
-        let object = self.place.object(&key).map_err(|error| thrown(env, &error))?;
+        let object = self.data.object(&key).map_err(|error| thrown(env, &error))?;
         Ok(ObjectHandle::new(object, self.completions.clone(env)?, limit))
     }
 
     /// The earliest pending alarm of objects with one of these names, in milliseconds; NaN for none.
     #[napi(catch_unwind)]
     pub fn next_alarm(&self, env: Env, names: Vec<String>) -> napi::Result<f64> {
-        let next = self.place.next_alarm(&texts(names)).map_err(|error| thrown(env, &error))?;
+        let next = self.data.next_alarm(&texts(names)).map_err(|error| thrown(env, &error))?;
         Ok(alarm_number(next))
     }
 
-    /// The objects whose alarm is due at `nowMs`, as `NAME:id`, by time.
+    /// The objects whose alarm is due at `nowMs`, as `NAME:id`, by time. At the latest time of a `Date` that is every pending
+    /// alarm.
     #[napi(catch_unwind)]
     pub fn due_alarms(
         &self,
@@ -161,21 +162,15 @@ impl Store {
         now_ms: f64,
     ) -> napi::Result<Vec<String>> {
         #[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
-        let due = self.place.due_alarms(&texts(names), now_ms as i64);
+        let due = self.data.due_alarms(&texts(names), now_ms as i64);
         let due = due.map_err(|error| thrown(env, &error))?;
         Ok(due.iter().map(|(_, key)| key.to_string()).collect())
-    }
-
-    /// All objects with a pending alarm, as `NAME:id`, by time.
-    #[napi(catch_unwind)]
-    pub fn pending_alarms(&self, env: Env, names: Vec<String>) -> napi::Result<Vec<String>> {
-        Ok(self.alarms(env, names)?.iter().map(|(_, key)| key.to_string()).collect())
     }
 
     /// The pending alarms of objects with one of these names, by time.
     #[napi(catch_unwind)]
     pub fn alarms_of(&self, env: Env, names: Vec<String>) -> napi::Result<Vec<PendingAlarm>> {
-        let alarms = self.alarms(env, names)?;
+        let alarms = self.data.alarms(&texts(names)).map_err(|error| thrown(env, &error))?;
         let pending = |(at, key): &(i64, ObjectKey)| PendingAlarm {
             name: key.name.to_string(),
             id: key.id.to_string(),
@@ -184,26 +179,25 @@ impl Store {
         Ok(alarms.iter().map(pending).collect())
     }
 
-    /// Makes sure that the alarms of these names are known which others have set; returns 0, or a ticket.
+    /// Makes sure that this store knows the alarms of these names that other processes have set; returns 0, or a ticket.
     #[napi(catch_unwind)]
     pub fn refresh_alarms(&self, env: Env, names: Vec<String>) -> napi::Result<f64> {
-        let answer = self.place.refresh_alarms(&texts(names));
+        let answer = self.data.refresh_alarms(&texts(names));
         self.completions.reply(env, &mut [], answer, |()| Reply::Number(0.0))
     }
 
-    /// Names under which there may be objects, in order, packed into `scratch`; returns their length.
+    /// Names of bindings that may have objects, in order, packed into `scratch`; returns their length.
     #[napi(catch_unwind)]
     pub fn object_names(
         &self,
         env: Env,
         #[napi(ts_arg_type = "Uint8Array")] scratch: Scratch<'_>,
     ) -> napi::Result<f64> {
-        let answer = self.place.object_names();
+        let answer = self.data.object_names();
         self.completions.reply(env, scratch.0, answer, |names| Reply::Packed(pack_texts(&names)))
     }
 
-    /// Ids of the objects of that name which hold anything, in order, packed into `scratch`; returns their
-    /// length.
+    /// Ids of the objects of that name that hold anything, in order, packed into `scratch`; returns their length.
     #[napi(catch_unwind)]
     pub fn object_ids(
         &self,
@@ -211,7 +205,7 @@ impl Store {
         name: String,
         #[napi(ts_arg_type = "Uint8Array")] scratch: Scratch<'_>,
     ) -> napi::Result<f64> {
-        let answer = self.place.object_ids(&name);
+        let answer = self.data.object_ids(&name);
         self.completions.reply(env, scratch.0, answer, |ids| Reply::Packed(pack_texts(&ids)))
     }
 
@@ -225,11 +219,11 @@ impl Store {
         called: Option<String>,
     ) -> napi::Result<f64> {
         let key = ObjectKey { name: name.into(), id: id.into() };
-        let answer = self.place.note_name(&key, called.as_deref());
+        let answer = self.data.note_name(&key, called.as_deref());
         self.completions.reply(env, &mut [], answer, |()| Reply::Number(0.0))
     }
 
-    /// The name that was noted, as UTF-8 in `scratch`; returns its length, or -1 if none was.
+    /// The name that was noted, as UTF-8 in `scratch`; returns its length, or -1 if no name was noted.
     #[napi(catch_unwind)]
     pub fn noted_name(
         &self,
@@ -239,48 +233,44 @@ impl Store {
         #[napi(ts_arg_type = "Uint8Array")] scratch: Scratch<'_>,
     ) -> napi::Result<f64> {
         let key = ObjectKey { name: name.into(), id: id.into() };
-        let answer = self.place.noted_name(&key);
+        let answer = self.data.noted_name(&key);
         self.completions.reply(env, scratch.0, answer, |called| {
             called.map_or(Reply::Number(ABSENT), Reply::Bytes)
         })
     }
 
-    /// Ends the use of the place; returns 0, or a ticket when that takes time.
+    /// Ends the use of the store; returns 0, or a ticket if that takes time.
     #[napi(catch_unwind)]
     pub fn close(&self, env: Env) -> napi::Result<f64> {
-        self.completions.reply(env, &mut [], self.place.close(), |()| Reply::Number(0.0))
+        self.completions.reply(env, &mut [], self.data.close(), |()| Reply::Number(0.0))
     }
 }
 
 impl Store {
-    fn over_memory(memory: MemoryPlace, completions: Reference<Completions>) -> Self {
+    fn over_memory(memory: MemoryStore, completions: Reference<Completions>) -> Self {
         let memory = Arc::new(memory);
-        Self { place: memory.clone(), kind: Kind::Memory(memory), completions }
+        Self { data: memory.clone(), kind: Kind::Memory(memory), completions }
     }
 
-    fn over_overlay(overlay: OverlayPlace, completions: Reference<Completions>) -> Self {
+    fn over_overlay(overlay: OverlayStore, completions: Reference<Completions>) -> Self {
         let overlay = Arc::new(overlay);
-        Self { place: overlay.clone(), kind: Kind::Overlay(overlay), completions }
+        Self { data: overlay.clone(), kind: Kind::Overlay(overlay), completions }
     }
 
     fn level(
         &self,
         env: Env,
-        change: impl FnOnce(&OverlayPlace) -> Result<(), Error>,
+        change: impl FnOnce(&OverlayStore) -> Result<(), Error>,
     ) -> napi::Result<()> {
         let changed = match &self.kind {
             Kind::Overlay(overlay) => change(overlay),
-            _ => Err(Error::Internal("push() or pop() of a place that is no overlay".into())),
+            _ => Err(Error::Internal("push() or pop() of a store that is no overlay".into())),
         };
         changed.map_err(|error| thrown(env, &error))
     }
-
-    fn alarms(&self, env: Env, names: Vec<String>) -> napi::Result<Vec<(i64, ObjectKey)>> {
-        self.place.alarms(&texts(names)).map_err(|error| thrown(env, &error))
-    }
 }
 
-/// Does `work` with random bytes of the system; what it makes is of no use if there were none.
+/// Does `work` with random bytes of the system. If the system gives none, the result of `work` is dropped.
 fn with_randomness<R>(
     work: impl FnOnce(&mut dyn FnMut(&mut [u8])) -> Result<R, Error>,
 ) -> Result<R, Error> {

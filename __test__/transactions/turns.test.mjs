@@ -95,7 +95,7 @@ describe("transactions and others", () => {
       name: "Error",
       code: "ERR_SELF_CONFLICT",
       message:
-        'Transaction can never commit: its closure changes key "k" outside of the transaction (for example through `storage` instead of `txn`) after reading it through the transaction. Use `txn` for both.',
+        'Transaction can never commit: its closure changes key "k" outside the transaction (for example through `storage` instead of `txn`) after reading it through the transaction. Use `txn` for both.',
     });
     assert.equal(await storage.get("done"), undefined);
     await storage.transaction(async (txn) => txn.put("k", (await txn.get("k")) + 1));

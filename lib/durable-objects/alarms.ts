@@ -1,14 +1,8 @@
 /** Fires alarms: one timer for the next alarm of some bindings; the alarms themselves are data of their objects. */
 import type { StorageFactory } from "@miniflare/shared";
-import {
-  durabilityTicket,
-  isTicket,
-  limits,
-  type ObjectHandle,
-  PLAIN,
-  type Store,
-} from "../native/addon";
+import { durabilityTicket, isTicket, limits, type ObjectHandle, type Store } from "../native/addon";
 import { whenLevelsChange } from "../native/overlays";
+import { PLAIN } from "../native/scope";
 import { storeFor } from "../native/stores";
 import { settle } from "../native/tickets";
 import { warnOf } from "../shared/error";
@@ -135,7 +129,8 @@ export class AlarmStore {
     const callback = this.#callback;
     if (this.#store === undefined) return;
     if (keys === undefined) await settle(this.#store.refreshAlarms([...this.#names]));
-    for (const key of keys ?? this.#store.pendingAlarms([...this.#names]).map(unpadded)) {
+    for (const key of keys ??
+      this.#store.dueAlarms([...this.#names], END_OF_TIME_MS).map(unpadded)) {
       const { name } = addressOfKey(key);
       if (!this.#names.has(name) || (await this.#take(key, END_OF_TIME_MS)) !== 1) continue;
       if (this.#store) alarmChanged(this.#store, name, null);

@@ -8,27 +8,27 @@ const binding = loadBinding();
 
 /** What each `get()` and `put()` of a program calls has a function of its own: V8 compiles it for its one target. */
 class QuickHandle extends binding.ObjectHandle {
-  override get(key: string, bytes: Uint8Array, at: number): number {
+  override get(key: string, bytes: Uint8Array, scope: number): number {
     try {
-      return super.get(key, bytes, at);
+      return super.get(key, bytes, scope);
     } catch (failure) {
       throw errorOf(failure as Failure, this.get);
     }
   }
 
-  override put(key: string, bytes: Uint8Array, length: number, at: number): number {
+  override put(key: string, bytes: Uint8Array, length: number, scope: number): number {
     try {
-      return super.put(key, bytes, length, at);
+      return super.put(key, bytes, length, scope);
     } catch (failure) {
       throw errorOf(failure as Failure, this.put);
     }
   }
 
-  override unsettled(): number {
+  override pendingTicket(): number {
     try {
-      return super.unsettled();
+      return super.pendingTicket();
     } catch (failure) {
-      throw errorOf(failure as Failure, this.unsettled);
+      throw errorOf(failure as Failure, this.pendingTicket);
     }
   }
 }
@@ -63,9 +63,6 @@ export const coreVersion = binding.coreVersion();
 /** What operations return instead of a result. */
 export const { absent: ABSENT, overflow: OVERFLOW, lost: LOST } = binding.codes();
 const { ticketFirst: TICKET_FIRST, writeUnit: WRITE_UNIT } = binding.codes();
-
-/** Instead of a transaction's attempt: an operation outside of any. */
-export const PLAIN = 0;
 
 /** Whether an operation's number is the ticket of an answer that comes later. */
 export function isTicket(code: number): boolean {

@@ -1,17 +1,10 @@
 /** Reads and writes whole objects as the bytes they are stored in, for the commands that maintain a directory. */
 
 import { decode } from "../codec";
-import {
-  checkKey,
-  durabilityTicket,
-  LOST,
-  limits,
-  type ObjectHandle,
-  PLAIN,
-  type Store,
-} from "./addon";
+import { checkKey, durabilityTicket, LOST, limits, type ObjectHandle, type Store } from "./addon";
 import { AttemptLostError, answer, decodeTexts } from "./answers";
 import { packSized, packString, scratch } from "./packing";
+import { inTransaction, PLAIN } from "./scope";
 import { notedName, noteName, objectIds, openStore } from "./stores";
 import { settle } from "./tickets";
 import { Unpacker } from "./unpacking";
@@ -172,9 +165,9 @@ async function readOnce(
   transaction: number,
 ): Promise<StoredObject | undefined> {
   try {
-    const list = object.list(0, NO_LIMIT, scratch.bytes, 0, transaction);
+    const list = object.list(0, NO_LIMIT, scratch.bytes, 0, inTransaction(transaction));
     const bytes = await answer(list, copied, NOTHING);
-    const alarm = await settle(object.getAlarm(transaction));
+    const alarm = await settle(object.getAlarm(inTransaction(transaction)));
     if (alarm === LOST || (await settle(object.commit(transaction, true))) === LOST)
       return undefined;
     return { entries: packedEntries(bytes), alarm: Number.isNaN(alarm) ? undefined : alarm };

@@ -1,6 +1,7 @@
 /** The native object of a `DurableObjectStorage` that a program constructs over a storage of Miniflare 2. */
-import { limits, ObjectHandle, PLAIN, Store } from "../native/addon";
+import { limits, ObjectHandle, Store } from "../native/addon";
 import { packSized, packString, scratch } from "../native/packing";
+import { PLAIN } from "../native/scope";
 import { completions } from "../native/tickets";
 import { ALARM_KEY } from "../shared/alarm-key";
 import { DurableObjectError, received } from "../shared/error";

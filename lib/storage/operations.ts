@@ -4,6 +4,7 @@ import { encode } from "../codec";
 import { checkKey, checkKeyCount, type ObjectHandle } from "../native/addon";
 import { type Answer, answer, decodeEntries, decodeFound, decodeValue } from "../native/answers";
 import { packSized, packString, scratch } from "../native/packing";
+import type { Scope } from "../native/scope";
 
 /** What `list()` takes, apart from the options about gates. */
 export interface ListOptions {
@@ -35,17 +36,17 @@ export function checkDefined(key: unknown, method: string, owner: string): void 
 }
 
 /** Reads one key (its value, or `undefined`) or several (a Map in key order). */
-export function get(object: ObjectHandle, keys: unknown, at: number): Answer<unknown> {
+export function get(object: ObjectHandle, keys: unknown, scope: Scope): Answer<unknown> {
   if (typeof keys === "string") {
-    return answer(object.get(keys, scratch.bytes, at), decodeValue, undefined);
+    return answer(object.get(keys, scratch.bytes, scope), decodeValue, undefined);
   }
   const wanted = packKeys("get", keys);
-  const code = object.getMany(scratch.bytes, scratch.length, at);
+  const code = object.getMany(scratch.bytes, scratch.length, scope);
   return answer(code, (bytes, length) => decodeFound(bytes, length, wanted), new Map());
 }
 
 /** Lists a range, as a Map in the order of the walk. */
-export function list(object: ObjectHandle, options: ListOptions, at: number): Answer<unknown> {
+export function list(object: ObjectHandle, options: ListOptions, scope: Scope): Answer<unknown> {
   const { limit, start, startAfter, end, prefix, reverse } = options;
   if (limit !== undefined && limit <= 0) throw new TypeError("List limit must be positive.");
   if (start !== undefined && startAfter !== undefined) {
@@ -62,31 +63,36 @@ export function list(object: ObjectHandle, options: ListOptions, at: number): An
     packString(bound);
     flags |= [START, START_AFTER, END, PREFIX][bit]!;
   }
-  const code = object.list(flags, limited, scratch.bytes, scratch.length, at);
+  const code = object.list(flags, limited, scratch.bytes, scratch.length, scope);
   return answer(code, decodeEntries, new Map());
 }
 
 /** Stores one value, or the pairs of an object. Returns the number of the native write. */
-export function put(object: ObjectHandle, keyEntries: unknown, value: unknown, at: number): number {
+export function put(
+  object: ObjectHandle,
+  keyEntries: unknown,
+  value: unknown,
+  scope: Scope,
+): number {
   try {
-    if (typeof keyEntries === "string") return putOne(object, keyEntries, value, at);
+    if (typeof keyEntries === "string") return putOne(object, keyEntries, value, scope);
     if (typeof keyEntries !== "object" || keyEntries === null || Array.isArray(keyEntries)) {
       throw new TypeError(PUT_MESSAGE);
     }
-    return putEntries(object, Object.entries(keyEntries), at);
+    return putEntries(object, Object.entries(keyEntries), scope);
   } finally {
     scratch.trim();
   }
 }
 
 /** Removes one key, or several. Returns the number of the native write. */
-export function remove(object: ObjectHandle, keys: unknown, at: number): number {
-  if (typeof keys === "string") return object.delete(keys, at);
+export function remove(object: ObjectHandle, keys: unknown, scope: Scope): number {
+  if (typeof keys === "string") return object.delete(keys, scope);
   packKeys("delete", keys);
-  return object.deleteMany(scratch.bytes, scratch.length, at);
+  return object.deleteMany(scratch.bytes, scratch.length, scope);
 }
 
-function putOne(object: ObjectHandle, key: string, value: unknown, at: number): number {
+function putOne(object: ObjectHandle, key: string, value: unknown, scope: Scope): number {
   if (value === undefined) {
     checkKey(key);
     throw new TypeError("put() called with undefined value.");
@@ -98,10 +104,10 @@ function putOne(object: ObjectHandle, key: string, value: unknown, at: number): 
     checkKey(key);
     throw error;
   }
-  return object.put(key, scratch.bytes, scratch.length, at);
+  return object.put(key, scratch.bytes, scratch.length, scope);
 }
 
-function putEntries(object: ObjectHandle, entries: [string, unknown][], at: number): number {
+function putEntries(object: ObjectHandle, entries: [string, unknown][], scope: Scope): number {
   const count = entries.length;
   scratch.reset();
   object.checkPairs(count, scratch.bytes, 0);
@@ -126,7 +132,7 @@ function putEntries(object: ObjectHandle, entries: [string, unknown][], at: numb
       throw error;
     }
   }
-  return object.putMany(count, scratch.bytes, scratch.length, at);
+  return object.putMany(count, scratch.bytes, scratch.length, scope);
 }
 
 /** Packs the keys of an array that are not undefined, and returns them. Reading them may run the user's code. */

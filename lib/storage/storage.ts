@@ -22,7 +22,7 @@ import {
 } from "./options";
 import { handedOut, nothing } from "./promises";
 import { DurableObjectTransaction, kAlarmWritten, kFinish, kRolledBack } from "./transaction";
-import { plainAt, runAlone } from "./turn";
+import { plainScope, runAlone } from "./turn";
 
 const OWNER = "DurableObjectStorage";
 
@@ -57,7 +57,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
   ): Promise<Map<string, Value>>;
   async get(keys: string | string[], options?: DurableObjectGetOptions): Promise<unknown> {
     checkDefined(keys, "get", OWNER);
-    return this.#found(get(this.#object, keys, plainAt()), options);
+    return this.#found(get(this.#object, keys, plainScope()), options);
   }
 
   put<Value = unknown>(key: string, value: Value, options?: DurableObjectPutOptions): Promise<void>;
@@ -72,7 +72,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
   ): Promise<void> {
     checkDefined(keyEntries, "put", OWNER);
     const given = !options && typeof keyEntries !== "string" ? value : options;
-    const code = put(this.#object, keyEntries, value, plainAt());
+    const code = put(this.#object, keyEntries, value, plainScope());
     return this.#written(code, () => {}, given as DurableObjectPutOptions);
   }
 
@@ -80,7 +80,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
   delete(keys: string[], options?: DurableObjectPutOptions): Promise<number>;
   delete(keys: string | string[], options?: DurableObjectPutOptions): Promise<boolean | number> {
     checkDefined(keys, "delete", OWNER);
-    const code = remove(this.#object, keys, plainAt());
+    const code = remove(this.#object, keys, plainScope());
     return this.#written<boolean | number>(
       code,
       (removed) => (Array.isArray(keys) ? removed : removed > 0),
@@ -91,19 +91,19 @@ export class DurableObjectStorage implements DurableObjectOperator {
   /** Removes every key, and the alarm. */
   deleteAll(options?: DurableObjectPutOptions): Promise<void> {
     return rejecting(async () => {
-      const code = this.#object.deleteAll(plainAt());
+      const code = this.#object.deleteAll(plainScope());
       await this.#written(code, () => this.#alarmChanged(null), options);
     });
   }
 
   list<Value = unknown>(options?: DurableObjectListOptions): Promise<Map<string, Value>>;
   async list(options?: DurableObjectListOptions): Promise<unknown> {
-    return this.#found(list(this.#object, options ?? {}, plainAt()), options);
+    return this.#found(list(this.#object, options ?? {}, plainScope()), options);
   }
 
   async getAlarm(options?: DurableObjectGetAlarmOptions): Promise<number | null> {
     if (!this[kAlarmExists]) return null;
-    const code = this.#object.getAlarm(plainAt());
+    const code = this.#object.getAlarm(plainScope());
     const alarm = this.#found(isTicket(code) ? settle(code) : code, options);
     return alarmOrNull(await alarm);
   }
@@ -116,14 +116,14 @@ export class DurableObjectStorage implements DurableObjectOperator {
         );
       }
       const time = alarmTime(scheduledTime);
-      const code = this.#object.setAlarm(time, plainAt());
+      const code = this.#object.setAlarm(time, plainScope());
       await this.#written(code, () => this.#alarmChanged(time), options);
     });
   }
 
   deleteAlarm(options?: DurableObjectSetAlarmOptions): Promise<void> {
     return rejecting(async () => {
-      const code = this.#object.deleteAlarm(plainAt());
+      const code = this.#object.deleteAlarm(plainScope());
       await this.#written(code, () => this.#alarmChanged(null), options);
     });
   }
@@ -146,9 +146,9 @@ export class DurableObjectStorage implements DurableObjectOperator {
 
   async #transact<T>(closure: (txn: DurableObjectTransaction) => Promise<T>): Promise<T> {
     const object = this.#object;
-    const id = await settle(object.begin(plainAt()));
+    const id = await settle(object.begin(plainScope()));
     try {
-      for (let alone = 0; ; alone = await settle(object.retry(id, plainAt()))) {
+      for (let alone = 0; ; alone = await settle(object.retry(id, plainScope()))) {
         const txn = new DurableObjectTransaction(object, id, this[kAlarmExists]);
         const gated = () => transactionGate().runWith(() => closure(txn));
         const run = () => runClosure(object, gated);
@@ -188,9 +188,9 @@ export class DurableObjectStorage implements DurableObjectOperator {
    * that the read may have seen are durable, outside the read does.
    */
   #shown<T>(found: T): Answer<T> {
-    const unsettled = this.#object.unsettled();
-    if (unsettled === 0) return found;
-    const durable = this.#durable(unsettled);
+    const pending = this.#object.pendingTicket();
+    if (pending === 0) return found;
+    const durable = this.#durable(pending);
     if (!isInside()) return durable.then(() => found);
     this.#leave(durable);
     return found;

@@ -2,6 +2,7 @@
 import { runWithInputGateClosed } from "@miniflare/shared";
 import { isTicket, LOST, type ObjectHandle } from "../native/addon";
 import { type Answer, AttemptLostError } from "../native/answers";
+import { inTransaction, type Scope } from "../native/scope";
 import { settle } from "../native/tickets";
 import { checkDefined, get, list, put, remove } from "./operations";
 import {
@@ -30,17 +31,17 @@ type Phase = "running" | "rolled back" | "committed";
 
 export class DurableObjectTransaction implements DurableObjectOperator {
   readonly #object: ObjectHandle;
-  readonly #at: number;
+  readonly #scope: Scope;
   readonly #alarmExists: boolean;
   /** Reads that still wait for their answer. */
   readonly #waiting = new Set<Promise<unknown>>();
   #phase: Phase = "running";
   [kAlarmWritten]: number | null | undefined;
 
-  /** `at` is the number of a native transaction with a running attempt. */
-  constructor(object: ObjectHandle, at: number, alarmExists: boolean) {
+  /** `id` is the number of a native transaction with a running attempt. */
+  constructor(object: ObjectHandle, id: number, alarmExists: boolean) {
     this.#object = object;
-    this.#at = at;
+    this.#scope = inTransaction(id);
     this.#alarmExists = alarmExists;
   }
 
@@ -61,7 +62,7 @@ export class DurableObjectTransaction implements DurableObjectOperator {
   get(keys: string | string[], options?: DurableObjectGetOptions): Promise<unknown> {
     checkDefined(keys, "get", OWNER);
     this.#check("get");
-    return this.#run(() => get(this.#object, keys, this.#at), options);
+    return this.#run(() => get(this.#object, keys, this.#scope), options);
   }
 
   put<Value = unknown>(key: string, value: Value, options?: DurableObjectPutOptions): Promise<void>;
@@ -73,7 +74,7 @@ export class DurableObjectTransaction implements DurableObjectOperator {
     checkDefined(keyEntries, "put", OWNER);
     this.#check("put");
     return this.#run(() => {
-      put(this.#object, keyEntries, value, this.#at);
+      put(this.#object, keyEntries, value, this.#scope);
     });
   }
 
@@ -83,7 +84,7 @@ export class DurableObjectTransaction implements DurableObjectOperator {
     checkDefined(keys, "delete", OWNER);
     this.#check("delete");
     const result = (removed: number) => (Array.isArray(keys) ? removed : removed > 0);
-    return this.#run(() => number(remove(this.#object, keys, this.#at), result), options);
+    return this.#run(() => number(remove(this.#object, keys, this.#scope), result), options);
   }
 
   deleteAll(): never {
@@ -93,13 +94,13 @@ export class DurableObjectTransaction implements DurableObjectOperator {
   list<Value = unknown>(options?: DurableObjectListOptions): Promise<Map<string, Value>>;
   list(options?: DurableObjectListOptions): Promise<unknown> {
     this.#check("list");
-    return this.#run(() => list(this.#object, options ?? {}, this.#at), options ?? undefined);
+    return this.#run(() => list(this.#object, options ?? {}, this.#scope), options ?? undefined);
   }
 
   async getAlarm(options?: DurableObjectGetAlarmOptions): Promise<number | null> {
     this.#check("getAlarm");
     if (!this.#alarmExists) return null;
-    return this.#run(() => number(this.#object.getAlarm(this.#at), alarmOrNull), options);
+    return this.#run(() => number(this.#object.getAlarm(this.#scope), alarmOrNull), options);
   }
 
   setAlarm(scheduledTime: number | Date, _options?: DurableObjectSetAlarmOptions): Promise<void> {
@@ -111,7 +112,7 @@ export class DurableObjectTransaction implements DurableObjectOperator {
     }
     return this.#run(() => {
       const time = alarmTime(scheduledTime);
-      this.#object.setAlarm(time, this.#at);
+      this.#object.setAlarm(time, this.#scope);
       this[kAlarmWritten] = time;
     });
   }
@@ -119,7 +120,7 @@ export class DurableObjectTransaction implements DurableObjectOperator {
   deleteAlarm(_options?: DurableObjectSetAlarmOptions): Promise<void> {
     this.#check("deleteAlarm");
     return this.#run(() => {
-      this.#object.deleteAlarm(this.#at);
+      this.#object.deleteAlarm(this.#scope);
       this[kAlarmWritten] = null;
     });
   }

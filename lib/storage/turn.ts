@@ -1,10 +1,11 @@
 /**
- * Which transaction attempt that runs alone a plain operation comes from.
+ * Knows which attempt that runs alone issues a plain operation.
  *
- * While an attempt has its turn, other commits of the object wait. Plain operations out of its own
- * closure must not, or the closure would wait for itself.
+ * While an attempt has its turn, other commits of the object wait. Plain operations of its own closure must not wait, or
+ * the closure would wait for itself.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
+import { besideAttempt, PLAIN, type Scope } from "../native/scope";
 
 const attempts = new AsyncLocalStorage<number>();
 let running = 0;
@@ -19,7 +20,8 @@ export async function runAlone<T>(attempt: number, closure: () => Promise<T>): P
   }
 }
 
-/** The `at` of a plain operation: 0, or the negated number of the attempt it comes from. */
-export function plainAt(): number {
-  return running === 0 ? 0 : -(attempts.getStore() ?? 0);
+/** The scope of a plain operation that is called now. */
+export function plainScope(): Scope {
+  const attempt = running === 0 ? undefined : attempts.getStore();
+  return attempt === undefined ? PLAIN : besideAttempt(attempt);
 }

@@ -99,7 +99,7 @@ const selfConflict = (read, write) => async (storage) => {
     });
     return { shown: true, detail: `committed after ${attempts} attempts` };
   } catch (error) {
-    const explained = /outside of the transaction/.test(error.message);
+    const explained = /outside the transaction/.test(error.message);
     return { shown: !explained, detail: `${attempts} attempts: ${error.message}` };
   }
 };

@@ -1,4 +1,4 @@
-//! Which alarms of a place are pending, without touching the objects.
+//! Knows which alarms of a store are pending, without opening the objects.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::lock::lock;
 use crate::object_key::ObjectKey;
 
-/// The pending alarms of many objects, by time. Each object's commit keeps its entry true.
+/// The pending alarms of many objects, by time. Each commit of an object keeps the object's entry true.
 #[derive(Debug, Default)]
 pub struct AlarmIndex {
     state: Mutex<State>,
@@ -17,17 +17,30 @@ pub struct AlarmIndex {
 struct State {
     by_time: BTreeSet<(i64, ObjectKey)>,
     by_object: HashMap<ObjectKey, i64>,
-    /// Objects whose alarm was set or removed here since a reading of the others' alarms has begun.
-    changed: HashSet<ObjectKey>,
-    reading: bool,
+    /// The newest change of each object whose alarm was set or removed here while readings are under way.
+    changed: HashMap<ObjectKey, u64>,
+    /// Counts these changes.
+    changes: u64,
+    /// How many readings are under way.
+    readings: usize,
+}
+
+/// A reading of the alarms that other processes have set. Readings may overlap.
+#[derive(Debug)]
+pub struct AlarmReading<'a> {
+    index: &'a AlarmIndex,
+    /// How many changes came before it.
+    began: u64,
 }
 
 impl AlarmIndex {
     /// Notes an object's alarm, in milliseconds, or that it has none.
     pub fn set(&self, object: &ObjectKey, alarm: Option<i64>) -> Result<()> {
         let mut state = lock(&self.state)?;
-        if state.reading {
-            state.changed.insert(object.clone());
+        if state.readings > 0 {
+            state.changes += 1;
+            let newest = state.changes;
+            state.changed.insert(object.clone(), newest);
         }
         let old = match alarm {
             Some(time) => state.by_object.insert(object.clone(), time),
@@ -42,41 +55,16 @@ impl AlarmIndex {
         Ok(())
     }
 
-    /// An object's alarm, as far as it is known.
+    /// An object's alarm, as far as the index knows it.
     pub fn get(&self, object: &ObjectKey) -> Result<Option<i64>> {
         Ok(lock(&self.state)?.by_object.get(object).copied())
     }
 
-    /// Notes which alarms change while the alarms that others have set are read.
-    pub fn begin_reading(&self) -> Result<()> {
+    /// Begins to read the alarms that other processes have set. From now on the index remembers which alarms change here.
+    pub fn begin_reading(&self) -> Result<AlarmReading<'_>> {
         let mut state = lock(&self.state)?;
-        state.changed.clear();
-        state.reading = true;
-        Ok(())
-    }
-
-    /// Takes `found` for true, except for the objects in `keep` and those that have changed since the reading began.
-    pub fn replace(&self, found: &HashMap<ObjectKey, i64>, keep: &[ObjectKey]) -> Result<()> {
-        let keep: HashSet<_> = keep.iter().collect();
-        let mut state = lock(&self.state)?;
-        let State { by_time, by_object, changed, reading } = &mut *state;
-        *reading = false;
-        let changed = std::mem::take(changed);
-        let keeps = |object: &ObjectKey| keep.contains(object) || changed.contains(object);
-        by_object.retain(|object, at| {
-            let stays = keeps(object) || found.get(object) == Some(at);
-            if !stays {
-                by_time.remove(&(*at, object.clone()));
-            }
-            stays
-        });
-        for (object, at) in found {
-            if !keeps(object) {
-                by_object.insert(object.clone(), *at);
-                by_time.insert((*at, object.clone()));
-            }
-        }
-        Ok(())
+        state.readings += 1;
+        Ok(AlarmReading { index: self, began: state.changes })
     }
 
     /// The earliest pending alarm of objects with one of `names`.
@@ -102,6 +90,45 @@ impl AlarmIndex {
             .filter(|(_, object)| names.contains(&object.name))
             .cloned()
             .collect())
+    }
+}
+
+impl AlarmReading<'_> {
+    /// Takes `found` for true, except for the objects in `keep` and those whose alarm has changed here since the reading
+    /// began.
+    pub fn end(self, found: &HashMap<ObjectKey, i64>, keep: &[ObjectKey]) -> Result<()> {
+        let keep: HashSet<_> = keep.iter().collect();
+        let mut state = lock(&self.index.state)?;
+        let State { by_time, by_object, changed, .. } = &mut *state;
+        let has_changed =
+            |object: &ObjectKey| changed.get(object).is_some_and(|change| *change > self.began);
+        let keeps = |object: &ObjectKey| keep.contains(object) || has_changed(object);
+        by_object.retain(|object, at| {
+            let stays = keeps(object) || found.get(object) == Some(at);
+            if !stays {
+                by_time.remove(&(*at, object.clone()));
+            }
+            stays
+        });
+        for (object, at) in found {
+            if !keeps(object) {
+                by_object.insert(object.clone(), *at);
+                by_time.insert((*at, object.clone()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Also a reading that fails ends here.
+impl Drop for AlarmReading<'_> {
+    fn drop(&mut self) {
+        if let Ok(mut state) = lock(&self.index.state) {
+            state.readings -= 1;
+            if state.readings == 0 {
+                state.changed.clear();
+            }
+        }
     }
 }
 
@@ -138,15 +165,33 @@ mod tests {
         for (id, at) in [("set before", 10), ("removed", 20)] {
             index.set(&object(id), Some(at)).unwrap();
         }
-        index.begin_reading().unwrap();
+        let reading = index.begin_reading().unwrap();
         let found = [(object("removed"), 20), (object("of others"), 40)].into();
         index.set(&object("removed"), None).unwrap();
         index.set(&object("set meanwhile"), Some(30)).unwrap();
-        index.replace(&found, &[]).unwrap();
+        reading.end(&found, &[]).unwrap();
         let pending = [(30, object("set meanwhile")), (40, object("of others"))];
         assert_eq!(index.pending(&names).unwrap(), pending);
-        index.begin_reading().unwrap();
-        index.replace(&found, &[object("set meanwhile")]).unwrap();
+        let reading = index.begin_reading().unwrap();
+        reading.end(&found, &[object("set meanwhile")]).unwrap();
         assert_eq!(index.pending(&names).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn a_reading_that_ends_or_fails_takes_nothing_from_one_that_is_still_under_way() {
+        let index = AlarmIndex::default();
+        let names = ["NAME".into()];
+        let nothing = HashMap::new();
+        let long = index.begin_reading().unwrap();
+        index.set(&object("early"), Some(10)).unwrap();
+        let short = index.begin_reading().unwrap();
+        drop(index.begin_reading().unwrap());
+        short.end(&[(object("early"), 10)].into(), &[]).unwrap();
+        index.set(&object("late"), Some(20)).unwrap();
+        long.end(&nothing, &[]).unwrap();
+        let pending = [(10, object("early")), (20, object("late"))];
+        assert_eq!(index.pending(&names).unwrap(), pending);
+        index.begin_reading().unwrap().end(&nothing, &[]).unwrap();
+        assert!(index.pending(&names).unwrap().is_empty(), "all of it is older than this reading");
     }
 }

@@ -1,14 +1,14 @@
-//! An answer that is there at once, or later.
+//! An answer that comes at once, or later.
 //!
-//! The binding hands a [`Answer::Now`] straight back from the synchronous call; only a
-//! [`Answer::Later`] costs an asynchronous hop.
+//! The binding returns an [`Answer::Now`] from the synchronous call itself. Only an [`Answer::Later`] costs an
+//! asynchronous hop.
 
 use std::future::Future;
 use std::pin::Pin;
 
 use crate::error::Result;
 
-/// A result that is still on its way.
+/// A result that comes later.
 pub type Pending<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
 
 /// A result, or the promise of one.
@@ -26,7 +26,7 @@ impl<T: Send + 'static> Answer<T> {
         Self::Later(Box::pin(future))
     }
 
-    /// Transforms a good answer, whenever it comes.
+    /// Transforms a result that is no error, now or when it comes.
     pub fn and_then<U: Send + 'static>(
         self,
         then: impl FnOnce(T) -> Result<U> + Send + 'static,

@@ -46,8 +46,8 @@ pub fn check_written_count(count: usize) -> Result<()> {
     Ok(())
 }
 
-/// Checks an alarm time, in milliseconds since the epoch, and cuts it to whole ones. What is no time that
-/// a `Date` can hold is refused like one that is not positive.
+/// Checks an alarm time, in milliseconds since the epoch, and drops its fraction. A number that no `Date` can hold is
+/// refused like one that is not positive.
 pub fn check_alarm_time(ms: f64) -> Result<i64> {
     if !(1.0..=DATE_MS_MAX).contains(&ms) {
         return Err(Error::AlarmTime);
@@ -56,7 +56,7 @@ pub fn check_alarm_time(ms: f64) -> Result<i64> {
     Ok(ms as i64)
 }
 
-/// The value limit of one place, in bytes.
+/// The value limit of one store, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ValueLimit(usize);
 
@@ -75,7 +75,7 @@ impl ValueLimit {
         Ok(Self(bytes))
     }
 
-    /// The limit as it is named in errors, without the slack.
+    /// The limit that errors name, without the slack.
     pub fn bytes(self) -> usize {
         self.0
     }

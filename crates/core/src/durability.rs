@@ -1,16 +1,16 @@
-//! Which writes of an object are durable.
+//! Knows which writes of an object are durable.
 
 use tokio::sync::watch;
 
 use crate::answer::Answer;
 use crate::error::{Error, Result};
 
-/// Durability of a write: 0 is durable already, anything else is for [`crate::backend::Object::durable`].
+/// The ticket of a write: 0 if it is durable already, else what [`crate::backend::ObjectStorage::durable`] waits for.
 pub type Ticket = u64;
 
-/// Progress of the writes of one object towards durability, across all its tables.
+/// How far the writes of one object are durable, across all its tables.
 ///
-/// Tickets are given out in order and settle in order, each durable or failed.
+/// Tickets are given out in order and settle in order: each becomes durable or fails.
 #[derive(Debug)]
 pub struct Durability {
     progress: watch::Sender<Progress>,
@@ -20,7 +20,7 @@ pub struct Durability {
 struct Progress {
     /// Tickets up to this one have settled.
     settled: Ticket,
-    /// Those of them that failed: first, last, why. Few, since each cost an open table.
+    /// Those of them that failed: first, last, why. They are few, because each has cost an open table.
     failures: Vec<(Ticket, Ticket, Error)>,
 }
 
@@ -45,7 +45,7 @@ impl Durability {
         });
     }
 
-    /// Writes after the last settled one and up to `ticket` are lost.
+    /// Writes after the last settled ticket and up to `ticket` are lost.
     pub fn fail(&self, ticket: Ticket, error: &Error) {
         self.progress.send_modify(|progress| {
             if ticket > progress.settled {
@@ -55,12 +55,12 @@ impl Durability {
         });
     }
 
-    /// `ticket`, or 0 if it has settled already.
-    pub fn unsettled(&self, ticket: Ticket) -> Ticket {
+    /// `ticket`, or 0 if it has settled.
+    pub fn pending(&self, ticket: Ticket) -> Ticket {
         if ticket > self.progress.borrow().settled { ticket } else { 0 }
     }
 
-    /// Waits for `ticket`; 0 is durable from the start.
+    /// Waits until `ticket` has settled. 0 has settled from the start.
     pub fn wait(&self, ticket: Ticket) -> Answer<()> {
         if let Some(result) = self.progress.borrow().result(ticket) {
             return Answer::Now(result);

@@ -1,4 +1,4 @@
-//! The one error type of the core, with kinds by what the caller does next.
+//! The one error type of the core. Its kinds say what the caller does next.
 
 use crate::limits::{KEY_BYTES_MAX, KEYS_MAX, VALUE_BYTES_CEILING};
 
@@ -14,7 +14,7 @@ pub enum ErrorKind {
     Range,
     /// Change the program: the call is never right in this state: `Error`.
     Usage,
-    /// Look at the place where the data lives: `Error`.
+    /// Check where the data is stored: `Error`.
     Storage,
     /// Report it: the core broke one of its own invariants: `Error`.
     Internal,
@@ -74,7 +74,7 @@ pub enum Error {
     AlarmTime,
     /// A transaction's closure writes through the storage what it reads through the transaction.
     #[error(
-        "Transaction can never commit: its closure changes {what} outside of the transaction (for example through `storage` instead of `txn`) after reading it through the transaction. Use `txn` for both."
+        "Transaction can never commit: its closure changes {what} outside the transaction (for example through `storage` instead of `txn`) after reading it through the transaction. Use `txn` for both."
     )]
     SelfConflict {
         /// What was read and then changed: a key in quotes, a range or the alarm.
@@ -159,12 +159,12 @@ pub enum Error {
     OtherSpelling {
         /// The directory that holds the names.
         path: String,
-        /// The spelling that is there.
+        /// The spelling that exists.
         other: String,
         /// The one that was asked for.
         file: String,
     },
-    /// A directory is in the way of, or is, a file.
+    /// A file lies where a directory is needed.
     #[error(
         "{path} is not a directory, so no Durable Object data can be stored in it. Move it away, or use another directory."
     )]
@@ -242,7 +242,7 @@ pub enum Error {
     },
     /// Redis was reached, but did not answer a write in time: it may have been applied.
     #[error(
-        "Redis at {url} has not answered for {seconds} seconds ({reason}), so that it is not known whether the last writes were applied. Look after the server, and read the data again."
+        "Redis at {url} did not answer for {seconds} seconds ({reason}), so that the last writes may or may not have been applied. Check the server, then read the data again."
     )]
     RedisUnknownOutcome {
         /// The URL without its password.
@@ -254,7 +254,7 @@ pub enum Error {
     },
     /// Redis does not accept the user or the password.
     #[error(
-        "Redis at {url} does not let this program in: {reason}. Correct the user and the password in the URL of durableObjectsPersist, or the rights of that user."
+        "Redis at {url} rejected the login: {reason}. Correct the user and the password in the URL of durableObjectsPersist, or the rights of that user."
     )]
     RedisAccess {
         /// The URL without its password.
@@ -270,9 +270,9 @@ pub enum Error {
         /// What the server says.
         reason: String,
     },
-    /// What lies under an overlay does not answer.
+    /// The store below an overlay does not answer.
     #[error(
-        "The stored data has not answered within {seconds} seconds. See what else uses that directory or server, and whether it can be reached."
+        "Reading the stored data took longer than {seconds} seconds. Check what else uses that directory or server, and whether it can be reached."
     )]
     NoAnswer {
         /// How long we have waited.
@@ -283,7 +283,7 @@ pub enum Error {
         "Stored data cannot be reached any more: the process is ending. Read and write earlier, and await it: process.on(\"beforeExit\") may still do so, process.on(\"exit\") may not."
     )]
     Ending,
-    /// The place was closed.
+    /// The store was closed.
     #[error("The storage of this object is closed: its Miniflare instance has been disposed.")]
     Closed,
     /// An invariant does not hold.
@@ -379,7 +379,7 @@ impl Error {
     }
 }
 
-/// Whether a reason lies in the system, not in the data.
+/// Whether the system, not the data, is the reason.
 pub(crate) fn has_remedy(reason: &str) -> bool {
     !remedy(reason).is_empty()
 }
@@ -403,10 +403,10 @@ fn redis_remedy(reason: &str) -> &'static str {
     match reason.split([' ', ':']).next().unwrap_or_default() {
         "OOM" => " Free memory there, or raise its maxmemory.",
         "READONLY" => " Use the address of the primary: this server is a replica.",
-        "MISCONF" => " Look into the log of the server: it cannot write its own files.",
+        "MISCONF" => " Read the log of the server: it cannot write its own files.",
         "LOADING" => " Try again when it has loaded its data.",
         "BUSY" => " Another program's script blocks the server: wait, or end it with SCRIPT KILL.",
-        "CLUSTERDOWN" | "MASTERDOWN" => " Look after the cluster: not all of its slots are served.",
+        "CLUSTERDOWN" | "MASTERDOWN" => " Check the cluster: it does not serve all of its slots.",
         "WRONGTYPE" => " Another program uses the same keys: use another database.",
         _ => "",
     }

@@ -1,8 +1,8 @@
 //! Durable Object ids: 32 bytes, written as 64 lower-case hex digits.
 //!
-//! The scheme is Miniflare 2's (`packages/durable-objects/src/namespace.ts`), so that ids made there are
-//! found here: the last 8 bytes are the first 8 bytes of the SHA-256 of the object's binding name; a
-//! named id sets the first bit, a unique id clears the first byte and starts with its time of birth.
+//! The scheme is Miniflare 2's (`packages/durable-objects/src/namespace.ts`), so that ids made there are valid here. The
+//! last 8 bytes are the first 8 bytes of the SHA-256 of the object's binding name. A named id sets the first bit. A unique
+//! id clears the first byte, and its creation time follows.
 
 use sha2::{Digest, Sha256};
 
@@ -11,7 +11,7 @@ use crate::randomness::Randomness;
 
 /// Bytes of an id.
 pub const ID_BYTES: usize = 32;
-/// Bytes at the end of an id that tell whose it is.
+/// Bytes at the end of an id that say which binding it belongs to.
 const OWNER_BYTES: usize = 8;
 const TIME_OFFSET: usize = 1;
 const RANDOM_OFFSET: usize = TIME_OFFSET + 8;
@@ -55,10 +55,10 @@ impl IdFactory {
         hex(&id)
     }
 
-    /// Checks an id string of 64 hex digits and gives it in lower case.
+    /// Checks an id string of 64 hex digits, and returns it in lower case.
     ///
-    /// The owner is compared before lower-casing, as Miniflare 2 does: an id whose last 16 digits are
-    /// in upper case is another object's.
+    /// As in Miniflare 2, the owner is compared before the case is changed: an id whose last 16 digits are in upper case
+    /// belongs to another object.
     pub fn id_from_string(&self, id: &str) -> Result<String> {
         if id.len() != ID_BYTES * 2 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(Error::IdFormat);

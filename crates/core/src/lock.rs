@@ -1,10 +1,10 @@
-//! Locking that turns the poison of an earlier panic into an error.
+//! Locks mutexes, and turns the poison of an earlier panic into an error.
 
 use std::sync::{Mutex, MutexGuard};
 
 use crate::error::{Error, Result};
 
-/// Locks `mutex`, or says that a panic has left its content in doubt.
+/// Locks `mutex`; an error if a panic has left its content in doubt.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>> {
     mutex
         .lock()

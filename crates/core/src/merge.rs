@@ -1,10 +1,10 @@
-//! Laying newer writes over older entries, both in the order of one walk.
+//! Lays newer writes over older entries, both in the order of one walk.
 
 use crate::key::{Entry, Key, Value};
 use crate::range::Scan;
 
-/// The walk's result over `stored` entries under `newer` writes (in ascending order, looked at no further
-/// than needed), of which a removal hides an entry. `stored` must reach far enough: see [`Scan::widened`].
+/// The result of a walk over `stored` entries with `newer` writes above them. A removal hides an entry. `newer` is in
+/// ascending order and is read no further than needed. `stored` must reach far enough: see [`Scan::widened`].
 pub(crate) fn merge<N>(stored: Vec<Entry>, newer: N, scan: &Scan) -> Vec<Entry>
 where
     N: IntoIterator<Item = (Key, Option<Value>), IntoIter: DoubleEndedIterator>,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 pub struct ObjectKey {
     /// Name of the binding.
     pub name: Arc<str>,
-    /// The id: 64 hex digits, or whatever a test double's `toString()` gives.
+    /// The id: 64 hex digits, or what `toString()` of a test double returns.
     pub id: Arc<str>,
 }
 

@@ -19,7 +19,7 @@ impl KeyRange {
         Self { start: Key::from([]), end: None }
     }
 
-    /// Whether the range can hold no key at all.
+    /// Whether no key lies in the range.
     pub fn is_empty(&self) -> bool {
         self.end.as_ref().is_some_and(|end| self.start >= *end)
     }
@@ -48,7 +48,7 @@ impl KeyRange {
     }
 }
 
-/// What `list()` was asked for, in the user's terms.
+/// The options of `list()`, in the user's terms.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ListOptions<'a> {
     /// First key, inclusive.
@@ -103,7 +103,7 @@ impl Scan {
         Self { range: KeyRange::all(), reverse: false, limit: None }
     }
 
-    /// The same walk with room for `hidden` entries that newer writes may hide.
+    /// The same walk with room for `hidden` more entries, which newer writes may hide.
     #[must_use]
     pub fn widened(&self, hidden: usize) -> Self {
         Self { limit: self.limit.map(|limit| limit.saturating_add(hidden)), ..self.clone() }
@@ -114,8 +114,8 @@ impl Scan {
         self.limit == Some(0) || self.range.is_empty()
     }
 
-    /// The part of the range that a walk has seen when it returned `entries`: all of it, or as far as
-    /// the last entry when the limit ended it. An insert past that cannot change the result.
+    /// The part of the range that a walk with the result `entries` has seen: all of it, or up to the last entry if the
+    /// limit ended the walk. An insert beyond that part cannot change the result.
     pub fn covered(&self, entries: &[Entry]) -> KeyRange {
         let mut seen = self.range.clone();
         let ended_by_limit = self.limit.is_some_and(|limit| entries.len() >= limit);

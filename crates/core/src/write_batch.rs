@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::key::{Key, Value};
 use crate::range::KeyRange;
 
-/// What becomes of the alarm: a time in milliseconds, or none.
+/// The new alarm: a time in milliseconds, or none.
 pub type AlarmWrite = Option<i64>;
 
 /// Writes that happen together or not at all: first the clearing, then the entries, then the alarm.
@@ -57,12 +57,12 @@ impl WriteBatch {
         written.map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
-    /// What becomes of the alarm; `None` when the batch leaves it alone.
+    /// The new alarm; `None` if the batch leaves the alarm as it is.
     pub fn alarm(&self) -> Option<AlarmWrite> {
         self.alarm
     }
 
-    /// Whether the batch can only remove things.
+    /// Whether the batch stores nothing, so that it changes nothing in an empty object.
     pub fn only_removes(&self) -> bool {
         self.entries.values().all(Option::is_none) && !matches!(self.alarm, Some(Some(_)))
     }

@@ -12,7 +12,7 @@ use ferroflare_core::backend::files::FileOptions;
 use ferroflare_core::backend::files::disk::{Disk, RealDisk, Unsynced};
 use ferroflare_core::backend::files::workers::THREADS_MAX;
 use ferroflare_core::backend::files::workers::open_set::OpenSet;
-use ferroflare_core::backend::{Committed, Object, Place};
+use ferroflare_core::backend::{Committed, ObjectStorage, Store};
 use ferroflare_core::range::ListOptions;
 use ferroflare_core::{Answer, Error, Result};
 
@@ -77,7 +77,7 @@ fn options(open_objects_max: usize) -> FileOptions {
 }
 
 fn caller(place: &Arc<Opened>, id: &str) -> Caller {
-    let place: Arc<dyn Place> = place.clone();
+    let place: Arc<dyn Store> = place.clone();
     Caller::of(&place, &object_key(id))
 }
 
@@ -228,7 +228,7 @@ async fn closing_while_many_are_being_opened_does_what_was_asked_and_then_ends()
     check_all(&directory.open_apart(options(4)), 200).await;
 }
 
-fn caller_of_closed(write: &Write) -> &Arc<dyn Object> {
+fn caller_of_closed(write: &Write) -> &Arc<dyn ObjectStorage> {
     &write.caller.0
 }
 

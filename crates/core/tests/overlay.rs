@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ferroflare_core::backend::files::{FileOptions, FileStore};
-use ferroflare_core::backend::memory::MemoryPlace;
-use ferroflare_core::backend::overlay::OverlayPlace;
-use ferroflare_core::backend::{Object, Place, View};
+use ferroflare_core::backend::memory::MemoryStore;
+use ferroflare_core::backend::overlay::OverlayStore;
+use ferroflare_core::backend::{ObjectStorage, ReadView, Store};
 use ferroflare_core::key::Entry;
 use ferroflare_core::range::{ListOptions, Scan};
 use ferroflare_core::write_batch::WriteBatch;
@@ -18,12 +18,12 @@ use crate::support::{
 };
 
 /// A place in memory with an object `one`, and an overlay above it.
-fn above_memory() -> (Arc<dyn Place>, Arc<OverlayPlace>, Arc<dyn Place>) {
-    let below: Arc<dyn Place> = Arc::new(MemoryPlace::new());
+fn above_memory() -> (Arc<dyn Store>, Arc<OverlayStore>, Arc<dyn Store>) {
+    let below: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let mut stored = put(&["a", "b", "c"], "below");
     stored.set_alarm(Some(10));
     now(below.object(&object_key("one")).unwrap().write(stored, None)).unwrap();
-    let overlay = Arc::new(OverlayPlace::new(below.clone(), no_threads()));
+    let overlay = Arc::new(OverlayStore::new(below.clone(), no_threads()));
     (below, overlay.clone(), overlay)
 }
 
@@ -108,11 +108,11 @@ async fn an_attempt_that_has_read_what_is_taken_back_loses() {
 
 #[tokio::test]
 async fn hidden_entries_do_not_shorten_limited_lists() {
-    let below: Arc<dyn Place> = Arc::new(MemoryPlace::new());
+    let below: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let keys: Vec<String> = (0..1000).map(|number| format!("k{number:04}")).collect();
     let all: Vec<&str> = keys.iter().map(String::as_str).collect();
     Caller::new(&below).write(put(&all, "below")).await;
-    let place: Arc<dyn Place> = Arc::new(OverlayPlace::new(below, no_threads()));
+    let place: Arc<dyn Store> = Arc::new(OverlayStore::new(below, no_threads()));
     let caller = Caller::new(&place);
     caller.write(remove(&all[..990])).await;
     let first = ListOptions { limit: Some(3), ..prefix("k") };
@@ -197,9 +197,9 @@ fn apply(copy: &mut Copy, batch: &WriteBatch) {
     copy.alarm = batch.alarm().unwrap_or(copy.alarm);
 }
 
-fn state(object: &Arc<dyn Object>) -> Copy {
-    let entries = fresh(now(object.list(Scan::all(), View::Latest(None))).unwrap());
-    let alarm = fresh(now(object.alarm(View::Latest(None))).unwrap());
+fn state(object: &Arc<dyn ObjectStorage>) -> Copy {
+    let entries = fresh(now(object.list(Scan::all(), ReadView::Latest(None))).unwrap());
+    let alarm = fresh(now(object.alarm(ReadView::Latest(None))).unwrap());
     let pair = |(key, value): &Entry| (text(key), text(value));
     Copy { entries: entries.iter().map(pair).collect(), alarm }
 }
@@ -229,7 +229,7 @@ fn what_answers_later_is_waited_for() {
         drop(spawner.spawn(work));
         true
     });
-    let place = OverlayPlace::new(Arc::new(open()), spawn);
+    let place = OverlayStore::new(Arc::new(open()), spawn);
     let object = place.object(&object_key("one")).unwrap();
     let start = now(object.begin(true, None)).unwrap();
     let context = handle.enter();
@@ -239,9 +239,9 @@ fn what_answers_later_is_waited_for() {
     let ending = object.clone();
     runtime.block_on(runtime.spawn(async move { ending.end(start) })).unwrap();
     assert_eq!(runtime.block_on(behind).unwrap().removed, 1);
-    let listed = now(object.list(Scan::all(), View::Latest(None))).unwrap();
+    let listed = now(object.list(Scan::all(), ReadView::Latest(None))).unwrap();
     assert_eq!(names(fresh(listed)), ["b"]);
-    let read = now(object.read(vec![key("b")], View::Latest(None))).unwrap();
+    let read = now(object.read(vec![key("b")], ReadView::Latest(None))).unwrap();
     assert_eq!(fresh(read)[0].as_deref().map(text).as_deref(), Some("below"));
     runtime.block_on(place.close().wait()).unwrap();
 }

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ferroflare_core::backend::{Snapshot, View};
+use ferroflare_core::backend::{CommitOutcome, ReadResult, ReadView};
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::{ListOptions, Scan};
-use ferroflare_core::transaction::{Attempt, Read, Settled, Transaction};
+use ferroflare_core::transaction::{Attempt, Transaction};
 use ferroflare_core::write_batch::WriteBatch;
 
 use crate::history::{End, Object, Op, Recorder, check};
@@ -113,7 +113,7 @@ impl Worker {
                 }
                 return;
             }
-            if let Settled::Committed(..) = transaction.commit(false).wait().await.unwrap() {
+            if let CommitOutcome::Committed(..) = transaction.commit(false).wait().await.unwrap() {
                 self.recorder.respond(invoked, ops, End::Committed);
                 return;
             }
@@ -185,7 +185,7 @@ impl Worker {
     async fn plain_read(&mut self) {
         let keys = REGISTERS.chain(PACKED_LISTS).map(list_key).collect();
         let invoked = self.recorder.invoke();
-        let answer = self.caller.0.read(keys, View::Latest(None));
+        let answer = self.caller.0.read(keys, ReadView::Latest(None));
         let values = fresh(answer.wait().await.unwrap());
         let ops = REGISTERS.chain(PACKED_LISTS).zip(values).map(|(object, value)| {
             if REGISTERS.contains(&object) {
@@ -201,8 +201,8 @@ impl Worker {
     async fn plain_list(&mut self) {
         let list = SPREAD_LISTS.start;
         let invoked = self.recorder.invoke();
-        let answer = self.caller.0.list(whole(list), View::Latest(None));
-        let Snapshot::Fresh(entries) = answer.wait().await.unwrap() else {
+        let answer = self.caller.0.list(whole(list), ReadView::Latest(None));
+        let ReadResult::Value(entries) = answer.wait().await.unwrap() else {
             panic!("a plain list is never stale");
         };
         self.recorder.respond(invoked, vec![Op::List(list, elements(entries))], End::Committed);
@@ -211,15 +211,15 @@ impl Worker {
 
 async fn read(attempt: &Attempt, key: Key) -> Option<Option<Value>> {
     match attempt.read(vec![key]).wait().await.unwrap() {
-        Read::Found(mut values) => Some(values.remove(0)),
-        Read::Lost => None,
+        ReadResult::Value(mut values) => Some(values.remove(0)),
+        ReadResult::Conflict(_) => None,
     }
 }
 
 async fn walk(attempt: &Attempt, scan: Scan) -> Option<Vec<Entry>> {
     match attempt.list(scan).wait().await.unwrap() {
-        Read::Found(entries) => Some(entries),
-        Read::Lost => None,
+        ReadResult::Value(entries) => Some(entries),
+        ReadResult::Conflict(_) => None,
     }
 }
 

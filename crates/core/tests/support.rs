@@ -5,12 +5,12 @@ use std::task::{Context, Poll, Waker};
 
 use ferroflare_core::answer::Pending;
 use ferroflare_core::backend::{
-    Committed, Object, ObjectKey, Outcome, Place, Snapshot, Start, View,
+    CommitOutcome, Committed, ObjectKey, ObjectStorage, ReadResult, ReadView, Start, Store,
 };
 use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::{ListOptions, Scan};
-use ferroflare_core::transaction::{Attempt, Read, Settled, Transaction};
+use ferroflare_core::transaction::{Attempt, Transaction};
 use ferroflare_core::write_batch::WriteBatch;
 use ferroflare_core::{Answer, Result};
 
@@ -85,42 +85,49 @@ pub(crate) fn later<T>(answer: Answer<T>) -> Pending<T> {
 }
 
 /// The state that a view of the newest one, or of an untouched one, finds.
-pub(crate) fn fresh<T>(snapshot: Snapshot<T>) -> T {
+pub(crate) fn fresh<T>(snapshot: ReadResult<T>) -> T {
     match snapshot {
-        Snapshot::Fresh(found) => found,
-        Snapshot::Stale(conflict) => panic!("the read is stale: {conflict:?}"),
+        ReadResult::Value(found) => found,
+        ReadResult::Conflict(conflict) => panic!("the read is stale: {conflict:?}"),
     }
 }
 
 /// What an attempt has read; it must not have lost.
-pub(crate) fn found<T>(read: Read<T>) -> T {
+pub(crate) fn found<T>(read: ReadResult<T>) -> T {
     match read {
-        Read::Found(found) => found,
-        Read::Lost => panic!("the attempt has lost, but nothing that it read was written"),
+        ReadResult::Value(found) => found,
+        ReadResult::Conflict(_) => {
+            panic!("the attempt has lost, but nothing that it read was written")
+        }
     }
+}
+
+/// Whether a read says that its attempt has lost.
+pub(crate) fn is_lost<T>(read: &ReadResult<T>) -> bool {
+    matches!(read, ReadResult::Conflict(_))
 }
 
 /// Somebody who uses one object, outside of transactions.
 #[derive(Clone)]
 pub(crate) struct Caller(
-    pub(crate) Arc<dyn Object>,
+    pub(crate) Arc<dyn ObjectStorage>,
     #[expect(dead_code, reason = "a place is open as long as somebody holds it")]
-    Option<Arc<dyn Place>>,
+    Option<Arc<dyn Store>>,
 );
 
 impl Caller {
     /// A caller of the object `one`.
-    pub(crate) fn new(place: &Arc<dyn Place>) -> Self {
+    pub(crate) fn new(place: &Arc<dyn Store>) -> Self {
         Self::of(place, &object_key("one"))
     }
 
     /// A caller of any object; it keeps the place open.
-    pub(crate) fn of(place: &Arc<dyn Place>, key: &ObjectKey) -> Self {
+    pub(crate) fn of(place: &Arc<dyn Store>, key: &ObjectKey) -> Self {
         Self(place.object(key).unwrap(), Some(place.clone()))
     }
 
     /// A caller of an object that belongs to no place.
-    pub(crate) fn without_place(object: Arc<dyn Object>) -> Self {
+    pub(crate) fn without_place(object: Arc<dyn ObjectStorage>) -> Self {
         Self(object, None)
     }
 
@@ -139,17 +146,17 @@ impl Caller {
     }
 
     pub(crate) async fn get(&self, name: &str) -> Option<String> {
-        let read = self.0.read(vec![key(name)], View::Latest(None)).wait().await.unwrap();
+        let read = self.0.read(vec![key(name)], ReadView::Latest(None)).wait().await.unwrap();
         fresh(read).remove(0).as_deref().map(text)
     }
 
     pub(crate) async fn keys(&self, options: &ListOptions<'_>) -> Vec<String> {
-        let listed = self.0.list(Scan::new(options), View::Latest(None)).wait().await.unwrap();
+        let listed = self.0.list(Scan::new(options), ReadView::Latest(None)).wait().await.unwrap();
         names(fresh(listed))
     }
 
     pub(crate) async fn alarm(&self) -> Option<i64> {
-        fresh(self.0.alarm(View::Latest(None)).wait().await.unwrap())
+        fresh(self.0.alarm(ReadView::Latest(None)).wait().await.unwrap())
     }
 
     pub(crate) async fn take_alarm(&self, due_ms: i64) -> bool {
@@ -174,7 +181,7 @@ impl Caller {
     /// Runs a closure until it commits; also gives the number of attempts.
     pub(crate) async fn transact<R>(
         &self,
-        closure: impl AsyncFn(&Attempt) -> Result<Read<R>>,
+        closure: impl AsyncFn(&Attempt) -> Result<ReadResult<R>>,
     ) -> Result<(R, u32)> {
         let transaction = Transaction::new(self.0.clone());
         let mut attempts = 0;
@@ -184,8 +191,8 @@ impl Caller {
             let attempt = transaction.attempt()?;
             let read = closure(&attempt).await?;
             drop(attempt);
-            if let Read::Found(result) = read
-                && let Settled::Committed(..) = transaction.commit(false).wait().await?
+            if let ReadResult::Value(result) = read
+                && let CommitOutcome::Committed(..) = transaction.commit(false).wait().await?
             {
                 return Ok((result, attempts));
             }
@@ -205,18 +212,15 @@ impl Txn {
         self.0.start().id
     }
 
-    pub(crate) async fn get(&self, name: &str) -> Read<Option<String>> {
+    pub(crate) async fn get(&self, name: &str) -> ReadResult<Option<String>> {
         get(&self.0, name).await.unwrap()
     }
 
-    pub(crate) async fn keys(&self, options: &ListOptions<'_>) -> Read<Vec<String>> {
-        match self.0.list(Scan::new(options)).wait().await.unwrap() {
-            Read::Found(entries) => Read::Found(names(entries)),
-            Read::Lost => Read::Lost,
-        }
+    pub(crate) async fn keys(&self, options: &ListOptions<'_>) -> ReadResult<Vec<String>> {
+        self.0.list(Scan::new(options)).wait().await.unwrap().map(names)
     }
 
-    pub(crate) async fn alarm(&self) -> Read<Option<i64>> {
+    pub(crate) async fn alarm(&self) -> ReadResult<Option<i64>> {
         self.0.alarm().wait().await.unwrap()
     }
 
@@ -224,7 +228,7 @@ impl Txn {
         self.0.put(vec![(key(name), key(value))]).unwrap();
     }
 
-    pub(crate) async fn delete(&self, keys: &[&str]) -> Read<u32> {
+    pub(crate) async fn delete(&self, keys: &[&str]) -> ReadResult<u32> {
         self.0.delete(keys.iter().map(|name| key(name)).collect()).wait().await.unwrap()
     }
 
@@ -240,15 +244,13 @@ impl Txn {
 }
 
 /// The value of one key, as text.
-pub(crate) async fn get(attempt: &Attempt, name: &str) -> Result<Read<Option<String>>> {
-    Ok(match attempt.read(vec![key(name)]).wait().await? {
-        Read::Found(mut values) => Read::Found(values.remove(0).as_deref().map(text)),
-        Read::Lost => Read::Lost,
-    })
+pub(crate) async fn get(attempt: &Attempt, name: &str) -> Result<ReadResult<Option<String>>> {
+    let read = attempt.read(vec![key(name)]).wait().await?;
+    Ok(read.map(|mut values| values.remove(0).as_deref().map(text)))
 }
 
-pub(crate) fn won(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Committed(_))
+pub(crate) fn won(outcome: &CommitOutcome) -> bool {
+    matches!(outcome, CommitOutcome::Committed(_))
 }
 
 pub(crate) fn names(entries: Vec<Entry>) -> Vec<String> {

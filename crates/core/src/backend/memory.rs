@@ -1,12 +1,11 @@
-//! Memory: ordered maps that live as long as their place. Every write is durable at once, as far as
-//! memory is.
+//! Memory: ordered maps that live as long as their store. Every write is as durable at once as memory can be.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
-use super::local::LocalObject;
+use super::local::{LocalObject, Table};
 use super::noted::NotedNames;
-use super::{Object, ObjectKey, Place, Table, Ticket};
+use super::{ObjectKey, ObjectStorage, Store, Ticket};
 use crate::alarm_index::AlarmIndex;
 use crate::answer::Answer;
 use crate::error::{Error, Result};
@@ -67,9 +66,9 @@ impl Table for MemoryTable {
     }
 }
 
-/// A place in memory: alive as long as somebody holds it, seen by nobody else.
+/// A store in memory. It lives as long as its holder, and no other holder sees it.
 #[derive(Default)]
-pub struct MemoryPlace {
+pub struct MemoryStore {
     /// `None` once closed.
     objects: Mutex<Option<Objects>>,
     alarms: Arc<AlarmIndex>,
@@ -78,8 +77,8 @@ pub struct MemoryPlace {
 
 type Objects = HashMap<ObjectKey, Arc<LocalObject<MemoryTable>>>;
 
-impl MemoryPlace {
-    /// An empty place.
+impl MemoryStore {
+    /// An empty store.
     pub fn new() -> Self {
         Self {
             objects: Mutex::new(Some(HashMap::new())),
@@ -88,7 +87,7 @@ impl MemoryPlace {
         }
     }
 
-    /// Closes this place, and gives what it holds to a new one.
+    /// Closes this store, and moves its content into a new one.
     pub fn renew(&self) -> Result<Self> {
         let objects = lock(&self.objects)?.take().ok_or(Error::Closed)?;
         let renewed = objects.into_iter().filter_map(|(key, object)| {
@@ -124,8 +123,8 @@ impl MemoryPlace {
     }
 }
 
-impl Place for MemoryPlace {
-    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>> {
+impl Store for MemoryStore {
+    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn ObjectStorage>> {
         let mut objects = lock(&self.objects)?;
         let objects = objects.as_mut().ok_or(Error::Closed)?;
         if let Some(object) = objects.get(key) {

@@ -1,10 +1,10 @@
 //! Where data lives: the contract that every backend keeps.
 //!
-//! A [`Place`] is one memory, one directory or one server. It gives out an [`Object`] for each Durable
-//! Object, and knows which alarms are pending without touching the objects.
+//! A [`Store`] is one memory, one directory or one server. It gives out the [`ObjectStorage`] of each Durable Object, and
+//! knows which alarms are pending without opening the objects.
 //!
-//! Backends whose data is in this process implement the small [`Table`] and get the whole contract from
-//! [`local::LocalObject`]; a backend whose data is elsewhere implements [`Object`] itself.
+//! A backend whose data is in this process implements the small [`local::Table`] and gets the whole contract from
+//! [`local::LocalObject`]. A backend whose data is elsewhere implements [`ObjectStorage`] itself.
 
 pub mod files;
 pub mod local;
@@ -16,7 +16,7 @@ pub mod redis;
 use std::sync::Arc;
 
 use crate::answer::Answer;
-use crate::concurrency::{Footprint, Sequence, TransactionId};
+use crate::concurrency::{ReadSet, Sequence, TransactionId};
 pub use crate::durability::Ticket;
 use crate::error::Result;
 use crate::key::{Entry, Key, Value};
@@ -25,9 +25,9 @@ use crate::range::Scan;
 use crate::write_batch::WriteBatch;
 
 /// One memory, directory or server with the data of many objects.
-pub trait Place: Send + Sync {
-    /// The object of that name and id: the same one each time, created when it is first written.
-    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>>;
+pub trait Store: Send + Sync {
+    /// The object of that name and id. It is the same one each time; its first write creates it.
+    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn ObjectStorage>>;
 
     /// The pending alarms of objects with one of these names: time in milliseconds and object, by time.
     fn alarms(&self, names: &[Arc<str>]) -> Result<Vec<(i64, ObjectKey)>>;
@@ -44,211 +44,150 @@ pub trait Place: Send + Sync {
         Ok(alarms)
     }
 
-    /// Makes sure that [`Self::alarms`] knows the alarms of these names that others have set.
+    /// Makes sure that [`Self::alarms`] knows the alarms of these names that other processes have set.
     fn refresh_alarms(&self, _names: &[Arc<str>]) -> Answer<()> {
         Answer::Now(Ok(()))
     }
 
-    /// Ids of the objects of that name, in order: all that hold data or an alarm, and perhaps some that
-    /// have held any.
+    /// Ids of the objects of that name, in order. They include all objects that hold data or an alarm, and perhaps some
+    /// that no longer do.
     fn object_ids(&self, name: &str) -> Answer<Vec<Arc<str>>>;
 
-    /// Names under which there may be objects, in order.
+    /// Names of bindings that may have objects, in order.
     fn object_names(&self) -> Answer<Vec<Arc<str>>>;
 
-    /// Notes the name that an object's id was made of, beside the object: for good, whatever becomes of its
-    /// data. Without a name the note is removed.
+    /// Notes the name that an object's id was made of. The note lies beside the object's data and outlives it. Without a
+    /// name the note is removed.
     fn note_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()>;
 
-    /// The name that was noted last; none if none ever was, or if a power loss took the note.
+    /// The name that was noted last; `None` if none was noted, or if a power loss took the note.
     fn noted_name(&self, key: &ObjectKey) -> Answer<Option<Value>>;
 
-    /// Sends what was asked in this turn of the event loop, where that waits for its end.
+    /// Sends what was asked in this turn of the event loop, if the store holds that back until the end of the turn.
     fn flush(&self) {}
 
-    /// Ends the use of the place: later operations fail with [`crate::Error::Closed`].
+    /// Ends the use of the store: later operations fail with [`crate::Error::Closed`].
     fn close(&self) -> Answer<()>;
 }
 
-/// Proof that an attempt runs; given to [`Object::commit`] or [`Object::end`] exactly once.
+/// Proof that an attempt runs. It is passed to [`ObjectStorage::commit`] or [`ObjectStorage::end`] exactly once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Start {
     /// Names the attempt.
     pub id: TransactionId,
-    /// The newest commit that the attempt may see; 0 where the place decides that at the first read.
+    /// The newest commit that the attempt may see; 0 if the store decides that at the first read.
     pub sequence: Sequence,
 }
 
-/// What a read looks at.
+/// The state that a read looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum View {
-    /// The newest state; the attempt, if any, out of whose closure the read comes.
+pub enum ReadView {
+    /// The newest committed state. The id, if any, names the attempt whose closure issued the read, so that the read need
+    /// not wait for that attempt's own turn.
     Latest(Option<TransactionId>),
-    /// The state that an attempt started from. A read that would meet anything newer is stale.
+    /// The state that an attempt started from. A read that would meet anything newer is a conflict.
     Since(Start),
 }
 
-/// What a read found.
+/// What a read has found. `C` says what a conflict is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Snapshot<T> {
-    /// The state that the view asked for.
-    Fresh(T),
-    /// What was asked for has been written since the attempt started: the attempt has lost.
-    Stale(Conflict),
+pub enum ReadResult<T, C = Conflict> {
+    /// The state that was asked for.
+    Value(T),
+    /// Something that was asked for was written after the attempt had started: the attempt has lost.
+    Conflict(C),
+}
+
+impl<T, C> ReadResult<T, C> {
+    /// Transforms the value; a conflict stays as it is.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> ReadResult<U, C> {
+        match self {
+            Self::Value(value) => ReadResult::Value(change(value)),
+            Self::Conflict(conflict) => ReadResult::Conflict(conflict),
+        }
+    }
 }
 
 /// Why an attempt has lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
-    /// What was read and then written by somebody else: a key in quotes, `every key` or `the alarm`.
+    /// What another writer has changed after it was read: a key in quotes, `every key` or `the alarm`.
     pub what: String,
-    /// Whether the attempt ran alone, so that only its own closure can have written it.
+    /// Whether the attempt ran alone: then only its own closure can have written it.
     pub own: bool,
 }
 
-/// A plain write, or a transaction's, that is visible.
+/// The writes of a plain write or a transaction, which are visible now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Committed {
-    /// How many of the keys which the write removes existed before.
+    /// How many of the removed keys existed before.
     pub removed: u32,
     /// When it is durable.
     pub ticket: Ticket,
 }
 
-/// End of an attempt that asked to commit.
+/// How an attempt that asked to commit has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Every read still held, and every write is visible.
+pub enum CommitOutcome {
+    /// Nothing that was read has changed, and every write is visible.
     Committed(Committed),
-    /// Something that was read has changed; nothing was written.
+    /// Something that was read has changed. Nothing was written.
     Lost(Conflict),
 }
 
 /// The storage of one Durable Object.
 ///
-/// - **Atomic:** a write batch is visible as a whole or not at all, to every reader, and survives a
-///   crash as a whole or not at all.
-/// - **Ordered:** calls of one caller take effect in the order of the calls, also when their answers
-///   come later.
-/// - **Serializable:** an attempt commits only if nothing that it read (keys, ranges, alarm) was
-///   written since its start; a plain write is a transaction with an empty footprint.
-/// - **Opaque:** a read of a running attempt never returns anything written after its start, which is
-///   its beginning or its first read.
-/// - **Fair:** an attempt that begins with `turn` and finishes within the lease commits, whatever the
-///   others do.
-pub trait Object: Send + Sync {
-    /// Reads keys, one result a key in the order of `keys`.
-    fn read(&self, keys: Vec<Key>, view: View) -> Answer<Snapshot<Vec<Option<Value>>>>;
+/// - **Atomic:** every reader sees a write batch as a whole or not at all. The batch survives a crash as a whole or not
+///   at all.
+/// - **Ordered:** calls of one caller take effect in the order of the calls, also if their answers come later.
+/// - **Serializable:** an attempt commits only if nothing that it read (keys, ranges, alarm) was written since its start.
+///   A plain write is a transaction with an empty read set.
+/// - **Opaque:** a read of a running attempt never returns anything that was written after its start. The start is its
+///   beginning or its first read.
+/// - **Fair:** an attempt that begins with `turn` and finishes within the lease commits, whatever other callers do.
+pub trait ObjectStorage: Send + Sync {
+    /// Reads keys. The results are in the order of `keys`.
+    fn read(&self, keys: Vec<Key>, view: ReadView) -> Answer<ReadResult<Vec<Option<Value>>>>;
 
-    /// Walks over a range, in O(log n + returned).
-    fn list(&self, scan: Scan, view: View) -> Answer<Snapshot<Vec<Entry>>>;
+    /// Lists a range, in O(log n + returned).
+    fn list(&self, scan: Scan, view: ReadView) -> Answer<ReadResult<Vec<Entry>>>;
 
     /// Reads the alarm, in milliseconds.
-    fn alarm(&self, view: View) -> Answer<Snapshot<Option<i64>>>;
+    fn alarm(&self, view: ReadView) -> Answer<ReadResult<Option<i64>>>;
 
-    /// Writes at once, outside of any transaction; `origin` is the attempt out of whose closure it comes.
-    fn write(&self, writes: WriteBatch, origin: Option<TransactionId>) -> Answer<Committed>;
+    /// Writes at once, outside transactions. `issued_by` is the attempt whose closure issued the write.
+    fn write(&self, writes: WriteBatch, issued_by: Option<TransactionId>) -> Answer<Committed>;
 
-    /// Makes [`Self::take_alarm`] answer at once for a while, where the object has to be opened before.
+    /// Makes [`Self::take_alarm`] answer at once for a while, if the object has to be opened first.
     fn prepare_alarm(&self) -> Answer<()> {
         Answer::Now(Ok(()))
     }
 
-    /// Removes the alarm if it is set for `due_ms` or earlier; says whether it did.
+    /// Removes the alarm if it is set for `due_ms` or earlier. Returns whether it did.
     fn take_alarm(&self, due_ms: i64) -> Answer<bool>;
 
-    /// The alarm that was taken has been handled. A place that others use hands it to one of them if this
-    /// never comes.
+    /// The alarm that was taken has been handled. If this is never called, a store that other processes use gives the
+    /// alarm to one of them.
     fn alarm_done(&self) -> Answer<()> {
         Answer::Now(Ok(()))
     }
 
-    /// Starts an attempt; with `turn` it waits until it may run alone. An attempt that comes out of the
-    /// closure of one that runs alone (`origin`) runs inside that one's turn.
-    fn begin(&self, turn: bool, origin: Option<TransactionId>) -> Answer<Start>;
+    /// Starts an attempt. With `turn` it waits until it may run alone. If the closure of an attempt that runs alone issued
+    /// this one (`issued_by`), this one shares that turn.
+    fn begin(&self, turn: bool, issued_by: Option<TransactionId>) -> Answer<Start>;
 
-    /// Validates an attempt and writes its writes.
-    fn commit(&self, start: Start, footprint: Footprint, writes: WriteBatch) -> Answer<Outcome>;
+    /// Validates what an attempt has read, and writes what it has written.
+    fn commit(&self, start: Start, read_set: ReadSet, writes: WriteBatch) -> Answer<CommitOutcome>;
 
     /// Forgets an attempt that does not commit.
     fn end(&self, start: Start);
 
-    /// Ticket of the newest write that a read may have seen and that is not durable; 0 if there is none.
-    fn unsettled(&self) -> Ticket;
+    /// The ticket of the newest write that a read may have seen; 0 if that write is durable.
+    fn pending_ticket(&self) -> Ticket;
 
-    /// Waits until a write is durable. The batch it belongs to must be sealed for that to happen.
+    /// Waits until a write is durable. That happens only after its batch was sealed.
     fn durable(&self, ticket: Ticket) -> Answer<()>;
 
-    /// Ends the atomic batch that gathers the writes of one turn of the event loop.
+    /// Ends the atomic batch of the writes of this turn of the event loop.
     fn seal(&self);
-}
-
-/// The ordered bytes of one object in this process, without any concurrency: [`local::LocalObject`]
-/// calls it under its lock.
-pub trait Table: Send + 'static {
-    /// The value of `key`.
-    fn get(&self, key: &[u8]) -> Result<Option<Value>>;
-
-    /// The entries of a walk, in its order.
-    fn scan(&self, scan: &Scan) -> Result<Vec<Entry>>;
-
-    /// The alarm, in milliseconds.
-    fn alarm(&self) -> Result<Option<i64>>;
-
-    /// Applies a batch, visible at once; on an error nothing of it is visible.
-    fn apply(&mut self, writes: WriteBatch) -> Result<Ticket>;
-
-    /// Whether there is neither a key nor an alarm.
-    fn is_empty(&self) -> Result<bool>;
-
-    /// Whether a batch has been applied that is not sealed.
-    fn is_dirty(&self) -> bool {
-        false
-    }
-
-    /// Whether [`Self::apply`] may be called; if not, [`Source::widen`] makes a table that takes writes.
-    fn takes_writes(&self) -> bool {
-        true
-    }
-
-    /// Whether a read has failed in a way that opening the table anew may mend.
-    fn is_broken(&self) -> bool {
-        false
-    }
-
-    /// Ends the batch that gathers: what was applied since the last call is kept as a whole or not at
-    /// all, and is on its way to be durable. After an error the table is of no more use.
-    fn seal(&mut self) -> Result<()> {
-        Ok(())
-    }
-}
-
-/// What a table is opened for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// To be read; it need not take writes.
-    Read,
-    /// To be written to as well.
-    Write,
-}
-
-/// Where the tables of one object come from.
-pub trait Source<T>: Send + Sync {
-    /// Whether the object certainly does not exist. Cheap: asked at each read of a closed object.
-    fn is_absent(&self) -> bool;
-
-    /// Opens the table in the background, creating it if need be, and hands it to
-    /// [`local::LocalObject::opened`].
-    fn open(self: Arc<Self>, access: Access, object: Arc<local::LocalObject<T>>);
-
-    /// Makes of a table that takes no writes one that does, in the background, and hands it over likewise.
-    /// Nobody else gets the object in between. Called with the object locked.
-    fn widen(self: Arc<Self>, table: T, object: Arc<local::LocalObject<T>>);
-
-    /// Takes back a table that somebody else waits for, and closes it in the background. Called with the
-    /// object locked.
-    fn released(self: Arc<Self>, table: T);
-
-    /// A table that could not be released because it was in use is not in use any more. Called with the object locked.
-    fn idle(&self, _object: &Arc<local::LocalObject<T>>) {}
 }

@@ -1,4 +1,4 @@
-//! Names of objects, noted in memory: a note says of an id what it was made of, so that no note is ever wrong.
+//! Notes the names of objects in memory. A note says which name an id was made of, so that it can never be wrong.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::key::Value;
 use crate::lock::lock;
 
-/// The names that were noted in one place.
+/// The names that were noted in one store.
 #[derive(Clone, Debug, Default)]
 pub struct NotedNames(Arc<Mutex<HashMap<ObjectKey, Value>>>);
 

@@ -1,9 +1,9 @@
-//! What has been written since the oldest running attempt started.
+//! Remembers what was written since the oldest running attempt started.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use super::Sequence;
-use super::read_set::Footprint;
+use super::read_set::ReadSet;
 use crate::key::Key;
 use crate::range::KeyRange;
 use crate::write_batch::WriteBatch;
@@ -13,19 +13,20 @@ const ORDER_SLACK: usize = 64;
 
 /// The write sets of past commits, indexed by key.
 ///
-/// **Trim rule:** an entry is kept as long as a running attempt started before it, and not longer:
-/// never a fixed window of commits. With no attempt running the log is empty and commits cost nothing.
+/// **Trim rule:** an entry is kept exactly as long as an attempt runs that started before it. There is no fixed window of
+/// commits. While no attempt runs, the log is empty and commits cost nothing.
 #[derive(Debug, Default)]
 pub struct CommitLog {
-    /// Newest commit that wrote each key. Only commits that a running attempt may have to know.
+    /// The newest commit that wrote each key. Commits that no running attempt can meet are not in it.
     last_writer: BTreeMap<Key, Sequence>,
-    /// The same, oldest first: what to forget next. Keys written again stay until their newest entry goes.
+    /// The same commits, oldest first: what to forget next. A key that was written again stays until its newest entry is
+    /// forgotten.
     order: VecDeque<(Sequence, Key)>,
-    /// Newest commit that deleted everything.
+    /// The newest commit that deleted everything.
     cleared_at: Sequence,
-    /// Newest commit that wrote the alarm.
+    /// The newest commit that wrote the alarm.
     alarm_at: Sequence,
-    /// Starts of the running attempts, with how many started there.
+    /// How many running attempts started after each commit.
     running: BTreeMap<Sequence, usize>,
 }
 
@@ -35,7 +36,7 @@ impl CommitLog {
         *self.running.entry(start).or_insert(0) += 1;
     }
 
-    /// Forgets an attempt, and every write that none of the others can meet any more.
+    /// Forgets an attempt, and every write that no other attempt can meet any more.
     pub fn end(&mut self, start: Sequence) {
         if let Some(count) = self.running.get_mut(&start) {
             *count -= 1;
@@ -46,7 +47,7 @@ impl CommitLog {
         self.trim();
     }
 
-    /// Whether commits have to be recorded: an attempt is running.
+    /// Whether commits have to be recorded, because an attempt runs.
     pub fn is_needed(&self) -> bool {
         !self.running.is_empty()
     }
@@ -66,26 +67,26 @@ impl CommitLog {
             self.last_writer.insert(key.clone(), sequence);
             self.order.push_back((sequence, key.clone()));
         }
-        // A key that is written again and again beside a long attempt must not fill the memory.
+        // A key that is written again and again during a long attempt must not fill the memory.
         if self.order.len() > 2 * self.last_writer.len() + ORDER_SLACK {
             self.order.retain(|(at, key)| self.last_writer.get(key) == Some(at));
         }
     }
 
-    /// Makes every attempt that started before `sequence` conflict with whatever it reads.
+    /// Makes every attempt that started before `sequence` conflict with all that it has read.
     pub fn invalidate(&mut self, sequence: Sequence) {
         self.cleared_at = sequence;
         self.alarm_at = sequence;
     }
 
-    /// What of `footprint` was written after `start`: the name of one such thing, for errors.
-    pub fn conflict(&self, footprint: &Footprint, start: Sequence) -> Option<String> {
-        self.keys_conflict(footprint.keys.iter(), start)
-            .or_else(|| footprint.ranges.iter().find_map(|range| self.range_conflict(range, start)))
-            .or_else(|| footprint.alarm.then(|| self.alarm_conflict(start)).flatten())
+    /// Names one thing of `read_set` that was written after `start`, for errors.
+    pub fn conflict(&self, read_set: &ReadSet, start: Sequence) -> Option<String> {
+        self.keys_conflict(read_set.keys.iter(), start)
+            .or_else(|| read_set.ranges.iter().find_map(|range| self.range_conflict(range, start)))
+            .or_else(|| read_set.alarm.then(|| self.alarm_conflict(start)).flatten())
     }
 
-    /// What of `keys` was written after `start`.
+    /// Names one of `keys` that was written after `start`.
     pub fn keys_conflict<'a>(
         &self,
         mut keys: impl Iterator<Item = &'a Key>,
@@ -94,7 +95,7 @@ impl CommitLog {
         keys.find(|key| self.newer(self.last_writer.get(*key), start)).map(|key| name_of(key))
     }
 
-    /// What inside `range` was written after `start`.
+    /// Names one key in `range` that was written after `start`.
     pub fn range_conflict(&self, range: &KeyRange, start: Sequence) -> Option<String> {
         if range.is_empty() {
             return None;
@@ -106,7 +107,7 @@ impl CommitLog {
         written.find(|(_, at)| **at > start).map(|(key, _)| name_of(key))
     }
 
-    /// Whether the alarm was written after `start`.
+    /// Names the alarm if it was written after `start`.
     pub fn alarm_conflict(&self, start: Sequence) -> Option<String> {
         (self.alarm_at > start).then(|| "the alarm".into())
     }
@@ -159,8 +160,8 @@ mod tests {
         batch
     }
 
-    fn read(name: &str) -> Footprint {
-        Footprint { keys: [key(name)].into(), ..Footprint::default() }
+    fn read(name: &str) -> ReadSet {
+        ReadSet { keys: [key(name)].into(), ..ReadSet::default() }
     }
 
     #[test]
@@ -212,11 +213,11 @@ mod tests {
         let mut log = CommitLog::default();
         log.begin(0);
         log.record(1, &put("item:5"));
-        let listed = |prefix: &[u8]| Footprint {
+        let listed = |prefix: &[u8]| ReadSet {
             ranges: vec![
                 Scan::new(&ListOptions { prefix: Some(prefix), ..ListOptions::default() }).range,
             ],
-            ..Footprint::default()
+            ..ReadSet::default()
         };
         assert!(log.conflict(&listed(b"item:"), 0).is_some());
         assert!(log.conflict(&listed(b"other:"), 0).is_none());
@@ -230,8 +231,8 @@ mod tests {
         clear.clear();
         log.record(1, &clear);
         assert!(log.conflict(&read("a"), 0).is_some());
-        let all = Footprint { ranges: vec![KeyRange::all()], ..Footprint::default() };
+        let all = ReadSet { ranges: vec![KeyRange::all()], ..ReadSet::default() };
         assert!(log.conflict(&all, 0).is_some());
-        assert!(log.conflict(&Footprint { alarm: true, ..Footprint::default() }, 0).is_none());
+        assert!(log.conflict(&ReadSet { alarm: true, ..ReadSet::default() }, 0).is_none());
     }
 }

@@ -1,39 +1,39 @@
 //! The exclusive turn of an attempt, and the jobs that wait for its end.
 //!
-//! An attempt whose transaction has lost a few times takes a *turn*: until it ends, every other commit
-//! of the object waits in order, so that nothing can make it lose again. Reads that start a new piece
-//! of work wait only behind waiting writes, so that each caller sees its own writes in program order.
+//! An attempt whose transaction has lost a few times takes a *turn*. Until the attempt ends, every other commit of the
+//! object waits in order, so that nothing can make it lose again. A plain read waits only behind waiting writes, so that
+//! each caller sees its own writes in program order.
 //!
-//! States: free -> held (`take`) -> free (`release`, or `expire` when the lease has run out). Waiting
-//! jobs run in order whenever the turn is free; one of them may take it again.
+//! States: free -> held (`take`) -> free (`release`, or `expire` when the lease has run out). Waiting jobs run in order
+//! whenever the turn is free. One of them may take it again.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::TransactionId;
 
-/// Attempts that run beside others before an attempt takes a turn.
+/// Attempts of a transaction that run beside other commits, before one takes a turn.
 pub const OPTIMISTIC_ATTEMPTS_MAX: u32 = 3;
 
-/// How long a turn lasts at most: longer than any sane closure, short enough to end a deadlock between
-/// a closure and something it awaits that in turn waits for the turn.
+/// How long a turn lasts at most. That is longer than any sane closure. It also ends a deadlock between a closure and
+/// something that the closure awaits and that waits for the turn.
 pub const TURN_LEASE: Duration = Duration::from_secs(10);
 
-/// What a caller wants to do, as far as turns are concerned.
+/// What a caller wants to do, as turns see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Intent {
     /// Read the newest state, or start an optimistic attempt on it.
-    Look,
+    Read,
     /// Go on reading in a running attempt.
-    Continue,
+    Resume,
     /// Commit something, or take a turn.
-    Change,
+    Write,
 }
 
 /// The turn of one object and the jobs that wait for its end.
 pub struct Turn<Job> {
     holder: Option<TransactionId>,
-    /// Attempts out of the holder's closure: they may do what the holder may.
+    /// Attempts that the holder's closure issued: they may do what the holder may.
     guests: Vec<TransactionId>,
     /// Counts turns, so that an old lease cannot end a newer turn.
     number: u64,
@@ -47,17 +47,17 @@ impl<Job> Default for Turn<Job> {
 }
 
 impl<Job> Turn<Job> {
-    /// Whether `origin` may act now.
-    pub fn admits(&self, origin: Option<TransactionId>, intent: Intent) -> bool {
+    /// Whether an operation that `issued_by` issued may run now.
+    pub fn admits(&self, issued_by: Option<TransactionId>, intent: Intent) -> bool {
         match (self.holder, intent) {
-            (None, _) | (_, Intent::Continue) => true,
-            (Some(_), _) if origin.is_some_and(|origin| self.includes(origin)) => true,
-            (Some(_), Intent::Look) => self.waiting.is_empty(),
-            (Some(_), Intent::Change) => false,
+            (None, _) | (_, Intent::Resume) => true,
+            (Some(_), _) if issued_by.is_some_and(|issued_by| self.includes(issued_by)) => true,
+            (Some(_), Intent::Read) => self.waiting.is_empty(),
+            (Some(_), Intent::Write) => false,
         }
     }
 
-    /// Queues a job until the turn is free; gives the number of the turn it waits for.
+    /// Queues a job until the turn is free. Returns the number of the turn that it waits for.
     pub fn wait(&mut self, job: Job) -> u64 {
         self.waiting.push_back(job);
         self.number
@@ -70,7 +70,7 @@ impl<Job> Turn<Job> {
         self.number += 1;
     }
 
-    /// Lets an attempt out of the holder's closure share the turn.
+    /// Lets an attempt that the holder's closure issued share the turn.
     pub fn join(&mut self, id: TransactionId) {
         self.guests.push(id);
     }
@@ -85,17 +85,17 @@ impl<Job> Turn<Job> {
         self.holder == Some(id)
     }
 
-    /// Number of the current or last turn.
+    /// The number of the current or last turn.
     pub fn number(&self) -> u64 {
         self.number
     }
 
-    /// Ends the turn and gives up what waits.
+    /// Ends the turn, and returns the jobs that wait.
     pub fn into_jobs(self) -> impl Iterator<Item = Job> {
         self.waiting.into_iter()
     }
 
-    /// Number of the current turn when it is held.
+    /// The number of the current turn, if it is held.
     pub fn held_number(&self) -> Option<u64> {
         self.holder.map(|_| self.number)
     }
@@ -113,7 +113,7 @@ impl<Job> Turn<Job> {
         }
     }
 
-    /// Ends turn `number` because its lease has run out; its holder goes on as an ordinary attempt.
+    /// Ends turn `number` because its lease has run out. Its holder continues as an ordinary attempt.
     pub fn expire(&mut self, number: u64) {
         if self.number == number {
             self.holder = None;
@@ -121,12 +121,12 @@ impl<Job> Turn<Job> {
         }
     }
 
-    /// Makes a job the next one again.
+    /// Puts a job back to the front of the queue.
     pub fn put_back(&mut self, job: Job) {
         self.waiting.push_front(job);
     }
 
-    /// The next job that may run: none while the turn is held.
+    /// The next job that may run; `None` while the turn is held.
     pub fn next_job(&mut self) -> Option<Job> {
         if self.holder.is_some() { None } else { self.waiting.pop_front() }
     }
@@ -139,24 +139,24 @@ mod tests {
     #[test]
     fn only_the_holder_changes_things_during_its_turn() {
         let mut turn = Turn::<()>::default();
-        assert!(turn.admits(None, Intent::Change));
+        assert!(turn.admits(None, Intent::Write));
         turn.take(7);
-        assert!(turn.admits(Some(7), Intent::Change));
-        assert!(!turn.admits(None, Intent::Change));
-        assert!(!turn.admits(Some(8), Intent::Change));
-        assert!(turn.admits(Some(8), Intent::Continue));
+        assert!(turn.admits(Some(7), Intent::Write));
+        assert!(!turn.admits(None, Intent::Write));
+        assert!(!turn.admits(Some(8), Intent::Write));
+        assert!(turn.admits(Some(8), Intent::Resume));
     }
 
     #[test]
     fn looking_waits_only_behind_waiting_changes() {
         let mut turn = Turn::default();
         turn.take(7);
-        assert!(turn.admits(None, Intent::Look));
+        assert!(turn.admits(None, Intent::Read));
         turn.wait("put");
-        assert!(!turn.admits(None, Intent::Look));
+        assert!(!turn.admits(None, Intent::Read));
         turn.release(7);
         assert_eq!(turn.next_job(), Some("put"));
-        assert!(turn.admits(None, Intent::Look));
+        assert!(turn.admits(None, Intent::Read));
     }
 
     #[test]

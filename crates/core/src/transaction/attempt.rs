@@ -1,12 +1,12 @@
-//! One run of a transaction's closure: what it read and what it will write, over one object.
+//! One run of a transaction's closure over one object: what it has read, and what it will write.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use crate::answer::Answer;
-use crate::backend::{Conflict, Object, Outcome, Snapshot, Start, View};
+use crate::backend::{CommitOutcome, Conflict, ObjectStorage, ReadResult, ReadView, Start};
 use crate::checks;
-use crate::concurrency::Footprint;
+use crate::concurrency::ReadSet;
 use crate::error::{Error, Result};
 use crate::key::{Entry, Key, Value};
 use crate::lock::lock;
@@ -14,51 +14,40 @@ use crate::merge::merge;
 use crate::range::Scan;
 use crate::write_batch::{AlarmWrite, WriteBatch};
 
-/// What a read of an attempt gives.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Read<T> {
-    /// The state that the attempt started from, under its own writes.
-    Found(T),
-    /// The attempt has lost: something that it wants to read was written meanwhile.
-    Lost,
-}
-
-/// A running attempt. Until it commits, its own writes are visible only to its own reads.
+/// A running attempt. Until it commits, only its own reads see its writes.
 ///
-/// Dropped without [`Self::commit`] it ends without a trace.
+/// An attempt that is dropped without [`Self::commit`] ends without a trace.
 pub struct Attempt {
-    object: Arc<dyn Object>,
+    object: Arc<dyn ObjectStorage>,
     start: Start,
     state: Arc<Mutex<State>>,
-    /// Whether the object does not know yet how the attempt ended.
+    /// Whether the object has still to be told how the attempt ended.
     running: bool,
 }
 
 #[derive(Default)]
 struct State {
-    footprint: Footprint,
+    read_set: ReadSet,
     writes: WriteBatch,
-    lost: bool,
+    /// Why the attempt has lost, if it has.
+    lost: Option<Conflict>,
 }
 
 impl State {
-    /// Keeps what a read found, or that the attempt has lost.
+    /// Notes what a read has found, or that the attempt has lost.
     fn settle<T>(
         &mut self,
-        read: Snapshot<T>,
-        note: impl FnOnce(&mut Footprint, &T),
-    ) -> Result<Read<T>> {
-        match read {
-            Snapshot::Fresh(found) => {
-                note(&mut self.footprint, &found);
-                Ok(Read::Found(found))
+        read: ReadResult<T>,
+        note: impl FnOnce(&mut ReadSet, &T),
+    ) -> Result<ReadResult<T>> {
+        match &read {
+            ReadResult::Value(found) => note(&mut self.read_set, found),
+            ReadResult::Conflict(Conflict { what, own: true }) => {
+                return Err(Error::SelfConflict { what: what.clone() });
             }
-            Snapshot::Stale(Conflict { what, own: true }) => Err(Error::SelfConflict { what }),
-            Snapshot::Stale(_) => {
-                self.lost = true;
-                Ok(Read::Lost)
-            }
+            ReadResult::Conflict(conflict) => self.lost = Some(conflict.clone()),
         }
+        Ok(read)
     }
 
     fn check_written(&self, more: &BTreeSet<Key>) -> Result<()> {
@@ -68,23 +57,25 @@ impl State {
 }
 
 impl Attempt {
-    /// Takes over an attempt that `object` has started.
-    pub fn new(object: Arc<dyn Object>, start: Start) -> Self {
+    /// The attempt that `object` has started.
+    pub fn new(object: Arc<dyn ObjectStorage>, start: Start) -> Self {
         Self { object, start, state: Arc::default(), running: true }
     }
 
-    /// Names the attempt, for [`View::Latest`] and [`Object::write`].
+    /// Names the attempt, for [`ReadView::Latest`] and [`ObjectStorage::write`].
     pub fn start(&self) -> Start {
         self.start
     }
 
-    /// Reads keys, one result a key.
-    pub fn read(&self, keys: Vec<Key>) -> Answer<Read<Vec<Option<Value>>>> {
+    /// Reads keys. The results are in the order of `keys`.
+    pub fn read(&self, keys: Vec<Key>) -> Answer<ReadResult<Vec<Option<Value>>>> {
         let mut found = Vec::with_capacity(keys.len());
         let mut missing = Vec::new();
         match lock(&self.state) {
-            Ok(state) if state.lost => return Answer::Now(Ok(Read::Lost)),
             Ok(state) => {
+                if let Some(conflict) = &state.lost {
+                    return Answer::Now(Ok(ReadResult::Conflict(conflict.clone())));
+                }
                 for key in keys {
                     if let Some(own) = state.writes.entries().get(&key) {
                         found.push(own.clone());
@@ -97,65 +88,68 @@ impl Attempt {
             Err(error) => return Answer::Now(Err(error)),
         }
         if missing.is_empty() {
-            return Answer::Now(Ok(Read::Found(found)));
+            return Answer::Now(Ok(ReadResult::Value(found)));
         }
         let state = self.state.clone();
         let asked = missing.iter().map(|(_, key)| key.clone()).collect();
-        self.object.read(asked, View::Since(self.start)).and_then(move |read| {
+        self.object.read(asked, ReadView::Since(self.start)).and_then(move |read| {
             let (places, keys): (Vec<_>, Vec<_>) = missing.into_iter().unzip();
-            let read = lock(&state)?.settle(read, |footprint, _| footprint.keys.extend(keys))?;
-            let Read::Found(values) = read else {
-                return Ok(Read::Lost);
-            };
-            for (place, value) in places.into_iter().zip(values) {
-                found[place] = value;
-            }
-            Ok(Read::Found(found))
+            let read = lock(&state)?.settle(read, |read_set, _| read_set.keys.extend(keys))?;
+            Ok(read.map(|values| {
+                for (place, value) in places.into_iter().zip(values) {
+                    found[place] = value;
+                }
+                found
+            }))
         })
     }
 
-    /// Walks over a range: the committed entries under the attempt's own writes.
-    pub fn list(&self, scan: Scan) -> Answer<Read<Vec<Entry>>> {
+    /// Lists a range: the committed entries with the attempt's own writes above them.
+    pub fn list(&self, scan: Scan) -> Answer<ReadResult<Vec<Entry>>> {
         if scan.is_empty() {
-            return Answer::Now(Ok(Read::Found(Vec::new())));
+            return Answer::Now(Ok(ReadResult::Value(Vec::new())));
         }
         let own: Vec<(Key, Option<Value>)> = match lock(&self.state) {
-            Ok(state) if state.lost => return Answer::Now(Ok(Read::Lost)),
-            Ok(state) => state.writes.entries_in(&scan.range),
+            Ok(state) => {
+                if let Some(conflict) = &state.lost {
+                    return Answer::Now(Ok(ReadResult::Conflict(conflict.clone())));
+                }
+                state.writes.entries_in(&scan.range)
+            }
             Err(error) => return Answer::Now(Err(error)),
         };
         // Each own write can hide at most one committed entry.
         let wide = scan.widened(own.len());
         let state = self.state.clone();
-        self.object.list(wide.clone(), View::Since(self.start)).and_then(move |read| {
-            let note = |footprint: &mut Footprint, entries: &Vec<Entry>| {
-                footprint.add_range(wide.covered(entries));
+        self.object.list(wide.clone(), ReadView::Since(self.start)).and_then(move |read| {
+            let note = |read_set: &mut ReadSet, entries: &Vec<Entry>| {
+                read_set.add_range(wide.covered(entries));
             };
-            Ok(match lock(&state)?.settle(read, note)? {
-                Read::Found(committed) => Read::Found(merge(committed, own, &scan)),
-                Read::Lost => Read::Lost,
-            })
+            let read = lock(&state)?.settle(read, note)?;
+            Ok(read.map(|committed| merge(committed, own, &scan)))
         })
     }
 
     /// Reads the alarm, in milliseconds.
-    pub fn alarm(&self) -> Answer<Read<Option<i64>>> {
+    pub fn alarm(&self) -> Answer<ReadResult<Option<i64>>> {
         match lock(&self.state) {
-            Ok(state) if state.lost => return Answer::Now(Ok(Read::Lost)),
             Ok(state) => {
+                if let Some(conflict) = &state.lost {
+                    return Answer::Now(Ok(ReadResult::Conflict(conflict.clone())));
+                }
                 if let Some(own) = state.writes.alarm() {
-                    return Answer::Now(Ok(Read::Found(own)));
+                    return Answer::Now(Ok(ReadResult::Value(own)));
                 }
             }
             Err(error) => return Answer::Now(Err(error)),
         }
         let state = self.state.clone();
         self.object
-            .alarm(View::Since(self.start))
-            .and_then(move |read| lock(&state)?.settle(read, |footprint, _| footprint.alarm = true))
+            .alarm(ReadView::Since(self.start))
+            .and_then(move |read| lock(&state)?.settle(read, |read_set, _| read_set.alarm = true))
     }
 
-    /// Stores pairs when the attempt commits. All or none: over the limit none is taken.
+    /// Stores pairs when the attempt commits. If they are too many, none of them is taken.
     pub fn put(&self, pairs: Vec<Entry>) -> Result<()> {
         let mut state = lock(&self.state)?;
         state.check_written(&pairs.iter().map(|(key, _)| key.clone()).collect())?;
@@ -165,8 +159,8 @@ impl Attempt {
         Ok(())
     }
 
-    /// Removes keys when the attempt commits; gives how many of them exist, duplicates counted once.
-    pub fn delete(&self, keys: Vec<Key>) -> Answer<Read<u32>> {
+    /// Removes keys when the attempt commits. Returns how many of them exist; duplicates count once.
+    pub fn delete(&self, keys: Vec<Key>) -> Answer<ReadResult<u32>> {
         let keys: BTreeSet<Key> = keys.into_iter().collect();
         if let Err(error) = lock(&self.state).and_then(|state| state.check_written(&keys)) {
             return Answer::Now(Err(error));
@@ -178,12 +172,7 @@ impl Attempt {
             }
         }
         existing.and_then(|read| {
-            Ok(match read {
-                Read::Found(values) => {
-                    Read::Found(values.iter().flatten().fold(0, |count, _| count + 1))
-                }
-                Read::Lost => Read::Lost,
-            })
+            Ok(read.map(|values| values.iter().flatten().fold(0, |count, _| count + 1)))
         })
     }
 
@@ -193,21 +182,20 @@ impl Attempt {
         Ok(())
     }
 
-    /// Ends the attempt: validates what it read, and writes what it wrote unless `discard` is set.
-    /// Every read must have been answered.
-    pub fn commit(mut self, discard: bool) -> Answer<Outcome> {
+    /// Ends the attempt: validates what it has read, and writes what it has written unless `discard` is set.
+    /// All its reads must have been answered.
+    pub fn commit(mut self, discard: bool) -> Answer<CommitOutcome> {
         let state = match lock(&self.state) {
             Ok(mut state) => std::mem::take(&mut *state),
             Err(error) => return Answer::Now(Err(error)),
         };
-        if state.lost {
-            let conflict = Conflict { what: "what it read".into(), own: false };
-            return Answer::Now(Ok(Outcome::Lost(conflict)));
+        if let Some(conflict) = state.lost {
+            return Answer::Now(Ok(CommitOutcome::Lost(conflict)));
         }
         self.running = false;
         let writes = if discard { WriteBatch::default() } else { state.writes };
-        self.object.commit(self.start, state.footprint, writes).and_then(|outcome| match outcome {
-            Outcome::Lost(Conflict { what, own: true }) => Err(Error::SelfConflict { what }),
+        self.object.commit(self.start, state.read_set, writes).and_then(|outcome| match outcome {
+            CommitOutcome::Lost(Conflict { what, own: true }) => Err(Error::SelfConflict { what }),
             outcome => Ok(outcome),
         })
     }

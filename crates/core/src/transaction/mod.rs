@@ -1,4 +1,4 @@
-//! What the user holds: one transaction, attempted until it commits.
+//! Runs a transaction: attempt after attempt, until one commits.
 //!
 //! [`attempt`] is one run of the closure: its reads and its writes over one object.
 
@@ -6,33 +6,24 @@ mod attempt;
 
 use std::sync::{Arc, Mutex};
 
-pub use self::attempt::{Attempt, Read};
+pub use self::attempt::Attempt;
 use crate::answer::Answer;
-use crate::backend::{Committed, Object, Outcome};
+use crate::backend::{CommitOutcome, ObjectStorage};
 use crate::concurrency::TransactionId;
 use crate::concurrency::turn::{OPTIMISTIC_ATTEMPTS_MAX, TURN_LEASE};
 use crate::error::{Error, Result};
 use crate::lock::lock;
 
-/// Turns that a transaction may lose to their lease before it gives up.
+/// How many turns of a transaction may outlast their lease before it gives up.
 pub const TURNS_MAX: u32 = 5;
-
-/// How a transaction's attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Settled {
-    /// Every read still held, and every write is visible.
-    Committed(Committed),
-    /// Lost: begin another attempt.
-    Lost,
-}
 
 /// A transaction over one object. Its attempts run one after the other.
 ///
-/// **Progress:** after [`OPTIMISTIC_ATTEMPTS_MAX`] lost attempts the next one runs alone, and commits.
-/// Only an attempt that outlasts its lease can lose again, at most [`TURNS_MAX`] times.
+/// **Progress:** after [`OPTIMISTIC_ATTEMPTS_MAX`] lost attempts the next one runs alone, and commits. Only an attempt that
+/// outlasts its lease can lose again. That can happen [`TURNS_MAX`] times.
 #[derive(Clone)]
 pub struct Transaction {
-    object: Arc<dyn Object>,
+    object: Arc<dyn ObjectStorage>,
     state: Arc<Mutex<State>>,
 }
 
@@ -44,12 +35,12 @@ struct State {
 
 impl Transaction {
     /// A transaction that has not begun.
-    pub fn new(object: Arc<dyn Object>) -> Self {
+    pub fn new(object: Arc<dyn ObjectStorage>) -> Self {
         Self { object, state: Arc::default() }
     }
 
-    /// Starts the next attempt, and names it. `origin` is the attempt whose closure has called it.
-    pub fn begin(&self, origin: Option<TransactionId>) -> Answer<TransactionId> {
+    /// Starts the next attempt, and names it. `issued_by` is the attempt whose closure issued the transaction.
+    pub fn begin(&self, issued_by: Option<TransactionId>) -> Answer<TransactionId> {
         let attempts = match lock(&self.state) {
             Ok(mut state) => {
                 state.current = None;
@@ -63,7 +54,7 @@ impl Transaction {
             return Answer::Now(Err(Error::AttemptsExhausted { attempts: attempts - 1, seconds }));
         }
         let (object, state) = (self.object.clone(), self.state.clone());
-        self.object.begin(attempts > OPTIMISTIC_ATTEMPTS_MAX, origin).and_then(move |start| {
+        self.object.begin(attempts > OPTIMISTIC_ATTEMPTS_MAX, issued_by).and_then(move |start| {
             lock(&state)?.current = Some(Arc::new(Attempt::new(object, start)));
             Ok(start.id)
         })
@@ -79,9 +70,10 @@ impl Transaction {
         lock(&self.state).is_ok_and(|state| state.attempts > OPTIMISTIC_ATTEMPTS_MAX)
     }
 
-    /// Ends the running attempt: validates its reads, and writes its writes unless `discard` is set (its
-    /// closure has thrown: the error counts only if what it saw still holds).
-    pub fn commit(&self, discard: bool) -> Answer<Settled> {
+    /// Ends the running attempt: validates its reads, and writes its writes unless `discard` is set. `discard` is for a
+    /// closure that has thrown: its error counts only if nothing that it has read has changed. After a lost attempt, begin
+    /// another one.
+    pub fn commit(&self, discard: bool) -> Answer<CommitOutcome> {
         let attempt = match lock(&self.state) {
             Ok(mut state) => state.current.take().and_then(Arc::into_inner),
             Err(error) => return Answer::Now(Err(error)),
@@ -89,12 +81,7 @@ impl Transaction {
         let Some(attempt) = attempt else {
             return Answer::Now(Err(Error::UnknownTransaction { id: 0 }));
         };
-        attempt.commit(discard).and_then(|outcome| {
-            Ok(match outcome {
-                Outcome::Committed(committed) => Settled::Committed(committed),
-                Outcome::Lost(_) => Settled::Lost,
-            })
-        })
+        attempt.commit(discard)
     }
 
     /// Ends the running attempt without validating or writing anything.

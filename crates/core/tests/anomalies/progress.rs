@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use ferroflare_core::backend::ReadResult;
 use ferroflare_core::concurrency::turn::OPTIMISTIC_ATTEMPTS_MAX;
 use ferroflare_core::key::Key;
-use ferroflare_core::transaction::Read;
 
 use crate::places::{TestPlace, on_every_place};
 use crate::support::{Caller, found, get, key, prefix, put};
@@ -29,15 +29,16 @@ async fn long_reader_against_a_stream_of_writers(place: &dyn TestPlace) {
         .transact(async |attempt| {
             let mut sum = 0;
             for name in &names {
-                let Read::Found(value) = get(attempt, name).await? else {
-                    return Ok(Read::Lost);
+                let value = match get(attempt, name).await? {
+                    ReadResult::Value(value) => value,
+                    ReadResult::Conflict(conflict) => return Ok(ReadResult::Conflict(conflict)),
                 };
                 sum += value.map_or(0, |value| value.parse::<u32>().unwrap());
                 // Nobody awaits it: during the turn it is answered after the transaction.
                 let write = caller.0.write(put(&["key:00", name], "1"), None);
                 writes_made.borrow_mut().push(write);
             }
-            Ok(Read::Found(sum))
+            Ok(ReadResult::Value(sum))
         })
         .await
         .unwrap();
@@ -71,14 +72,12 @@ async fn long_lister_against_a_stream_of_writers(place: &dyn TestPlace) {
         let (same, attempts) = caller
             .transact(async |attempt| {
                 let scan = ferroflare_core::range::Scan::new(&prefix("item:"));
-                let Read::Found(first) = attempt.list(scan.clone()).wait().await? else {
-                    return Ok(Read::Lost);
+                let first = match attempt.list(scan.clone()).wait().await? {
+                    ReadResult::Value(first) => first,
+                    ReadResult::Conflict(conflict) => return Ok(ReadResult::Conflict(conflict)),
                 };
                 std::thread::yield_now();
-                Ok(match attempt.list(scan).wait().await? {
-                    Read::Found(second) => Read::Found(first == second),
-                    Read::Lost => Read::Lost,
-                })
+                Ok(attempt.list(scan).wait().await?.map(|second| first == second))
             })
             .await
             .unwrap();
@@ -117,13 +116,14 @@ async fn counters_on_64_threads_add_up(place: &dyn TestPlace) {
 async fn increment(caller: &Caller) -> ((), u32) {
     caller
         .transact(async |attempt| {
-            let Read::Found(value) = get(attempt, "counter").await? else {
-                return Ok(Read::Lost);
+            let value = match get(attempt, "counter").await? {
+                ReadResult::Value(value) => value,
+                ReadResult::Conflict(conflict) => return Ok(ReadResult::Conflict(conflict)),
             };
             std::thread::yield_now();
             let count: usize = value.map_or(0, |value| value.parse().unwrap());
             attempt.put(vec![(key("counter"), key(&(count + 1).to_string()))])?;
-            Ok(Read::Found(()))
+            Ok(ReadResult::Value(()))
         })
         .await
         .unwrap()
@@ -136,7 +136,7 @@ async fn write_only_transactions_never_lose(place: &dyn TestPlace) {
             .transact(async |attempt| {
                 attempt.put(vec![(key("a"), key("mine"))])?;
                 caller.put("a", &round.to_string()).await;
-                Ok(Read::Found(()))
+                Ok(ReadResult::Value(()))
             })
             .await
             .unwrap();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ferroflare_core::backend::{ObjectKey, Place};
+use ferroflare_core::backend::{ObjectKey, Store};
 
 use crate::places::{TestPlace, on_every_place};
 use crate::support::{Caller, alarm, clear, found, object_key, put};
@@ -15,7 +15,7 @@ on_every_place!(
     one_of_many_takers_gets_the_alarm,
 );
 
-fn pending(place: &Arc<dyn Place>) -> Vec<(i64, ObjectKey)> {
+fn pending(place: &Arc<dyn Store>) -> Vec<(i64, ObjectKey)> {
     place.alarms(&["OBJECT".into()]).unwrap()
 }
 

@@ -1,8 +1,8 @@
-//! `Place::close`: later operations fail with `Error::Closed`, and waiting ones fail or are done; nothing hangs.
+//! `Store::close`: later operations fail with `Error::Closed`, and waiting ones fail or are done; nothing hangs.
 
 use std::fmt::Debug;
 
-use ferroflare_core::backend::View;
+use ferroflare_core::backend::ReadView;
 use ferroflare_core::range::{ListOptions, Scan};
 use ferroflare_core::{Error, ErrorKind, Result};
 
@@ -34,7 +34,7 @@ async fn every_operation_of_an_object_of_a_closed_place_fails(place: &dyn TestPl
     let object = place.object(&object_key("one")).unwrap();
     let start = object.begin(false, None).wait().await.unwrap();
     place.close().wait().await.unwrap();
-    for view in [View::Latest(None), View::Since(start)] {
+    for view in [ReadView::Latest(None), ReadView::Since(start)] {
         assert_eq!(object.read(vec![key("a")], view).wait().await, Err(Error::Closed));
         let all = Scan::new(&ListOptions::default());
         assert_eq!(object.list(all, view).wait().await, Err(Error::Closed));
@@ -72,7 +72,7 @@ async fn operations_that_wait_end_when_the_place_closes(place_under_test: &dyn T
     let beside = caller.begin().await;
     let alone = caller.begin_alone().await;
     let write = object.write(put(&["a"], "value"), None);
-    let read = object.read(vec![key("a")], View::Latest(None));
+    let read = object.read(vec![key("a")], ReadView::Latest(None));
     let begin = object.begin(false, None);
     let turn = object.begin(true, None);
     let take = object.take_alarm(i64::MAX);

@@ -1,8 +1,8 @@
-//! `Object::list` and `Object::read`: the order is that of the bytes, whatever the options.
+//! `ObjectStorage::list` and `ObjectStorage::read`: the order is that of the bytes, whatever the options.
 
 use std::collections::BTreeSet;
 
-use ferroflare_core::backend::View;
+use ferroflare_core::backend::ReadView;
 use ferroflare_core::limits::KEY_BYTES_MAX;
 use ferroflare_core::range::{ListOptions, Scan};
 
@@ -71,7 +71,7 @@ async fn reads_answer_in_the_order_of_the_question(place: &dyn TestPlace) {
     caller.put("a", "1").await;
     caller.put("b", "2").await;
     let asked = ["b", "missing", "a", "b"].map(key).to_vec();
-    let read = caller.0.read(asked, View::Latest(None)).wait().await.unwrap();
+    let read = caller.0.read(asked, ReadView::Latest(None)).wait().await.unwrap();
     let found: Vec<_> = fresh(read).iter().map(|value| value.as_deref().map(text)).collect();
     assert_eq!(found, [Some("2".into()), None, Some("1".into()), Some("2".into())]);
 }
@@ -94,6 +94,6 @@ async fn any_bytes_are_a_key_and_any_bytes_a_value(place: &dyn TestPlace) {
     batch.put(name.clone(), value.clone().into());
     caller.write(batch).await;
     let all = Scan::new(&ListOptions { prefix: Some(&name), ..ListOptions::default() });
-    let listed = fresh(caller.0.list(all, View::Latest(None)).wait().await.unwrap());
+    let listed = fresh(caller.0.list(all, ReadView::Latest(None)).wait().await.unwrap());
     assert_eq!(listed, [(name, value.into())]);
 }

@@ -2,9 +2,9 @@
 
 mod alarms;
 mod closing;
-mod footprints;
 mod lists;
 mod objects;
 mod order;
+mod read_sets;
 mod snapshots;
 mod writes;

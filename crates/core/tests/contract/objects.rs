@@ -1,6 +1,6 @@
-//! `Place`: which objects there are.
+//! `Store`: which objects there are.
 
-use ferroflare_core::backend::{ObjectKey, Place};
+use ferroflare_core::backend::{ObjectKey, Store};
 use ferroflare_core::range::ListOptions;
 
 use crate::places::{TestPlace, on_every_place};
@@ -79,7 +79,7 @@ async fn places_do_not_see_each_other(place: &dyn TestPlace) {
 async fn names_are_noted_beside_the_data(place: &dyn TestPlace) {
     let [place, other] = place.open_twice().await;
     let key = object_key("named");
-    let noted = async |place: &dyn Place| {
+    let noted = async |place: &dyn Store| {
         place
             .noted_name(&key)
             .wait()

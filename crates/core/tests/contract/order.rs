@@ -1,6 +1,6 @@
 //! "Calls of one caller take effect in the order of the calls, also when their answers come later."
 
-use ferroflare_core::backend::View;
+use ferroflare_core::backend::ReadView;
 use ferroflare_core::range::{ListOptions, Scan};
 
 use crate::places::{TestPlace, on_every_place};
@@ -34,9 +34,9 @@ async fn assert_program_order(caller: &Caller, meanwhile: impl AsyncFn()) {
     let object = &caller.0;
     let first = object.write(put(&["a"], "1"), None);
     let second = object.write(put(&["a"], "2"), None);
-    let read = object.read(vec![key("a")], View::Latest(None));
+    let read = object.read(vec![key("a")], ReadView::Latest(None));
     let removed = object.write(remove(&["a"]), None);
-    let listed = object.list(Scan::new(&ListOptions::default()), View::Latest(None));
+    let listed = object.list(Scan::new(&ListOptions::default()), ReadView::Latest(None));
     let third = object.write(put(&["a"], "3"), None);
     let attempt = object.begin(false, None);
     meanwhile().await;
@@ -71,8 +71,8 @@ async fn a_read_behind_a_waiting_write_sees_it(place: &dyn TestPlace) {
     let holder = caller.begin_alone().await;
     assert_eq!(caller.get("a").await, None, "a read waits for nothing when nothing waits");
     let write = caller.0.write(put(&["a"], "mine"), None);
-    let read = caller.0.read(vec![key("a")], View::Latest(None));
-    let listed = caller.0.list(Scan::new(&ListOptions::default()), View::Latest(None));
+    let read = caller.0.read(vec![key("a")], ReadView::Latest(None));
+    let listed = caller.0.list(Scan::new(&ListOptions::default()), ReadView::Latest(None));
     holder.put("b", "holder");
     assert!(holder.commit().await);
     let read = fresh(read.wait().await.unwrap()).remove(0);
@@ -98,7 +98,7 @@ async fn the_writes_out_of_a_turn_do_not_wait_for_it(place: &dyn TestPlace) {
     let holder = caller.begin_alone().await;
     let waiting = caller.0.write(put(&["a"], "later"), None);
     caller.0.write(put(&["a"], "first"), Some(holder.id())).wait().await.unwrap();
-    let view = View::Latest(Some(holder.id()));
+    let view = ReadView::Latest(Some(holder.id()));
     let read = fresh(caller.0.read(vec![key("a")], view).wait().await.unwrap()).remove(0);
     assert_eq!(read.as_deref().map(text).as_deref(), Some("first"));
     assert!(holder.commit().await);

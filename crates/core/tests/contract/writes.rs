@@ -1,6 +1,6 @@
-//! `Object::write`: atomic batches, and what they report.
+//! `ObjectStorage::write`: atomic batches, and what they report.
 
-use ferroflare_core::backend::{Committed, Outcome, View};
+use ferroflare_core::backend::{CommitOutcome, Committed, ReadView};
 use ferroflare_core::range::{ListOptions, Scan};
 
 use crate::places::{TestPlace, on_every_place};
@@ -36,10 +36,10 @@ async fn a_batch_is_seen_as_a_whole_or_not_at_all(place: &dyn TestPlace) {
     });
     loop {
         let asked = ["a", "b", "c"].map(key).to_vec();
-        let values = fresh(caller.0.read(asked, View::Latest(None)).wait().await.unwrap());
+        let values = fresh(caller.0.read(asked, ReadView::Latest(None)).wait().await.unwrap());
         assert!(values.iter().all(|value| *value == values[0]), "a mixture: {values:?}");
         let scan = Scan::new(&ListOptions::default());
-        let entries = fresh(caller.0.list(scan, View::Latest(None)).wait().await.unwrap());
+        let entries = fresh(caller.0.list(scan, ReadView::Latest(None)).wait().await.unwrap());
         assert!(entries.iter().all(|(_, value)| *value == entries[0].1), "a mixture: {entries:?}");
         assert_eq!(names(entries), ["a", "b", "c"]);
         if values[0] == Some(key(&ROUNDS.to_string())) {
@@ -112,7 +112,7 @@ async fn a_committed_attempt_counts_the_keys_that_it_removed(place: &dyn TestPla
         .await
         .unwrap();
     std::mem::forget(attempt);
-    let Outcome::Committed(committed) = outcome else {
+    let CommitOutcome::Committed(committed) = outcome else {
         panic!("an attempt without reads has lost: {outcome:?}");
     };
     assert_eq!(committed.removed, 2);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ferroflare_core::backend::Place;
+use ferroflare_core::backend::Store;
 use rocksdb::{DB, Options};
 
 use super::state::{End, object, use_object, written};
@@ -31,7 +31,7 @@ async fn a_database_that_another_program_has_open_is_told_with_what_to_do() {
 #[tokio::test]
 async fn a_program_cannot_open_what_is_open_here_though_it_is_in_this_process() {
     let directory = written(FSYNC, 1, End::Closed).await;
-    let place: Arc<dyn Place> = directory.open_apart(FSYNC);
+    let place: Arc<dyn Store> = directory.open_apart(FSYNC);
     let caller = Caller::new(&place);
     caller.put("a", "value").await;
     // Closing any descriptor of the file would end a lock that belongs to the process.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use ferroflare_core::backend::Place;
+use ferroflare_core::backend::Store;
 
 use super::state::{
     End, PROCESS, assert_told, content, copy_of, expected, last_of, lock_file, object, use_object,
@@ -20,7 +20,7 @@ async fn a_database_that_an_earlier_version_has_left_clean_is_read_without_a_cha
     let directory = written(FSYNC, SESSIONS, End::Closed).await;
     fs::write(lock_file(&directory), "settled").unwrap();
     let before = content(&directory);
-    let place: Arc<dyn Place> = directory.open_apart(FSYNC);
+    let place: Arc<dyn Store> = directory.open_apart(FSYNC);
     assert!(Caller::new(&place).get("key 0000").await.is_some());
     place.close().wait().await.unwrap();
     assert_eq!(content(&directory), before);
@@ -33,7 +33,7 @@ async fn a_record_says_what_exists_until_the_next_write_also_after_reading() {
     let record = fs::read_to_string(lock_file(&directory)).unwrap();
     assert!(record.starts_with("settled\n"), "{record}");
     for options in [FSYNC, PROCESS] {
-        let place: Arc<dyn Place> = directory.open_apart(options);
+        let place: Arc<dyn Store> = directory.open_apart(options);
         assert!(Caller::new(&place).get("key 0000").await.is_some());
         let held = fs::read_to_string(lock_file(&directory)).unwrap();
         assert!(held.starts_with(&format!("process {}\n", std::process::id())), "{held}");
@@ -105,7 +105,7 @@ async fn a_record_that_is_out_of_date_is_ignored() {
     };
     for round in 0..6 {
         for options in [FSYNC, PROCESS] {
-            let place: Arc<dyn Place> = directory.open_apart(options);
+            let place: Arc<dyn Store> = directory.open_apart(options);
             let caller = Caller::new(&place);
             caller.put("a", &format!("{round}")).await;
             keep(&mut records);
@@ -130,7 +130,7 @@ async fn assert_old_records_ignored(directory: &Directory, records: &[String], r
         let lock = lock_file(&copy);
         fs::create_dir_all(lock.parent().unwrap_or(Path::new(""))).unwrap();
         fs::write(lock, record).unwrap();
-        let place: Arc<dyn Place> = copy.open_apart(FSYNC);
+        let place: Arc<dyn Store> = copy.open_apart(FSYNC);
         let found = Caller::new(&place).get("a").await;
         assert_eq!(found, Some(round.to_string()), "{record}");
         place.close().wait().await.unwrap();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ferroflare_core::Error;
 use ferroflare_core::backend::files::FileOptions;
-use ferroflare_core::backend::{Place, View};
+use ferroflare_core::backend::{ReadView, Store};
 use ferroflare_core::range::{ListOptions, Scan};
 use ferroflare_core::write_batch::WriteBatch;
 
@@ -34,7 +34,7 @@ pub(crate) fn expected(sessions: usize) -> Vec<String> {
     keys
 }
 
-async fn write_session(place: &Arc<dyn Place>, session: usize) {
+async fn write_session(place: &Arc<dyn Store>, session: usize) {
     let caller = Caller::new(place);
     for name in &expected(session + 1)[session * KEYS_EACH..] {
         let mut batch = WriteBatch::default();
@@ -47,7 +47,7 @@ async fn write_session(place: &Arc<dyn Place>, session: usize) {
 pub(crate) async fn written(options: FileOptions, sessions: usize, end: End) -> Arc<Directory> {
     let directory = Directory::new();
     for session in 0..sessions {
-        let place: Arc<dyn Place> = directory.open_apart(options);
+        let place: Arc<dyn Store> = directory.open_apart(options);
         write_session(&place, session).await;
         if end == End::Killed && session + 1 == sessions {
             // What a killed process leaves is what is there now.
@@ -112,10 +112,10 @@ pub(crate) async fn use_object(
     directory: &Arc<Directory>,
     options: FileOptions,
 ) -> [Result<Vec<String>, Error>; 2] {
-    let place: Arc<dyn Place> = directory.open_apart(options);
+    let place: Arc<dyn Store> = directory.open_apart(options);
     let object = place.object(&object_key("one")).unwrap();
     let list = async || {
-        let listed = object.list(Scan::new(&ListOptions::default()), View::Latest(None));
+        let listed = object.list(Scan::new(&ListOptions::default()), ReadView::Latest(None));
         listed.wait().await.map(|found| names(fresh(found)))
     };
     let before = list().await;
@@ -186,7 +186,7 @@ const LARGE_BYTES: usize = 100_000;
 /// What a killed process leaves that has written so much that RocksDB has made tables of it meanwhile.
 pub(crate) async fn written_much(options: FileOptions) -> Arc<Directory> {
     let directory = Directory::new();
-    let place: Arc<dyn Place> = directory.open_apart(options);
+    let place: Arc<dyn Store> = directory.open_apart(options);
     let caller = Caller::new(&place);
     for number in 0..24 {
         let mut batch = WriteBatch::default();

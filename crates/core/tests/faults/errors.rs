@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ferroflare_core::backend::{ObjectKey, View};
+use ferroflare_core::backend::{ObjectKey, ReadView};
 use ferroflare_core::range::{ListOptions, Scan};
 use ferroflare_core::transaction::Attempt;
 use ferroflare_core::write_batch::WriteBatch;
@@ -19,7 +19,7 @@ const ERRORS: [Fault; 2] = [Fault::Early, Fault::Midway];
 async fn a_failed_read_is_reported_and_the_next_one_works() {
     let (caller, _, faults) = faulty_object();
     caller.write(put(&["a"], "value")).await;
-    let latest = View::Latest(None);
+    let latest = ReadView::Latest(None);
     faults.inject(Call::Get, Fault::Early);
     assert_eq!(caller.0.read(vec![key("a")], latest).wait().await, Err(injected()));
     faults.inject(Call::Scan, Fault::Early);
@@ -111,7 +111,7 @@ async fn a_waiting_job_that_fails_stops_no_other() {
         let (caller, _, faults) = faulty_object();
         let holder = caller.begin_alone().await;
         let mut first = later(caller.0.write(put(&["a"], "first"), None));
-        let mut read = later(caller.0.read(vec![key("a")], View::Latest(None)));
+        let mut read = later(caller.0.read(vec![key("a")], ReadView::Latest(None)));
         let mut second = later(caller.0.write(put(&["b"], "second"), None));
         faults.inject(Call::Apply, fault);
         assert!(holder.commit().await, "a read-only attempt applies nothing");
@@ -152,7 +152,7 @@ async fn whichever_call_fails_what_was_acknowledged_is_there_and_nothing_else() 
             assert_eq!(expected.errors, 1, "call {good} {fault:?}: each error has one addressee");
             let entries = caller
                 .0
-                .list(Scan::new(&ListOptions::default()), View::Latest(None))
+                .list(Scan::new(&ListOptions::default()), ReadView::Latest(None))
                 .wait()
                 .await
                 .map(fresh)
@@ -215,7 +215,7 @@ async fn script(caller: &Caller, expected: &mut Acknowledged) {
     for batch in [first, remove(&["b", "missing", "d"]), put(&["e"], "2")] {
         expected.settle(object.write(batch.clone(), None), &batch).await;
     }
-    expected.settle(object.read(vec![key("a"), key("b")], View::Latest(None)), &nothing).await;
+    expected.settle(object.read(vec![key("a"), key("b")], ReadView::Latest(None)), &nothing).await;
 
     let beside = caller.begin().await;
     let holder = caller.begin_alone().await;
@@ -224,7 +224,7 @@ async fn script(caller: &Caller, expected: &mut Acknowledged) {
     let can_commit = use_attempt(&holder.0, expected, &of_holder).await;
     let queued = [put(&["g"], "queued"), remove(&["a", "c"]), put(&["h", "i"], "queued")];
     let answers: Vec<_> = queued.iter().map(|batch| object.write(batch.clone(), None)).collect();
-    let read = object.read(vec![key("g")], View::Latest(None));
+    let read = object.read(vec![key("g")], ReadView::Latest(None));
     let take = object.take_alarm(20);
     beside.put("beside", "value");
     let of_beside = put(&["beside"], "value");

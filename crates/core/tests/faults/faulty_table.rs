@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use ferroflare_core::alarm_index::AlarmIndex;
-use ferroflare_core::backend::local::LocalObject;
-use ferroflare_core::backend::{Table, Ticket};
+use ferroflare_core::backend::Ticket;
+use ferroflare_core::backend::local::{LocalObject, Table};
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::Scan;
 use ferroflare_core::write_batch::WriteBatch;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ferroflare_core::alarm_index::AlarmIndex;
 use ferroflare_core::answer::Pending;
-use ferroflare_core::backend::View;
+use ferroflare_core::backend::ReadView;
 use ferroflare_core::backend::local::LocalObject;
 use ferroflare_core::range::{ListOptions, Scan};
 use ferroflare_core::{Answer, ErrorKind, Result};
@@ -19,7 +19,7 @@ const CALLS: [Call; 4] = [Call::Get, Call::Scan, Call::Alarm, Call::Apply];
 
 /// Makes the object's table panic in `call`. The caller gets an error, or the panic itself.
 fn panic_in(caller: &Caller, call: Call) {
-    let latest = View::Latest(None);
+    let latest = ReadView::Latest(None);
     let all = Scan::new(&ListOptions::default());
     let failed = match call {
         Call::Get => fails(|| caller.0.read(vec![key("a")], latest)),
@@ -53,7 +53,7 @@ async fn every_later_operation_fails_at_once() {
         faults.inject(call, Fault::Panic);
         panic_in(&caller, call);
         let object = &caller.0;
-        for view in [View::Latest(None), View::Since(start)] {
+        for view in [ReadView::Latest(None), ReadView::Since(start)] {
             assert!(is_internal(now(object.read(vec![key("a")], view))), "{call:?}");
             let all = Scan::new(&ListOptions::default());
             assert!(is_internal(now(object.list(all, view))), "{call:?}");
@@ -77,7 +77,7 @@ async fn operations_that_wait_fail_instead_of_hanging() {
         let beside = caller.begin().await;
         let holder = caller.begin_alone().await;
         let write = later(caller.0.write(put(&["a"], "value"), None));
-        let read = later(caller.0.read(vec![key("a")], View::Latest(None)));
+        let read = later(caller.0.read(vec![key("a")], ReadView::Latest(None)));
         let begin = later(caller.0.begin(true, None));
         let commit = later(beside.0.commit(false));
         faults.inject(call, Fault::Panic);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ferroflare_core::Answer;
 use ferroflare_core::alarm_index::AlarmIndex;
 use ferroflare_core::backend::local::LocalObject;
-use ferroflare_core::backend::{Committed, Object, ObjectKey, Snapshot, View};
+use ferroflare_core::backend::{Committed, ObjectKey, ObjectStorage, ReadView, Snapshot};
 use ferroflare_core::concurrency::turn::OPTIMISTIC_ATTEMPTS_MAX;
 use ferroflare_core::durability::Durability;
 use ferroflare_core::key::{Key, Value};
@@ -84,7 +84,7 @@ impl Fixture {
     }
 
     pub(crate) fn read(&self, name: &str) -> Answer<Snapshot<Vec<Option<Value>>>> {
-        self.object.read(vec![key(name)], View::Latest(None))
+        self.object.read(vec![key(name)], ReadView::Latest(None))
     }
 
     pub(crate) fn begin(&self) -> (Transaction, Arc<Attempt>) {

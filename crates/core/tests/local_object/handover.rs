@@ -1,6 +1,6 @@
 //! An object is given to another process between commits, never between the writes of one turn.
 
-use ferroflare_core::backend::Object;
+use ferroflare_core::backend::ObjectStorage;
 use ferroflare_core::backend::local::Released;
 use ferroflare_core::concurrency::turn::OPTIMISTIC_ATTEMPTS_MAX;
 use ferroflare_core::transaction::{Read, Settled, Transaction};

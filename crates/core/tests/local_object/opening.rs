@@ -1,7 +1,7 @@
 //! Operations wait for an object that is being opened, and an object that cannot be opened fails them.
 
 use ferroflare_core::Error;
-use ferroflare_core::backend::{Committed, Object};
+use ferroflare_core::backend::{Committed, ObjectStorage};
 use ferroflare_core::concurrency::turn::OPTIMISTIC_ATTEMPTS_MAX;
 use ferroflare_core::range::{ListOptions, Scan};
 use ferroflare_core::transaction::{Read, Settled, Transaction};

@@ -1,6 +1,6 @@
 //! Batches that cannot be applied or sealed fail as a whole, and the object is opened again.
 
-use ferroflare_core::backend::Object;
+use ferroflare_core::backend::ObjectStorage;
 use ferroflare_core::transaction::{Read, Settled};
 use ferroflare_core::write_batch::WriteBatch;
 

@@ -2,10 +2,10 @@
 
 use std::fmt::Debug;
 
-use ferroflare_core::backend::Outcome;
+use ferroflare_core::backend::{CommitOutcome, ReadResult};
 use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Key, Value};
-use ferroflare_core::transaction::{Attempt, Read};
+use ferroflare_core::transaction::Attempt;
 use ferroflare_core::write_batch::WriteBatch;
 use ferroflare_core::{Answer, Error, Result};
 
@@ -47,7 +47,7 @@ impl Run {
         self.start
     }
 
-    pub(crate) fn commit(self, discard: bool) -> (Answer<Outcome>, Ended) {
+    pub(crate) fn commit(self, discard: bool) -> (Answer<CommitOutcome>, Ended) {
         let writes = if discard { WriteBatch::default() } else { self.own };
         let ended = Ended { start: self.start, writes, seen: self.seen, lost: self.lost };
         (self.attempt.commit(discard), ended)
@@ -125,17 +125,17 @@ impl Run {
         &mut self,
         timeline: &Timeline,
         alone: bool,
-        read: Result<Read<R>>,
+        read: Result<ReadResult<R>>,
         expected: &R,
         seen: Seen,
     ) {
         let written = timeline.is_written_since(self.start, &seen);
         match read {
-            Ok(Read::Found(found)) => {
+            Ok(ReadResult::Value(found)) => {
                 assert_eq!(found, *expected, "an attempt reads what it did not start from");
                 self.seen.push(seen);
             }
-            Ok(Read::Lost) => {
+            Ok(ReadResult::Conflict(_)) => {
                 assert!(self.lost || written, "it loses although nothing was written of {seen:?}");
                 self.lost = true;
             }
@@ -160,10 +160,15 @@ impl Ended {
     }
 
     /// Compares the end with what was written since the start, and commits to the model too.
-    pub(crate) fn check(&self, timeline: &mut Timeline, alone: bool, outcome: Result<Outcome>) {
+    pub(crate) fn check(
+        &self,
+        timeline: &mut Timeline,
+        alone: bool,
+        outcome: Result<CommitOutcome>,
+    ) {
         let conflicts = self.seen.iter().any(|seen| timeline.is_written_since(self.start, seen));
         match outcome {
-            Ok(Outcome::Committed(committed)) => {
+            Ok(CommitOutcome::Committed(committed)) => {
                 assert!(!self.lost, "an attempt that has lost commits");
                 let newest = timeline.newest();
                 for seen in &self.seen {
@@ -172,7 +177,7 @@ impl Ended {
                 }
                 assert_eq!(committed.removed, timeline.commit(&self.writes));
             }
-            Ok(Outcome::Lost(_)) => {
+            Ok(CommitOutcome::Lost(_)) => {
                 let lost = self.lost || conflicts;
                 assert!(lost, "it loses although nothing was written of {:?}", self.seen);
             }

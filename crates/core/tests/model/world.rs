@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ferroflare_core::answer::Pending;
-use ferroflare_core::backend::{Committed, Object, ObjectKey, Outcome, Place, Start, View};
+use ferroflare_core::backend::{
+    CommitOutcome, Committed, ObjectKey, ObjectStorage, ReadView, Start, Store,
+};
 use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::Scan;
@@ -20,8 +22,8 @@ use crate::support::{fresh, object_key, poll};
 
 struct World<'a> {
     backend: &'a dyn TestPlace,
-    place: Arc<dyn Place>,
-    object: Arc<dyn Object>,
+    place: Arc<dyn Store>,
+    object: Arc<dyn ObjectStorage>,
     timeline: Timeline,
     slots: [Slot; SLOTS],
     /// Who runs alone, and the attempts out of its closure.
@@ -53,7 +55,7 @@ enum Operation {
     List(Scan),
     Alarm,
     TakeAlarm(i64),
-    Begin { slot: usize, turn: bool, origin: Option<TransactionId> },
+    Begin { slot: usize, turn: bool, issued_by: Option<TransactionId> },
     Commit { slot: usize, id: TransactionId, ended: Ended },
 }
 
@@ -65,7 +67,7 @@ enum Done {
     Alarm(Option<i64>),
     Taken(bool),
     Started(Start),
-    Ended(Outcome),
+    Ended(CommitOutcome),
 }
 
 /// Runs a program from an empty object to the end of its last attempt.
@@ -110,14 +112,14 @@ impl World<'_> {
         let value = Value::from(self.steps.to_string().as_bytes());
         match step {
             Step::Write { writes, from } => {
-                let (batch, origin) = (writes.batch(&value), self.origin(from));
+                let (batch, issued_by) = (writes.batch(&value), self.issued_by(from));
                 // Where others have to be asked, nothing is asked for nothing.
                 if batch.is_empty() && !self.backend.answers_at_once() {
                     return;
                 }
-                let answer = self.object.write(batch.clone(), origin);
+                let answer = self.object.write(batch.clone(), issued_by);
                 let answer = answer.and_then(|committed| Ok(Done::Committed(committed)));
-                let admitted = self.may_change(origin);
+                let admitted = self.may_change(issued_by);
                 self.submit(Operation::Write(batch), answer, admitted).await;
             }
             Step::Probe => {
@@ -131,24 +133,24 @@ impl World<'_> {
             }
             Step::Read { keys, from } => {
                 let keys = program::keys(&keys);
-                let origin = self.origin(from);
-                let answer = self.object.read(keys.clone(), View::Latest(origin));
+                let issued_by = self.issued_by(from);
+                let answer = self.object.read(keys.clone(), ReadView::Latest(issued_by));
                 let answer = answer.and_then(|read| Ok(Done::Values(fresh(read))));
-                let admitted = self.may_look(origin);
+                let admitted = self.may_look(issued_by);
                 self.submit(Operation::Read(keys), answer, admitted).await;
             }
             Step::List { walk, from } => {
-                let (scan, origin) = (walk.scan(), self.origin(from));
-                let answer = self.object.list(scan.clone(), View::Latest(origin));
+                let (scan, issued_by) = (walk.scan(), self.issued_by(from));
+                let answer = self.object.list(scan.clone(), ReadView::Latest(issued_by));
                 let answer = answer.and_then(|read| Ok(Done::Entries(fresh(read))));
-                let admitted = self.may_look(origin);
+                let admitted = self.may_look(issued_by);
                 self.submit(Operation::List(scan), answer, admitted).await;
             }
             Step::Alarm { from } => {
-                let origin = self.origin(from);
-                let answer = self.object.alarm(View::Latest(origin));
+                let issued_by = self.issued_by(from);
+                let answer = self.object.alarm(ReadView::Latest(issued_by));
                 let answer = answer.and_then(|read| Ok(Done::Alarm(fresh(read))));
-                let admitted = self.may_look(origin);
+                let admitted = self.may_look(issued_by);
                 self.submit(Operation::Alarm, answer, admitted).await;
             }
             Step::TakeAlarm { due } => {
@@ -179,18 +181,18 @@ impl World<'_> {
         else {
             return false;
         };
-        !self.backend.answers_at_once() && !self.may_look(self.origin(*from))
+        !self.backend.answers_at_once() && !self.may_look(self.issued_by(*from))
     }
 
     async fn begin(&mut self, slot: usize, turn: bool, from: Option<usize>) {
         if !matches!(self.slots[slot], Slot::Idle) {
             return;
         }
-        let origin = self.origin(from);
-        let answer = self.object.begin(turn, origin).and_then(|start| Ok(Done::Started(start)));
-        let admitted = if turn { self.may_change(origin) } else { self.may_look(origin) };
+        let issued_by = self.issued_by(from);
+        let answer = self.object.begin(turn, issued_by).and_then(|start| Ok(Done::Started(start)));
+        let admitted = if turn { self.may_change(issued_by) } else { self.may_look(issued_by) };
         self.slots[slot] = Slot::Beginning;
-        self.submit(Operation::Begin { slot, turn, origin }, answer, admitted).await;
+        self.submit(Operation::Begin { slot, turn, issued_by }, answer, admitted).await;
     }
 
     async fn commit(&mut self, slot: usize, discard: bool) {
@@ -300,8 +302,8 @@ impl World<'_> {
                     self.timeline.commit(&batch);
                 }
             }
-            (Operation::Begin { slot, turn, origin }, Ok(Done::Started(start))) => {
-                if origin.is_some_and(|origin| self.is_in_turn(origin)) {
+            (Operation::Begin { slot, turn, issued_by }, Ok(Done::Started(start))) => {
+                if issued_by.is_some_and(|issued_by| self.is_in_turn(issued_by)) {
                     self.guests.push(start.id);
                 } else if turn {
                     self.holder = Some(start.id);
@@ -353,7 +355,7 @@ impl World<'_> {
         }
     }
 
-    fn origin(&self, from: Option<usize>) -> Option<TransactionId> {
+    fn issued_by(&self, from: Option<usize>) -> Option<TransactionId> {
         match &self.slots[from?] {
             Slot::Running(run) => Some(run.id()),
             _ => None,
@@ -364,12 +366,12 @@ impl World<'_> {
         self.holder == Some(id) || self.guests.contains(&id)
     }
 
-    fn may_change(&self, origin: Option<TransactionId>) -> bool {
-        self.holder.is_none() || origin.is_some_and(|origin| self.is_in_turn(origin))
+    fn may_change(&self, issued_by: Option<TransactionId>) -> bool {
+        self.holder.is_none() || issued_by.is_some_and(|issued_by| self.is_in_turn(issued_by))
     }
 
-    fn may_look(&self, origin: Option<TransactionId>) -> bool {
-        self.may_change(origin) || self.queue.is_empty()
+    fn may_look(&self, issued_by: Option<TransactionId>) -> bool {
+        self.may_change(issued_by) || self.queue.is_empty()
     }
 
     fn release(&mut self, id: TransactionId) {

@@ -10,7 +10,7 @@ use std::thread;
 use ferroflare_core::backend::files::disk::{Disk, RealDisk};
 use ferroflare_core::backend::files::workers::open_set::OpenSet;
 use ferroflare_core::backend::files::{FileOptions, FileStore};
-use ferroflare_core::backend::{Object, ObjectKey, Place};
+use ferroflare_core::backend::{ObjectKey, ObjectStorage, Store};
 use ferroflare_core::key::Value;
 use ferroflare_core::{Answer, Result};
 use once_cell::sync::Lazy;
@@ -32,11 +32,11 @@ pub(crate) const FSYNC: FileOptions = FileOptions { fsync: true, open_objects_ma
 pub(crate) struct Files;
 
 impl TestPlace for Files {
-    fn open(&self) -> Opening<'_, Arc<dyn Place>> {
-        Box::pin(async { Arc::new(Directory::new().open(FSYNC)) as Arc<dyn Place> })
+    fn open(&self) -> Opening<'_, Arc<dyn Store>> {
+        Box::pin(async { Arc::new(Directory::new().open(FSYNC)) as Arc<dyn Store> })
     }
 
-    fn open_twice(&self) -> Opening<'_, [Arc<dyn Place>; 2]> {
+    fn open_twice(&self) -> Opening<'_, [Arc<dyn Store>; 2]> {
         let options = FileOptions { fsync: true, open_objects_max: 1 };
         let directory = Directory::new();
         Box::pin(
@@ -158,8 +158,8 @@ impl Drop for Opened {
     }
 }
 
-impl Place for Opened {
-    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>> {
+impl Store for Opened {
+    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn ObjectStorage>> {
         self.user.object(key)
     }
 

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use ferroflare_core::backend::files::FileOptions;
 use ferroflare_core::backend::{
-    Committed, Object, ObjectKey, Outcome, Place, Snapshot, Start, Ticket, View,
+    CommitOutcome, Committed, ObjectKey, ObjectStorage, ReadResult, ReadView, Start, Store, Ticket,
 };
-use ferroflare_core::concurrency::{Footprint, TransactionId};
+use ferroflare_core::concurrency::{ReadSet, TransactionId};
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::Scan;
 use ferroflare_core::write_batch::WriteBatch;
@@ -24,12 +24,12 @@ const OPERATIONS: u32 = 3;
 pub(crate) struct HandedFiles;
 
 impl TestPlace for HandedFiles {
-    fn open(&self) -> Opening<'_, Arc<dyn Place>> {
+    fn open(&self) -> Opening<'_, Arc<dyn Store>> {
         let options = FileOptions { fsync: false, open_objects_max: 8 };
         let directory = Directory::new();
         Box::pin(async move {
-            let sides = [(); 2].map(|()| directory.open_apart(options) as Arc<dyn Place>);
-            Arc::new(HandedPlace { sides, objects: Mutex::default() }) as Arc<dyn Place>
+            let sides = [(); 2].map(|()| directory.open_apart(options) as Arc<dyn Store>);
+            Arc::new(HandedPlace { sides, objects: Mutex::default() }) as Arc<dyn Store>
         })
     }
 
@@ -51,12 +51,12 @@ impl TestPlace for HandedFiles {
 }
 
 struct HandedPlace {
-    sides: [Arc<dyn Place>; 2],
+    sides: [Arc<dyn Store>; 2],
     objects: Mutex<HashMap<ObjectKey, Arc<HandedObject>>>,
 }
 
-impl Place for HandedPlace {
-    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>> {
+impl Store for HandedPlace {
+    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn ObjectStorage>> {
         let sides = [self.sides[0].object(key)?, self.sides[1].object(key)?];
         let make = || Arc::new(HandedObject { sides, hands: Arc::default() });
         Ok(self.objects.lock().unwrap().entry(key.clone()).or_insert_with(make).clone())
@@ -111,7 +111,7 @@ struct Hands {
 }
 
 struct HandedObject {
-    sides: [Arc<dyn Object>; 2],
+    sides: [Arc<dyn ObjectStorage>; 2],
     hands: Arc<Mutex<Hands>>,
 }
 
@@ -148,7 +148,7 @@ impl HandedObject {
     /// Makes a call on the side that has the object, which stays there until it is answered.
     fn ask<T, U>(
         &self,
-        call: impl FnOnce(&dyn Object) -> Answer<T>,
+        call: impl FnOnce(&dyn ObjectStorage) -> Answer<T>,
         then: impl FnOnce(T, Stay) -> U + Send + 'static,
     ) -> Answer<U>
     where
@@ -160,7 +160,7 @@ impl HandedObject {
         answer.and_then(move |answer| Ok(then(answer, stay)))
     }
 
-    fn current(&self) -> &dyn Object {
+    fn current(&self) -> &dyn ObjectStorage {
         &*self.sides[self.hands.lock().unwrap().side]
     }
 
@@ -179,22 +179,22 @@ fn committed_on(committed: Committed, side: usize) -> Committed {
     Committed { ticket: ticket_of(committed.ticket, side), ..committed }
 }
 
-impl Object for HandedObject {
-    fn read(&self, keys: Vec<Key>, view: View) -> Answer<Snapshot<Vec<Option<Value>>>> {
+impl ObjectStorage for HandedObject {
+    fn read(&self, keys: Vec<Key>, view: ReadView) -> Answer<ReadResult<Vec<Option<Value>>>> {
         self.ask(|object| object.read(keys, view), |read, _| read)
     }
 
-    fn list(&self, scan: Scan, view: View) -> Answer<Snapshot<Vec<Entry>>> {
+    fn list(&self, scan: Scan, view: ReadView) -> Answer<ReadResult<Vec<Entry>>> {
         self.ask(|object| object.list(scan, view), |listed, _| listed)
     }
 
-    fn alarm(&self, view: View) -> Answer<Snapshot<Option<i64>>> {
+    fn alarm(&self, view: ReadView) -> Answer<ReadResult<Option<i64>>> {
         self.ask(|object| object.alarm(view), |alarm, _| alarm)
     }
 
-    fn write(&self, writes: WriteBatch, origin: Option<TransactionId>) -> Answer<Committed> {
+    fn write(&self, writes: WriteBatch, issued_by: Option<TransactionId>) -> Answer<Committed> {
         self.ask(
-            |object| object.write(writes, origin),
+            |object| object.write(writes, issued_by),
             |committed, stay| committed_on(committed, stay.side),
         )
     }
@@ -203,9 +203,9 @@ impl Object for HandedObject {
         self.ask(|object| object.take_alarm(due_ms), |taken, _| taken)
     }
 
-    fn begin(&self, turn: bool, origin: Option<TransactionId>) -> Answer<Start> {
+    fn begin(&self, turn: bool, issued_by: Option<TransactionId>) -> Answer<Start> {
         self.ask(
-            |object| object.begin(turn, origin),
+            |object| object.begin(turn, issued_by),
             |start, stay| {
                 // Until it is committed or ended.
                 std::mem::forget(stay);
@@ -214,14 +214,14 @@ impl Object for HandedObject {
         )
     }
 
-    fn commit(&self, start: Start, footprint: Footprint, writes: WriteBatch) -> Answer<Outcome> {
+    fn commit(&self, start: Start, read_set: ReadSet, writes: WriteBatch) -> Answer<CommitOutcome> {
         let answer = self.ask(
-            |object| object.commit(start, footprint, writes),
+            |object| object.commit(start, read_set, writes),
             |outcome, stay| match outcome {
-                Outcome::Committed(committed) => {
-                    Outcome::Committed(committed_on(committed, stay.side))
+                CommitOutcome::Committed(committed) => {
+                    CommitOutcome::Committed(committed_on(committed, stay.side))
                 }
-                lost @ Outcome::Lost(_) => lost,
+                lost @ CommitOutcome::Lost(_) => lost,
             },
         );
         self.release();
@@ -233,11 +233,11 @@ impl Object for HandedObject {
         self.release();
     }
 
-    fn unsettled(&self) -> Ticket {
+    fn pending_ticket(&self) -> Ticket {
         self.sides
             .iter()
             .enumerate()
-            .map(|(side, object)| ticket_of(object.unsettled(), side))
+            .map(|(side, object)| ticket_of(object.pending_ticket(), side))
             .max()
             .unwrap_or(0)
     }

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use ferroflare_core::backend::Place;
-use ferroflare_core::backend::memory::MemoryPlace;
+use ferroflare_core::backend::Store;
+use ferroflare_core::backend::memory::MemoryStore;
 
 use super::{Opening, TestPlace};
 
 pub(crate) struct Memory;
 
 impl TestPlace for Memory {
-    fn open(&self) -> Opening<'_, Arc<dyn Place>> {
-        Box::pin(async { Arc::new(MemoryPlace::new()) as Arc<dyn Place> })
+    fn open(&self) -> Opening<'_, Arc<dyn Store>> {
+        Box::pin(async { Arc::new(MemoryStore::new()) as Arc<dyn Store> })
     }
 
     fn answers_at_once(&self) -> bool {

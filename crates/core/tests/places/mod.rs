@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ferroflare_core::backend::Place;
+use ferroflare_core::backend::Store;
 
 mod files;
 mod handed;
@@ -28,10 +28,10 @@ pub(crate) type Opening<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 /// A backend under test.
 pub(crate) trait TestPlace: Sync {
     /// A new place that nobody else uses, with nothing in it.
-    fn open(&self) -> Opening<'_, Arc<dyn Place>>;
+    fn open(&self) -> Opening<'_, Arc<dyn Store>>;
 
     /// Two users of one new place, as far apart as the backend allows.
-    fn open_twice(&self) -> Opening<'_, [Arc<dyn Place>; 2]> {
+    fn open_twice(&self) -> Opening<'_, [Arc<dyn Store>; 2]> {
         Box::pin(async {
             let place = self.open().await;
             [place.clone(), place]

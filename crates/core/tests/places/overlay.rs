@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use ferroflare_core::backend::Place;
-use ferroflare_core::backend::memory::MemoryPlace;
-use ferroflare_core::backend::overlay::OverlayPlace;
+use ferroflare_core::backend::Store;
+use ferroflare_core::backend::memory::MemoryStore;
+use ferroflare_core::backend::overlay::OverlayStore;
 use ferroflare_core::backend::overlay::below::Spawn;
 
 use super::{Opening, TestPlace};
@@ -13,8 +13,8 @@ use crate::support::{alarm, clear, now, object_key, put};
 pub(crate) struct Overlay;
 
 impl TestPlace for Overlay {
-    fn open(&self) -> Opening<'_, Arc<dyn Place>> {
-        Box::pin(async { Self::above_old_data() as Arc<dyn Place> })
+    fn open(&self) -> Opening<'_, Arc<dyn Store>> {
+        Box::pin(async { Self::above_old_data() as Arc<dyn Store> })
     }
 
     fn answers_at_once(&self) -> bool {
@@ -35,14 +35,14 @@ impl TestPlace for Overlay {
 }
 
 impl Overlay {
-    fn above_old_data() -> Arc<OverlayPlace> {
-        let below = Arc::new(MemoryPlace::new());
+    fn above_old_data() -> Arc<OverlayStore> {
+        let below = Arc::new(MemoryStore::new());
         let stored = below.object(&object_key("one")).unwrap();
         let mut old = put(&["a", "b", "c", "key", "z"], "below");
         old.set_alarm(Some(1));
         now(stored.write(old, None)).unwrap();
 
-        let place = Arc::new(OverlayPlace::new(below, no_threads()));
+        let place = Arc::new(OverlayStore::new(below, no_threads()));
         let object = place.object(&object_key("one")).unwrap();
         now(object.write(put(&["a", "d"], "above"), None)).unwrap();
         place.push().unwrap();

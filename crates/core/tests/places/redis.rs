@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ferroflare_core::backend::redis::{RedisOptions, RedisStore};
-use ferroflare_core::backend::{Object, ObjectKey, Place};
+use ferroflare_core::backend::{ObjectKey, ObjectStorage, Store};
 use ferroflare_core::key::Value;
 use ferroflare_core::{Answer, Result};
 use once_cell::sync::Lazy;
@@ -26,7 +26,7 @@ fn next() -> u32 {
 }
 
 /// As another process would open it.
-fn open_apart(url: &str) -> Arc<dyn Place> {
+fn open_apart(url: &str) -> Arc<dyn Store> {
     #[expect(clippy::disallowed_methods, reason = "a test gives the core its clock")]
     let clock = tokio::time::Instant::now;
     let runtime = RUNTIME.handle().clone();
@@ -79,11 +79,11 @@ impl Redis {
 }
 
 impl TestPlace for Redis {
-    fn open(&self) -> Opening<'_, Arc<dyn Place>> {
+    fn open(&self) -> Opening<'_, Arc<dyn Store>> {
         Box::pin(async { open_apart(&Self::url()) })
     }
 
-    fn open_twice(&self) -> Opening<'_, [Arc<dyn Place>; 2]> {
+    fn open_twice(&self) -> Opening<'_, [Arc<dyn Store>; 2]> {
         Box::pin(async {
             let url = Self::url();
             [open_apart(&url), open_apart(&url)]
@@ -101,7 +101,7 @@ impl TestPlace for Redis {
 pub(crate) struct RedisCluster;
 
 impl RedisCluster {
-    fn open_as(prefix: &Arc<str>) -> Arc<dyn Place> {
+    fn open_as(prefix: &Arc<str>) -> Arc<dyn Store> {
         let hosts: Vec<_> = CLUSTER.iter().map(Server::host).collect();
         let place = open_apart(&format!("redis://{}", hosts.join(",")));
         Arc::new(Named { place, prefix: prefix.clone() })
@@ -109,11 +109,11 @@ impl RedisCluster {
 }
 
 impl TestPlace for RedisCluster {
-    fn open(&self) -> Opening<'_, Arc<dyn Place>> {
+    fn open(&self) -> Opening<'_, Arc<dyn Store>> {
         Box::pin(async { Self::open_as(&format!("{}-", next()).into()) })
     }
 
-    fn open_twice(&self) -> Opening<'_, [Arc<dyn Place>; 2]> {
+    fn open_twice(&self) -> Opening<'_, [Arc<dyn Store>; 2]> {
         Box::pin(async {
             let prefix = format!("{}-", next()).into();
             [Self::open_as(&prefix), Self::open_as(&prefix)]
@@ -129,7 +129,7 @@ impl TestPlace for RedisCluster {
 
 /// A place of which only the bindings with a prefix are used.
 struct Named {
-    place: Arc<dyn Place>,
+    place: Arc<dyn Store>,
     prefix: Arc<str>,
 }
 
@@ -147,8 +147,8 @@ fn without(prefix: &str, name: &str) -> Arc<str> {
     name.strip_prefix(prefix).unwrap().into()
 }
 
-impl Place for Named {
-    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>> {
+impl Store for Named {
+    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn ObjectStorage>> {
         self.place.object(&ObjectKey { name: self.with(&key.name), id: key.id.clone() })
     }
 

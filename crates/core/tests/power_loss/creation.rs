@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ferroflare_core::backend::files::FileOptions;
-use ferroflare_core::backend::{ObjectKey, Place, View};
+use ferroflare_core::backend::{ObjectKey, ReadView, Store};
 
 use crate::places::{Directory, FSYNC};
 use crate::support::{Caller, fresh, key, put, text};
@@ -18,14 +18,14 @@ fn object(directory: &Directory) -> PathBuf {
 }
 
 async fn write(directory: &Arc<Directory>, options: FileOptions, text: &str) {
-    let place: Arc<dyn Place> = directory.open_apart(options);
+    let place: Arc<dyn Store> = directory.open_apart(options);
     Caller::new(&place).write(put(&["a"], text)).await;
     place.close().wait().await.unwrap();
 }
 
 async fn read(directory: &Arc<Directory>, options: FileOptions) -> Result<Option<String>, String> {
-    let place: Arc<dyn Place> = directory.open_apart(options);
-    let found = Caller::new(&place).0.read(vec![key("a")], View::Latest(None)).wait().await;
+    let place: Arc<dyn Store> = directory.open_apart(options);
+    let found = Caller::new(&place).0.read(vec![key("a")], ReadView::Latest(None)).wait().await;
     place.close().wait().await.unwrap();
     found
         .map(|found| fresh(found).remove(0).as_deref().map(text))
@@ -42,7 +42,7 @@ fn files(object: &Path) -> [PathBuf; 2] {
 #[tokio::test]
 async fn the_mark_of_a_new_database_goes_with_the_first_acknowledgement() {
     let directory = Directory::new();
-    let place: Arc<dyn Place> = directory.open_apart(FSYNC);
+    let place: Arc<dyn Store> = directory.open_apart(FSYNC);
     let caller = Caller::new(&place);
     caller.write(put(&["a"], "text")).await;
     assert!(!object(&directory).join(MARK).exists());
@@ -98,13 +98,13 @@ async fn an_unfinished_database_begins_anew_where_a_finished_one_is_corrupt() {
 async fn an_unfinished_database_is_not_taken_for_data_of_miniflare_2() {
     let directory = Directory::new();
     let key = ObjectKey { name: "OBJECT".into(), id: "0f".repeat(32).into() };
-    let place: Arc<dyn Place> = directory.open_apart(PROCESS);
+    let place: Arc<dyn Store> = directory.open_apart(PROCESS);
     Caller::of(&place, &key).write(put(&["a"], "text")).await;
     place.close().wait().await.unwrap();
     assert!(directory.path().join("OBJECT").join(&*key.id).join(MARK).exists());
     // So another process may find it that looked for the mark of the root a moment too early.
     fs::remove_dir_all(directory.path().join(".ferroflare")).unwrap();
-    let place: Arc<dyn Place> = directory.open_apart(PROCESS);
+    let place: Arc<dyn Store> = directory.open_apart(PROCESS);
     assert_eq!(Caller::of(&place, &key).get("a").await.as_deref(), Some("text"));
 }
 

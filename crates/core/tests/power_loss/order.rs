@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use ferroflare_core::backend::Place;
+use ferroflare_core::backend::Store;
 use ferroflare_core::backend::files::disk::{Disk, Unsynced};
 use ferroflare_core::write_batch::WriteBatch;
 use ferroflare_core::{Answer, Result};
@@ -109,7 +109,7 @@ async fn directories_are_synced_before_the_log_and_everything_before_the_acknowl
     let (told, calls) = channel();
     let disk = SteppedDisk(told);
     let directory = Directory::new();
-    let place: Arc<dyn Place> = directory.open_apart_in("a/root", FSYNC, Arc::new(disk));
+    let place: Arc<dyn Store> = directory.open_apart_in("a/root", FSYNC, Arc::new(disk));
     let above = directory.path();
     let caller = Caller::new(&place);
     // Dropped before the place is closed, which makes calls too.

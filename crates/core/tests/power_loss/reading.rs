@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::{fs, io};
 
 use ferroflare_core::Result;
-use ferroflare_core::backend::Place;
+use ferroflare_core::backend::Store;
 use ferroflare_core::backend::files::FileOptions;
 use ferroflare_core::backend::files::disk::{Disk, Unsynced};
 
@@ -52,14 +52,14 @@ const PROCESS: FileOptions = FileOptions { fsync: false, open_objects_max: 1 };
 /// Reads `a` as a process of its own, which ends in good order.
 async fn read(directory: &Arc<Directory>, options: FileOptions) -> (Option<String>, Vec<PathBuf>) {
     let disk = Arc::new(NotedDisk::default());
-    let place: Arc<dyn Place> = directory.open_apart_in("", options, disk.clone());
+    let place: Arc<dyn Store> = directory.open_apart_in("", options, disk.clone());
     let value = Caller::new(&place).get("a").await;
     place.close().wait().await.unwrap();
     (value, disk.noted())
 }
 
 async fn write(directory: &Arc<Directory>, options: FileOptions, text: &str) {
-    let place: Arc<dyn Place> = directory.open_apart(options);
+    let place: Arc<dyn Store> = directory.open_apart(options);
     Caller::new(&place).write(put(&["a"], text)).await;
     place.close().wait().await.unwrap();
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use ferroflare_core::backend::{ObjectKey, Place};
+use ferroflare_core::backend::{ObjectKey, Store};
 use ferroflare_core::range::ListOptions;
 use ferroflare_core::write_batch::WriteBatch;
 
@@ -103,7 +103,7 @@ async fn everything_acknowledged_survives_a_power_loss_and_alarms_are_found_with
     let mut random = Random::new(seed);
     let disk = Arc::new(LosingDisk::new());
     let directory = Directory::new();
-    let place: Arc<dyn Place> = directory.open_apart_in("a/b/root", FSYNC, disk.clone());
+    let place: Arc<dyn Store> = directory.open_apart_in("a/b/root", FSYNC, disk.clone());
     let mut acknowledged = BTreeMap::<ObjectKey, Content>::new();
     let mut records = Records::new();
     for step in 1..=STEPS {
@@ -121,8 +121,8 @@ async fn everything_acknowledged_survives_a_power_loss_and_alarms_are_found_with
 }
 
 /// Looks for everything in a directory that a power loss has left.
-async fn check(place: &Arc<impl Place + 'static>, acknowledged: &BTreeMap<ObjectKey, Content>) {
-    let place: Arc<dyn Place> = place.clone();
+async fn check(place: &Arc<impl Store + 'static>, acknowledged: &BTreeMap<ObjectKey, Content>) {
+    let place: Arc<dyn Store> = place.clone();
     let names: Vec<Arc<str>> = NAMES.map(Arc::from).to_vec();
     let pending = place.alarms(&names).unwrap();
     for (object, content) in acknowledged {

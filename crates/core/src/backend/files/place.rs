@@ -99,7 +99,7 @@ impl SharedDirectory {
     pub fn read_alarms(&self) -> Result<()> {
         let Shared { layout, alarms, .. } = &*self.shared;
         let path = layout.own("alarms");
-        alarms.begin_reading()?;
+        let reading = alarms.begin_reading()?;
         let markers = match fs::read_dir(&path) {
             Ok(markers) => markers,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -115,7 +115,7 @@ impl SharedDirectory {
         }
         let open: Vec<_> =
             self.open_objects().into_iter().map(|object| object.key().clone()).collect();
-        alarms.replace(&found, &open)
+        reading.end(&found, &open)
     }
 
     /// Whether a store uses the directory.

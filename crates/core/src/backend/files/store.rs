@@ -16,7 +16,7 @@ use super::place::SharedDirectory;
 use super::shared::Shared;
 use super::workers::open_set::OpenSet;
 use crate::answer::Answer;
-use crate::backend::{Object, ObjectKey, Place};
+use crate::backend::{ObjectKey, ObjectStorage, Store};
 use crate::error::{Error, Result};
 use crate::key::Value;
 use crate::randomness::Randomness;
@@ -109,8 +109,8 @@ impl Drop for FileStore {
     }
 }
 
-impl Place for FileStore {
-    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>> {
+impl Store for FileStore {
+    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn ObjectStorage>> {
         Ok(self.directory()?.object(key)?)
     }
 

@@ -1,209 +1,165 @@
-//! When an object has its table: it comes from its source when it is needed, and goes when others need it or memory.
+//! Opens an object's table on first use, and closes it to save memory or to hand the object to another process.
+//!
+//! | verb | who gets the table | the object |
+//! |---|---|---|
+//! | `take_idle`, `take_empty`, `take_failed` | the caller | opens another one when it needs it |
+//! | `hand_over` | the opener, by [`TableOpener::closed`](super::TableOpener::closed) | the same |
+//! | `close`, `close_unless_opening` | the caller | has ended |
+//! | `retire` | the object keeps it | refuses later operations, and still does those that wait |
 
-use std::mem;
-use std::ops::{Deref, DerefMut};
-use std::sync::MutexGuard;
-
-use super::LocalObject;
-use super::queue::Need;
-use super::state::{Opening, State};
-use crate::backend::{Access, Table};
+use super::object::LocalObject;
+use super::state::{Need, State};
+use super::table::{Access, Table};
+use super::table_state::{Opening, TableState};
 use crate::error::{Error, Result};
-use crate::lock::lock;
 
-/// What becomes of a table that is asked for.
+/// What [`LocalObject::take_idle`] has found.
 #[derive(Debug)]
-pub enum Released<T> {
-    /// Here it is.
-    Table(T),
-    /// It is in use. The source is told when it is no more: [`crate::backend::Source::idle`].
+pub enum IdleTable<T> {
+    /// The table was idle.
+    Taken(T),
+    /// The table is in use. [`TableOpener::idle`](super::TableOpener::idle) is called when that ends.
     InUse,
-    /// There is none.
+    /// No table is open.
     Absent,
 }
 
-/// The state of an object, locked. When it is unlocked, the source is told of a table that it waits for.
-pub(super) struct Locked<'a, T: Table> {
-    state: MutexGuard<'a, State<T>>,
-    object: &'a LocalObject<T>,
-}
-
-impl<T: Table> Deref for Locked<'_, T> {
-    type Target = State<T>;
-
-    fn deref(&self) -> &State<T> {
-        &self.state
-    }
-}
-
-impl<T: Table> DerefMut for Locked<'_, T> {
-    fn deref_mut(&mut self) -> &mut State<T> {
-        &mut self.state
-    }
-}
-
-impl<T: Table> Drop for Locked<'_, T> {
-    fn drop(&mut self) {
-        if self.state.awaited && !self.state.is_in_use() {
-            self.state.awaited = false;
-            if let (Some(source), Some(this)) = (&self.object.source, self.object.this.upgrade()) {
-                source.idle(&this);
-            }
-        }
-    }
-}
-
 impl<T: Table> LocalObject<T> {
-    /// Locks the state.
-    pub(super) fn locked(&self) -> Result<Locked<'_, T>> {
-        Ok(Locked { state: lock(&self.state)?, object: self })
-    }
-}
-
-impl<T: Table> LocalObject<T> {
-    /// Whether the table is at hand.
-    pub fn is_open(&self) -> bool {
-        lock(&self.state).is_ok_and(|state| state.table.is_some())
-    }
-
-    /// Makes every later operation fail; those that wait for the table still get it.
+    /// Makes every later operation fail. Operations that wait for the table still get it.
     pub fn retire(&self) {
         if let Ok(mut state) = self.locked() {
             state.ended.get_or_insert(Error::Closed);
         }
     }
 
-    /// Makes every later operation fail, and every waiting one too. Gives back the table.
+    /// Makes every later operation fail, and every waiting one too. Returns the table, if it is open.
     pub fn close(&self) -> Option<T> {
         let mut state = self.locked().ok()?;
         state.stop(Error::Closed);
         state.table.take()
     }
 
-    /// The same for an object that was retired, unless its table is being opened: then what waits for it still gets it.
-    pub fn close_retired(&self) -> Option<T> {
+    /// Closes an object that was retired, unless its table is on its way: then what waits for the table still gets it.
+    pub fn close_unless_opening(&self) -> Option<T> {
         let mut state = self.locked().ok()?;
-        if state.is_opening() {
+        if state.table.is_opening() {
             return None;
         }
         state.stop(Error::Closed);
         state.table.take()
     }
 
-    /// Takes the table away to save memory, unless it is being opened, an attempt runs or a write is not sealed.
-    pub fn release(&self) -> Released<T> {
+    /// Takes the table away to save memory, unless it is on its way, an attempt runs or a write is not sealed.
+    pub fn take_idle(&self) -> IdleTable<T> {
         let Ok(mut state) = self.locked() else {
-            return Released::Absent;
+            return IdleTable::Absent;
         };
         if state.is_in_use() {
-            state.awaited = true;
-            return Released::InUse;
+            state.idle_is_awaited = true;
+            return IdleTable::InUse;
         }
-        state.take_table().map_or(Released::Absent, Released::Table)
+        state.take_table().map_or(IdleTable::Absent, IdleTable::Taken)
     }
 
-    /// Gives the table back to its source, because somebody else waits for it: at once, or when the
-    /// turn has ended and every write is sealed; no later turn comes before that. Running attempts lose.
-    pub fn hand_over(&self) {
-        if let Ok(mut state) = self.locked()
-            && state.table.is_some()
-        {
-            state.wanted = true;
-            self.run_waiting(&mut state);
-        }
-    }
-
-    /// Takes away a table that has nothing in it any more, to be removed. Attempts go on: an object that
-    /// does not exist is as good as an empty one.
-    pub fn vacate(&self) -> Option<T> {
+    /// Takes away the table of an object that is empty, to remove the object. Attempts go on: an object that does not
+    /// exist reads like an empty one.
+    pub fn take_empty(&self) -> Option<T> {
         let mut state = self.locked().ok()?;
-        if state.is_busy() || !state.table.as_ref()?.is_empty().ok()? {
+        if state.is_busy() || !state.table.get()?.is_empty().ok()? {
             return None;
         }
-        state.wanted = false;
         state.table.take()
     }
 
-    /// Drops a table that could not keep what it was given: the next operation opens it anew.
-    pub fn abandon(&self) -> Option<T> {
+    /// Takes away a table that could not keep what was written to it. The next operation opens another one.
+    pub fn take_failed(&self) -> Option<T> {
         let mut state = self.locked().ok()?;
         let table = state.take_table();
         self.run_waiting(&mut state);
         table
     }
 
+    /// Gives the table to the opener, because another process waits for it: at once, or when the turn has ended and every
+    /// write is sealed. No later turn begins before. Running attempts lose.
+    pub fn hand_over(&self) {
+        if let Ok(mut state) = self.locked()
+            && state.table.ask_for_hand_over()
+        {
+            self.run_waiting(&mut state);
+        }
+    }
+
+    /// Gives the opener the table that another process waits for.
+    pub(super) fn finish_hand_over(&self, state: &mut State<T>) {
+        if let (Some(opener), Some(table)) = (&self.opener, state.take_table()) {
+            opener.clone().closed(table);
+        }
+    }
+
     /// Whether an operation need not wait for the table.
     pub(super) fn is_ready(&self, state: &State<T>, need: Need) -> bool {
         match &state.table {
-            Some(table) => need.access() == Access::Read || table.takes_writes(),
-            None => self.can_do_without(state, need),
+            TableState::Open(table) | TableState::HandingOver(table) => {
+                need.access() == Access::Read || table.takes_writes()
+            }
+            TableState::Closed => self.needs_no_table(need),
+            TableState::Opening | TableState::Upgrading { .. } => false,
         }
     }
 
-    /// Whether an operation needs no table; none does to read where nothing is stored.
-    fn can_do_without(&self, state: &State<T>, need: Need) -> bool {
-        let absent = || self.source.as_ref().is_some_and(|source| source.is_absent());
-        !state.is_opening()
-            && match need {
-                Need::Nothing => true,
-                Need::Read | Need::Remove => absent(),
-                Need::Write => false,
+    /// Whether an operation needs no table now. Reading and removing need none if the object does not exist.
+    fn needs_no_table(&self, need: Need) -> bool {
+        match need {
+            Need::Nothing => true,
+            Need::Read | Need::Remove => {
+                self.opener.as_ref().is_some_and(|opener| opener.is_absent())
             }
+            Need::Write => false,
+        }
     }
 
-    /// Starts opening the table for what is needed, unless that is under way. One that is at hand, but
-    /// takes no writes, is opened anew.
+    /// Starts to open the table for `need`, unless it is on its way. A table that is open but takes no writes is upgraded.
     pub(super) fn open(&self, state: &mut State<T>, need: Need) {
-        let (Some(source), Some(this)) = (&self.source, self.this.upgrade()) else {
+        let (Some(opener), Some(this)) = (&self.opener, self.this.upgrade()) else {
             return;
         };
-        if state.is_opening() {
-            return;
-        }
-        state.opening = Opening::Afresh;
-        match state.table.take() {
-            Some(table) => {
-                state.opening = Opening::ToWrite;
-                source.clone().widen(table, this);
-            }
-            None => source.clone().open(need.access(), this),
+        match state.table.begin() {
+            Some(Opening::Open) => opener.clone().open(need.access(), this),
+            Some(Opening::Upgrade(table)) => opener.clone().upgrade(table, this),
+            None => {}
         }
     }
 
-    /// Called by the source: the table is there, or cannot be had. Everything that waited goes on.
+    /// Called by the opener with the table, or with the reason why there is none. Everything that waited goes on.
     pub fn opened(&self, table: Result<T>) {
         let Ok(mut state) = self.locked() else {
             return;
         };
-        let widened = mem::replace(&mut state.opening, Opening::No) == Opening::ToWrite;
         match table {
-            Ok(_) if state.ended.is_some() && state.arrivals.is_empty() => {}
+            Ok(_) if state.ended.is_some() && state.arrivals.is_empty() => {
+                state.table.fail();
+            }
             Ok(table) => {
                 if let Ok(alarm) = table.alarm() {
                     // The index is a help; the table is the truth.
                     let _ = state.alarms.set(&state.key, alarm);
                 }
-                // Attempts that began while there was no object have read that it is empty.
-                if !widened && !table.is_empty().is_ok_and(|empty| empty) {
+                let was_upgraded = state.table.arrive(table);
+                let is_empty = |table: &T| table.is_empty().is_ok_and(|empty| empty);
+                // Attempts that began before another process created the object have read that it is empty.
+                if !was_upgraded && !state.table.get().is_some_and(is_empty) {
                     state.lose_attempts();
                 }
-                state.table = Some(table);
                 self.run_waiting(&mut state);
             }
             Err(error) => {
-                if widened {
-                    // The object was let go, so that others may write.
+                let was_upgraded = state.table.fail();
+                if was_upgraded {
+                    // The opener has let go of the object, so other processes may write.
                     state.lose_attempts();
                 }
                 state.fail_waiting(&error);
             }
-        }
-    }
-
-    /// Lets the source have the table, for somebody else.
-    pub(super) fn give_back(&self, state: &mut State<T>) {
-        if let (Some(source), Some(table)) = (&self.source, state.take_table()) {
-            source.clone().released(table);
         }
     }
 }

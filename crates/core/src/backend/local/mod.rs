@@ -1,110 +1,47 @@
-//! The whole contract of [`Object`] above a [`Table`] in this process.
+//! The whole contract of [`ObjectStorage`] above a [`Table`] in this process.
 //!
-//! - `state`: what an object is behind its lock
-//! - `queue`: operations that wait
-//! - `lifetime`: when the table is there
+//! - [`table`]: what a backend implements
+//! - [`object`]: the object, and the opener that gives it its tables
+//! - [`table_state`]: where the table is
+//! - [`state`]: what an object is, behind its lock
+//! - [`queue`]: operations that wait
+//! - [`lifetime`]: opens, closes and hands over the table
 
 mod lifetime;
+mod object;
 mod queue;
 mod state;
+mod table;
+mod table_state;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Weak};
 
-pub use self::lifetime::Released;
-use self::queue::Need;
-use self::state::State;
+pub use self::lifetime::IdleTable;
+pub use self::object::{LocalObject, TableOpener};
+use self::state::{Need, State};
+pub use self::table::{Access, Table};
 use super::{
-    Committed, Conflict, Object, ObjectKey, Outcome, Snapshot, Source, Start, Table, Ticket, View,
+    CommitOutcome, Committed, Conflict, ObjectStorage, ReadResult, ReadView, Start, Ticket,
 };
-use crate::alarm_index::AlarmIndex;
 use crate::answer::Answer;
 use crate::concurrency::turn::Intent;
-use crate::concurrency::{Footprint, TransactionId};
-use crate::durability::Durability;
+use crate::concurrency::{ReadSet, TransactionId};
 use crate::error::{Error, Result};
 use crate::key::{Entry, Key, Value};
 use crate::lock::lock;
 use crate::range::Scan;
 use crate::write_batch::WriteBatch;
 
-/// Names attempts across all objects of the process, so that an origin is never taken for another's.
+/// Names attempts across all objects of the process, so that no two attempts have the same name.
 static NEXT_TRANSACTION: AtomicU64 = AtomicU64::new(1);
 
-/// One object whose bytes are in this process; shared by everybody who uses it here.
-///
-/// A table that comes from a [`Source`] is opened when it is first needed and can be released again;
-/// operations that find it closed wait for it, in order.
-pub struct LocalObject<T> {
-    state: Mutex<State<T>>,
-    key: ObjectKey,
-    source: Option<Arc<dyn Source<T>>>,
-    durability: Arc<Durability>,
-    /// Stamp of the last use, to find what was not used for the longest time.
-    used: AtomicU64,
-    /// For background work: it must not keep the object alive.
-    this: Weak<Self>,
-}
-
 impl<T: Table> LocalObject<T> {
-    /// An object over `table`, which is always at hand. It keeps its entry in `alarms` true.
-    pub fn new(table: T, key: ObjectKey, alarms: Arc<AlarmIndex>) -> Arc<Self> {
-        Self::build(Some(table), None, Arc::default(), key, alarms)
-    }
-
-    /// An object whose table comes from `source`; `durability` is what its tables report to.
-    pub fn over(
-        source: Arc<dyn Source<T>>,
-        durability: Arc<Durability>,
-        key: ObjectKey,
-        alarms: Arc<AlarmIndex>,
-    ) -> Arc<Self> {
-        Self::build(None, Some(source), durability, key, alarms)
-    }
-
-    fn build(
-        table: Option<T>,
-        source: Option<Arc<dyn Source<T>>>,
-        durability: Arc<Durability>,
-        key: ObjectKey,
-        alarms: Arc<AlarmIndex>,
-    ) -> Arc<Self> {
-        Arc::new_cyclic(|this| Self {
-            state: Mutex::new(State::new(table, key.clone(), alarms)),
-            key,
-            source,
-            durability,
-            used: AtomicU64::new(0),
-            this: this.clone(),
-        })
-    }
-
-    /// Names the object.
-    pub fn key(&self) -> &ObjectKey {
-        &self.key
-    }
-
-    /// Stamp of the last use: the larger, the later.
-    pub fn last_used(&self) -> u64 {
-        self.used.load(Ordering::Relaxed)
-    }
-
-    /// Whether the object holds neither a key nor an alarm, as far as its table is at hand.
-    pub fn is_empty(&self) -> Result<bool> {
-        lock(&self.state)?.table.as_ref().map_or(Ok(true), Table::is_empty)
-    }
-
-    /// What `look` sees in the table; none while it is not at hand.
-    pub fn inspect<R>(&self, look: impl FnOnce(&T) -> R) -> Result<Option<R>> {
-        Ok(lock(&self.state)?.table.as_ref().map(look))
-    }
-
-    /// Changes the table in another way than by a commit: every running attempt loses, and the index of
-    /// alarms gets what `change` returns.
+    /// Changes the table other than by a commit. Every running attempt loses, and the index of alarms gets what `change`
+    /// returns.
     pub fn change(&self, change: impl FnOnce(&mut T) -> Option<i64>) -> Result<()> {
         let mut state = self.locked()?;
         state.lose_attempts();
-        if let Some(alarm) = state.table.as_mut().map(change) {
+        if let Some(alarm) = state.table.get_mut().map(change) {
             state.alarms.set(&state.key, alarm)?;
         }
         self.run_waiting(&mut state);
@@ -112,18 +49,18 @@ impl<T: Table> LocalObject<T> {
     }
 }
 
-/// How a view is admitted: a running attempt reads on, everything else may have to wait.
-fn admission(view: View) -> (Option<TransactionId>, Intent) {
+/// How a read is admitted: a running attempt reads on, and any other read may have to wait.
+fn admission(view: ReadView) -> (Option<TransactionId>, Intent) {
     match view {
-        View::Latest(origin) => (origin, Intent::Look),
-        View::Since(start) => (Some(start.id), Intent::Continue),
+        ReadView::Latest(issued_by) => (issued_by, Intent::Read),
+        ReadView::Since(start) => (Some(start.id), Intent::Resume),
     }
 }
 
-impl<T: Table> Object for LocalObject<T> {
-    fn read(&self, keys: Vec<Key>, view: View) -> Answer<Snapshot<Vec<Option<Value>>>> {
-        let (origin, intent) = admission(view);
-        self.perform(origin, intent, Need::Read, move |state| {
+impl<T: Table> ObjectStorage for LocalObject<T> {
+    fn read(&self, keys: Vec<Key>, view: ReadView) -> Answer<ReadResult<Vec<Option<Value>>>> {
+        let (issued_by, intent) = admission(view);
+        self.perform(issued_by, intent, Need::Read, move |state| {
             state.look(
                 view,
                 |table| keys.iter().map(|key| table.get(key)).collect(),
@@ -132,9 +69,9 @@ impl<T: Table> Object for LocalObject<T> {
         })
     }
 
-    fn list(&self, scan: Scan, view: View) -> Answer<Snapshot<Vec<Entry>>> {
-        let (origin, intent) = admission(view);
-        self.perform(origin, intent, Need::Read, move |state| {
+    fn list(&self, scan: Scan, view: ReadView) -> Answer<ReadResult<Vec<Entry>>> {
+        let (issued_by, intent) = admission(view);
+        self.perform(issued_by, intent, Need::Read, move |state| {
             state.look(
                 view,
                 |table| table.scan(&scan),
@@ -143,40 +80,40 @@ impl<T: Table> Object for LocalObject<T> {
         })
     }
 
-    fn alarm(&self, view: View) -> Answer<Snapshot<Option<i64>>> {
-        let (origin, intent) = admission(view);
-        self.perform(origin, intent, Need::Read, move |state| {
+    fn alarm(&self, view: ReadView) -> Answer<ReadResult<Option<i64>>> {
+        let (issued_by, intent) = admission(view);
+        self.perform(issued_by, intent, Need::Read, move |state| {
             state.look(view, Table::alarm, |log, _, start| log.alarm_conflict(start))
         })
     }
 
-    fn write(&self, writes: WriteBatch, origin: Option<TransactionId>) -> Answer<Committed> {
-        self.perform(origin, Intent::Change, Need::of(&writes), move |state| state.apply(writes))
+    fn write(&self, writes: WriteBatch, issued_by: Option<TransactionId>) -> Answer<Committed> {
+        self.perform(issued_by, Intent::Write, Need::of(&writes), move |state| state.apply(writes))
     }
 
     fn prepare_alarm(&self) -> Answer<()> {
-        self.perform(None, Intent::Look, Need::Write, |_| Ok(()))
+        self.perform(None, Intent::Read, Need::Write, |_| Ok(()))
     }
 
     fn take_alarm(&self, due_ms: i64) -> Answer<bool> {
-        self.perform(None, Intent::Change, Need::Write, move |state| {
-            let alarm = state.table.as_ref().map_or(Ok(None), Table::alarm)?;
+        self.perform(None, Intent::Write, Need::Write, move |state| {
+            let alarm = state.table.get().map_or(Ok(None), Table::alarm)?;
             if alarm.is_none_or(|at| at > due_ms) {
                 return Ok(false);
             }
             let mut writes = WriteBatch::default();
             writes.set_alarm(None);
             state.apply(writes)?;
-            // Nobody waits for this write, who would seal it later.
+            // No caller waits for this write, so none seals it later.
             state.seal().map(|()| true)
         })
     }
 
-    fn begin(&self, turn: bool, origin: Option<TransactionId>) -> Answer<Start> {
-        let intent = if turn { Intent::Change } else { Intent::Look };
+    fn begin(&self, turn: bool, issued_by: Option<TransactionId>) -> Answer<Start> {
+        let intent = if turn { Intent::Write } else { Intent::Read };
         let start = move |state: &mut State<T>| {
             let id = NEXT_TRANSACTION.fetch_add(1, Ordering::Relaxed);
-            if origin.is_some_and(|origin| state.turn.includes(origin)) {
+            if issued_by.is_some_and(|issued_by| state.turn.includes(issued_by)) {
                 state.turn.join(id);
             } else if turn {
                 state.turn.take(id);
@@ -184,28 +121,28 @@ impl<T: Table> Object for LocalObject<T> {
             state.log.begin(state.sequence);
             Ok(Start { id, sequence: state.sequence })
         };
-        self.perform_or_undo(origin, intent, Need::Read, start, State::finish)
+        self.perform_or_undo(issued_by, intent, Need::Read, start, State::finish)
     }
 
-    fn commit(&self, start: Start, footprint: Footprint, writes: WriteBatch) -> Answer<Outcome> {
+    fn commit(&self, start: Start, read_set: ReadSet, writes: WriteBatch) -> Answer<CommitOutcome> {
         let need = Need::of(&writes);
         let durability = self.durability.clone();
         let work = move |state: &mut State<T>| {
-            let conflict = state.log.conflict(&footprint, start.sequence);
+            let conflict = state.log.conflict(&read_set, start.sequence);
             let own = state.turn.is_held_by(start.id);
             let outcome = match conflict {
-                Some(what) => Ok(Outcome::Lost(Conflict { what, own })),
-                // What somebody is told of has to be durable, so a reader waits for what it has read.
-                None if writes.is_empty() && !footprint.is_empty() => {
-                    let ticket = durability.unsettled(state.newest);
-                    Ok(Outcome::Committed(Committed { removed: 0, ticket }))
+                Some(what) => Ok(CommitOutcome::Lost(Conflict { what, own })),
+                // What a caller is told has to be durable, so the commit waits for the writes that the attempt has read.
+                None if writes.is_empty() && !read_set.is_empty() => {
+                    let ticket = durability.pending(state.newest);
+                    Ok(CommitOutcome::Committed(Committed { removed: 0, ticket }))
                 }
-                None => state.apply(writes).map(Outcome::Committed),
+                None => state.apply(writes).map(CommitOutcome::Committed),
             };
             state.finish(start);
             outcome
         };
-        self.perform(Some(start.id), Intent::Change, need, work)
+        self.perform(Some(start.id), Intent::Write, need, work)
     }
 
     fn end(&self, start: Start) {
@@ -215,8 +152,8 @@ impl<T: Table> Object for LocalObject<T> {
         }
     }
 
-    fn unsettled(&self) -> Ticket {
-        lock(&self.state).map_or(0, |state| self.durability.unsettled(state.newest))
+    fn pending_ticket(&self) -> Ticket {
+        lock(&self.state).map_or(0, |state| self.durability.pending(state.newest))
     }
 
     fn durable(&self, ticket: Ticket) -> Answer<()> {
@@ -231,7 +168,7 @@ impl<T: Table> Object for LocalObject<T> {
 
     fn seal(&self) {
         if let Ok(mut state) = self.locked() {
-            // Everybody who waits for the batch is told of a failure.
+            // Callers that wait for the batch get the error.
             let _ = state.seal();
             state.seal_arrivals();
             self.run_waiting(&mut state);

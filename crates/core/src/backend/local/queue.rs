@@ -1,81 +1,35 @@
 //! Operations that wait: for the table, or for the end of a turn.
 
 use std::sync::Weak;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::oneshot;
 
-use super::LocalObject;
-use super::state::State;
+use super::object::LocalObject;
+use super::state::{Job, Need, State};
+use super::table::Table;
 use crate::answer::Answer;
-use crate::backend::{Access, Table};
 use crate::concurrency::TransactionId;
 use crate::concurrency::turn::{Intent, TURN_LEASE};
 use crate::error::{Error, Result};
 use crate::lock::lock;
-use crate::write_batch::WriteBatch;
-
-/// Counts uses of objects, to order them by last use.
-static USES: AtomicU64 = AtomicU64::new(1);
-
-/// What a waiting operation does with the state, or with the reason why it cannot.
-pub(super) type Run<T> = Box<dyn FnOnce(Result<&mut State<T>>) + Send>;
-
-/// An operation that waits: for the table, or for the end of a turn.
-pub(super) struct Job<T> {
-    pub(super) origin: Option<TransactionId>,
-    pub(super) intent: Intent,
-    pub(super) need: Need,
-    pub(super) run: Run<T>,
-}
-
-/// What an operation needs of the table.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Need {
-    /// To end an attempt that writes nothing: only the log counts.
-    Nothing,
-    /// To read: an object that does not exist is as good as an empty one.
-    Read,
-    /// To remove, which changes nothing where there is no object.
-    Remove,
-    /// To store.
-    Write,
-}
-
-impl Need {
-    pub(super) fn of(writes: &WriteBatch) -> Self {
-        match writes {
-            _ if writes.is_empty() => Self::Nothing,
-            _ if writes.only_removes() => Self::Remove,
-            _ => Self::Write,
-        }
-    }
-
-    pub(super) fn access(self) -> Access {
-        match self {
-            Self::Nothing | Self::Read => Access::Read,
-            Self::Remove | Self::Write => Access::Write,
-        }
-    }
-}
 
 impl<T: Table> LocalObject<T> {
-    /// Runs `work` now, or when the table is there and the turn of another attempt has ended. What it did
-    /// stays done when nobody waits for the answer any more.
+    /// Runs `work` now, or when the table is open and the turn of another attempt has ended. What `work` did stays done if
+    /// the caller no longer waits for the answer.
     pub(super) fn perform<R: Send + 'static>(
         &self,
-        origin: Option<TransactionId>,
+        issued_by: Option<TransactionId>,
         intent: Intent,
         need: Need,
         work: impl FnOnce(&mut State<T>) -> Result<R> + Send + 'static,
     ) -> Answer<R> {
-        self.perform_or_undo(origin, intent, need, work, |_, _| ())
+        self.perform_or_undo(issued_by, intent, need, work, |_, _| ())
     }
 
-    /// As [`Self::perform`], but `undo` gets the result of waiting work that nobody has picked up.
+    /// As [`Self::perform`], but `undo` gets the result of waiting work if the caller has left.
     pub(super) fn perform_or_undo<R: Send + 'static>(
         &self,
-        origin: Option<TransactionId>,
+        issued_by: Option<TransactionId>,
         intent: Intent,
         need: Need,
         work: impl FnOnce(&mut State<T>) -> Result<R> + Send + 'static,
@@ -88,12 +42,12 @@ impl<T: Table> LocalObject<T> {
         if let Some(error) = &state.ended {
             return Answer::Now(Err(error.clone()));
         }
-        self.used.store(USES.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        self.mark_used();
         if state.has_broken_table() {
             state.take_table();
         }
         let ready = self.is_ready(&state, need);
-        if ready && state.admits(origin, intent) {
+        if ready && state.admits(issued_by, intent) {
             let result = state.guarded(work);
             self.run_waiting(&mut state);
             return Answer::Now(result);
@@ -106,10 +60,10 @@ impl<T: Table> LocalObject<T> {
                     undo(state, unwanted);
                 }
             }
-            // Nobody is left to be told if the receiver is gone.
+            // A caller that has left does not get the error.
             Err(error) => drop(send.send(Err(error))),
         });
-        let job = Job { origin, intent, need, run };
+        let job = Job { issued_by, intent, need, run };
         let number = if ready {
             state.turn.wait(job)
         } else {
@@ -123,13 +77,13 @@ impl<T: Table> LocalObject<T> {
     /// Runs what waits, as far as the table and the turn allow.
     pub(super) fn run_waiting(&self, state: &mut State<T>) {
         loop {
-            if state.wanted && state.table.is_some() && state.turn.held_number().is_none() {
+            if state.table.is_handing_over() && state.turn.held_number().is_none() {
                 if state.is_busy() {
                     return;
                 }
-                self.give_back(state);
+                self.finish_hand_over(state);
             }
-            // What waits for the end of a turn has come before what waits for the table.
+            // What waits for the end of a turn was called before what waits for the table.
             let (job, behind_turn) = match state.turn.next_job() {
                 Some(job) => (job, true),
                 None => match state.arrivals.pop_front() {
@@ -147,7 +101,7 @@ impl<T: Table> LocalObject<T> {
                 self.open(state, need);
                 return;
             }
-            if behind_turn || state.admits(job.origin, job.intent) {
+            if behind_turn || state.admits(job.issued_by, job.intent) {
                 (job.run)(Ok(state));
             } else {
                 state.turn.wait(job);
@@ -155,7 +109,7 @@ impl<T: Table> LocalObject<T> {
         }
     }
 
-    /// Ends turn `number` if it is still on; gives the number of the turn that is on now.
+    /// Ends turn `number` if it is still held. Returns the number of the turn that is held now.
     fn expire_turn(&self, number: u64) -> Option<u64> {
         let mut state = self.locked().ok()?;
         state.turn.expire(number);
@@ -164,7 +118,7 @@ impl<T: Table> LocalObject<T> {
     }
 }
 
-/// The result of a waiting job on its way to whoever asked.
+/// The result of a waiting job on its way to the caller.
 struct Waiting<T: Table, R> {
     object: Weak<LocalObject<T>>,
     receive: oneshot::Receiver<Result<R>>,
@@ -172,7 +126,7 @@ struct Waiting<T: Table, R> {
 }
 
 impl<T: Table, R> Waiting<T, R> {
-    /// Waits for the result, and ends each turn that outlasts its lease meanwhile.
+    /// Waits for the result. Meanwhile it ends each turn that outlasts its lease.
     async fn wait(mut self, mut number: u64) -> Result<R> {
         loop {
             match tokio::time::timeout(TURN_LEASE, &mut self.receive).await {

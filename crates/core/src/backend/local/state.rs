@@ -1,34 +1,64 @@
-//! What an object is behind its lock, and what may be done to it there without waiting.
+//! What an object is behind its lock, and what can be done there without waiting.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::queue::{Job, Need, Run};
+use super::table::{Access, EmptyTable, Table};
+use super::table_state::TableState;
 use crate::alarm_index::AlarmIndex;
-use crate::backend::memory::MemoryTable;
-use crate::backend::{Committed, Conflict, ObjectKey, Snapshot, Start, Table, Ticket, View};
+use crate::backend::{Committed, Conflict, ObjectKey, ReadResult, ReadView, Start, Ticket};
 use crate::concurrency::commit_log::CommitLog;
 use crate::concurrency::turn::{Intent, Turn};
 use crate::concurrency::{Sequence, TransactionId};
 use crate::error::{Error, Result};
 use crate::write_batch::WriteBatch;
 
-/// Whether the table of an object is being opened.
+/// What a waiting operation does with the state, or with the reason why it cannot.
+pub(super) type Run<T> = Box<dyn FnOnce(Result<&mut State<T>>) + Send>;
+
+/// An operation that waits for the table, or for the end of a turn.
+pub(super) struct Job<T> {
+    pub(super) issued_by: Option<TransactionId>,
+    pub(super) intent: Intent,
+    pub(super) need: Need,
+    pub(super) run: Run<T>,
+}
+
+/// What an operation needs of the table.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Opening {
-    No,
-    /// Others may have had the object before.
-    Afresh,
-    /// It was at hand and could not be written to. Nobody else has had the object meanwhile, so that attempts go on.
-    ToWrite,
+pub(super) enum Need {
+    /// To end an attempt that writes nothing: only the log counts.
+    Nothing,
+    /// To read: an object that does not exist reads like an empty one.
+    Read,
+    /// To remove: that changes nothing if the object does not exist.
+    Remove,
+    /// To store.
+    Write,
+}
+
+impl Need {
+    pub(super) fn of(writes: &WriteBatch) -> Self {
+        match writes {
+            _ if writes.is_empty() => Self::Nothing,
+            _ if writes.only_removes() => Self::Remove,
+            _ => Self::Write,
+        }
+    }
+
+    pub(super) fn access(self) -> Access {
+        match self {
+            Self::Nothing | Self::Read => Access::Read,
+            Self::Remove | Self::Write => Access::Write,
+        }
+    }
 }
 
 /// What an object is, behind its lock.
 pub(super) struct State<T> {
-    pub(super) table: Option<T>,
-    pub(super) opening: Opening,
-    /// What waits for the table, in order of arrival.
+    pub(super) table: TableState<T>,
+    /// Operations that wait for the table, in order of arrival.
     pub(super) arrivals: VecDeque<Job<T>>,
     /// Newest commit.
     pub(super) sequence: Sequence,
@@ -38,20 +68,18 @@ pub(super) struct State<T> {
     pub(super) turn: Turn<Job<T>>,
     pub(super) key: ObjectKey,
     pub(super) alarms: Arc<AlarmIndex>,
-    /// The source waits until the table is not in use.
-    pub(super) awaited: bool,
-    /// Somebody else waits for the table: it goes as soon as no turn is on and every write is sealed.
-    pub(super) wanted: bool,
-    /// Why no operation is possible any more: the place was closed, or a panic has left the table in doubt.
+    /// The opener waits until the table is not in use.
+    pub(super) idle_is_awaited: bool,
+    /// Why the object accepts no operation any more: its store was closed, or a panic has left the table in doubt. What
+    /// waits may still be done.
     pub(super) ended: Option<Error>,
 }
 
 impl<T: Table> State<T> {
-    /// An object that nobody has used yet.
-    pub(super) fn new(table: Option<T>, key: ObjectKey, alarms: Arc<AlarmIndex>) -> Self {
+    /// An object that has not been used yet.
+    pub(super) fn new(table: TableState<T>, key: ObjectKey, alarms: Arc<AlarmIndex>) -> Self {
         Self {
             table,
-            opening: Opening::No,
             arrivals: VecDeque::new(),
             sequence: 0,
             newest: 0,
@@ -59,13 +87,12 @@ impl<T: Table> State<T> {
             turn: Turn::default(),
             key,
             alarms,
-            awaited: false,
-            wanted: false,
+            idle_is_awaited: false,
             ended: None,
         }
     }
 
-    /// Runs `work`; a panic in it ends the object, because nobody knows what it left behind.
+    /// Runs `work`. A panic in it ends the object, because what it left behind is unknown.
     pub(super) fn guarded<R>(&mut self, work: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
         catch_unwind(AssertUnwindSafe(|| work(self))).unwrap_or_else(|_| {
             let error = Error::Internal("a panic has left the state of an object in doubt".into());
@@ -80,6 +107,7 @@ impl<T: Table> State<T> {
         self.fail_waiting(&error);
     }
 
+    /// Makes every waiting operation fail.
     pub(super) fn fail_waiting(&mut self, error: &Error) {
         let turn = std::mem::take(&mut self.turn);
         for job in std::mem::take(&mut self.arrivals).into_iter().chain(turn.into_jobs()) {
@@ -87,8 +115,7 @@ impl<T: Table> State<T> {
         }
     }
 
-    /// Makes every running attempt lose, also one that has its turn: others may write where nobody here
-    /// sees it.
+    /// Makes every running attempt lose, also one that has its turn: from now on others may write unseen.
     pub(super) fn lose_attempts(&mut self) {
         self.sequence += 1;
         self.log.invalidate(self.sequence);
@@ -97,52 +124,47 @@ impl<T: Table> State<T> {
         }
     }
 
+    /// Takes the table away, if it is open. Running attempts lose.
     pub(super) fn take_table(&mut self) -> Option<T> {
-        self.wanted = false;
         let table = self.table.take()?;
         self.lose_attempts();
         Some(table)
     }
 
-    /// Whether the table is better opened anew, and holds nothing that would be lost.
+    /// Whether it is better to open the table again, and the table holds nothing that would be lost.
     pub(super) fn has_broken_table(&self) -> bool {
-        self.table.as_ref().is_some_and(|table| table.is_broken() && !table.is_dirty())
+        self.table.get().is_some_and(|table| table.is_broken() && !table.is_dirty())
     }
 
-    /// Whether the table must stay: a turn is on, or a batch gathers.
+    /// Whether the table must stay open: a turn is held, or a batch is not sealed.
     pub(super) fn is_busy(&self) -> bool {
-        self.turn.held_number().is_some() || self.table.as_ref().is_some_and(Table::is_dirty)
+        self.turn.held_number().is_some() || self.table.get().is_some_and(Table::is_dirty)
     }
 
-    /// Whether the table cannot be closed and opened again without a difference: it is being opened, an attempt runs,
-    /// or a batch gathers.
+    /// Whether closing the table and opening it again would make a difference: it is on its way, an attempt runs, or a
+    /// batch is not sealed.
     pub(super) fn is_in_use(&self) -> bool {
-        self.is_opening() || self.is_busy() || self.log.is_needed()
+        self.table.is_opening() || self.is_busy() || self.log.is_needed()
     }
 
-    /// Whether the table is being opened, which always ends.
-    pub(super) fn is_opening(&self) -> bool {
-        self.opening != Opening::No
+    /// Whether `issued_by` may act now. While another process waits for the table, no operation overtakes those that wait
+    /// here.
+    pub(super) fn admits(&self, issued_by: Option<TransactionId>, intent: Intent) -> bool {
+        let pausing = self.table.is_handing_over() && self.turn.held_number().is_none();
+        let queues = pausing && intent != Intent::Resume && self.turn.is_awaited();
+        !queues && self.turn.admits(issued_by, intent)
     }
 
-    /// Whether `origin` may act now. While somebody else waits for the table, nobody overtakes those
-    /// who wait here.
-    pub(super) fn admits(&self, origin: Option<TransactionId>, intent: Intent) -> bool {
-        let pausing = self.wanted && self.turn.held_number().is_none();
-        let queues = pausing && intent != Intent::Continue && self.turn.is_awaited();
-        !queues && self.turn.admits(origin, intent)
-    }
-
-    /// Ends the batch that gathers. A table that fails is dropped.
+    /// Ends the current batch. A table that fails is dropped.
     pub(super) fn seal(&mut self) -> Result<()> {
-        let sealed = self.table.as_mut().map_or(Ok(()), Table::seal);
+        let sealed = self.table.get_mut().map_or(Ok(()), Table::seal);
         if sealed.is_err() {
             self.take_table();
         }
         sealed
     }
 
-    /// Lets what waits for the table be a batch of its own, to be sealed as soon as the table has it.
+    /// Makes a batch of what waits for the table. It is sealed as soon as the table has it.
     pub(super) fn seal_arrivals(&mut self) {
         if !self.arrivals.is_empty() {
             let run: Run<T> = Box::new(|state| {
@@ -150,34 +172,40 @@ impl<T: Table> State<T> {
                     let _ = state.seal();
                 }
             });
-            let (intent, need) = (Intent::Continue, Need::Nothing);
-            self.arrivals.push_back(Job { origin: None, intent, need, run });
+            let (intent, need) = (Intent::Resume, Need::Nothing);
+            self.arrivals.push_back(Job { issued_by: None, intent, need, run });
         }
     }
 
+    /// Reads from the table, or from an empty one if none is open. `conflict` names what the read has met that was written
+    /// since a commit.
     pub(super) fn look<R>(
         &self,
-        view: View,
+        view: ReadView,
         read: impl FnOnce(&dyn Table) -> Result<R>,
         conflict: impl FnOnce(&CommitLog, &R, Sequence) -> Option<String>,
-    ) -> Result<Snapshot<R>> {
-        let found = match &self.table {
+    ) -> Result<ReadResult<R>> {
+        let found = match self.table.get() {
             Some(table) => read(table)?,
-            None => read(&MemoryTable::default())?,
+            None => read(&EmptyTable)?,
         };
-        if let View::Since(start) = view
+        if let ReadView::Since(start) = view
             && let Some(what) = conflict(&self.log, &found, start.sequence)
         {
-            return Ok(Snapshot::Stale(Conflict { what, own: self.turn.is_held_by(start.id) }));
+            return Ok(ReadResult::Conflict(Conflict {
+                what,
+                own: self.turn.is_held_by(start.id),
+            }));
         }
-        Ok(Snapshot::Fresh(found))
+        Ok(ReadResult::Value(found))
     }
 
+    /// Writes, and records the writes for the attempts that run.
     pub(super) fn apply(&mut self, writes: WriteBatch) -> Result<Committed> {
         if writes.is_empty() {
             return Ok(Committed::default());
         }
-        let Some(table) = &mut self.table else {
+        let Some(table) = self.table.get_mut() else {
             let nothing_to_remove = writes.only_removes();
             let error = || Error::Internal("a write found no table".into());
             return nothing_to_remove.then(Committed::default).ok_or_else(error);
@@ -202,6 +230,7 @@ impl<T: Table> State<T> {
         Ok(Committed { removed, ticket })
     }
 
+    /// Forgets an attempt, and its turn if it has one.
     pub(super) fn finish(&mut self, start: Start) {
         self.log.end(start.sequence);
         self.turn.release(start.id);

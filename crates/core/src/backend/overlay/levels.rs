@@ -1,4 +1,4 @@
-//! The levels of an overlay that have begun and not ended, each with the objects that were written in it.
+//! The levels of an overlay that have begun and have not ended. Each knows the objects that were written in it.
 
 use std::sync::Mutex;
 
@@ -11,7 +11,7 @@ use crate::object_key::ObjectKey;
 pub struct Levels(Mutex<Vec<Vec<ObjectKey>>>);
 
 impl Levels {
-    /// How many levels have begun and not ended.
+    /// How many levels have begun and have not ended.
     pub fn depth(&self) -> Result<usize> {
         Ok(lock(&self.0)?.len())
     }
@@ -22,13 +22,14 @@ impl Levels {
         Ok(())
     }
 
-    /// Ends the newest level. Gives the objects that were written in it, if a level has begun, and how many are left.
+    /// Ends the newest level. Returns the objects that were written in it, if a level had begun, and how many levels are
+    /// left.
     pub(crate) fn pop(&self) -> Result<(Option<Vec<ObjectKey>>, usize)> {
         let mut levels = lock(&self.0)?;
         Ok((levels.pop(), levels.len()))
     }
 
-    /// Notes that `object` is written in the newest level, for the first time there.
+    /// Notes the first write to `object` in the newest level.
     pub(crate) fn enter(&self, object: &ObjectKey) -> Result<()> {
         if let Some(newest) = lock(&self.0)?.last_mut() {
             newest.push(object.clone());

@@ -1,14 +1,14 @@
-//! An overlay: reads fall through to another place, writes stay above it, and can be taken back.
+//! An overlay above another store: reads fall through to that store, writes stay in the overlay and can be undone.
 //!
 //! - [`table`]: one object's changes above the object below, and how to undo them
 //! - [`below`]: reading the object below
 //! - [`levels`]: which objects were written in which level
 //!
-//! Levels nest. [`OverlayPlace::push`] begins one in O(1); [`OverlayPlace::pop`] takes back what was written
-//! since, in O(changes). Nothing is ever written to the place below, alarms included.
+//! Levels nest. [`OverlayStore::push`] begins one in O(1). [`OverlayStore::pop`] undoes what was written since, in
+//! O(changes). Nothing is ever written to the store below; that includes alarms.
 //!
-//! Transactions are serializable and opaque among all who use the overlay. The place below is taken for
-//! unchanging while it lies under one: what others write to it shows through, but is not validated.
+//! Transactions are serializable and opaque among all users of the overlay. The overlay assumes that the store below does
+//! not change. What other users write to it shows through, but is not validated.
 
 pub mod below;
 pub mod levels;
@@ -22,7 +22,7 @@ use self::levels::Levels;
 use self::table::OverlayTable;
 use super::local::LocalObject;
 use super::noted::NotedNames;
-use super::{Object, ObjectKey, Place};
+use super::{ObjectKey, ObjectStorage, Store};
 use crate::alarm_index::AlarmIndex;
 use crate::answer::Answer;
 use crate::error::{Error, Result};
@@ -31,21 +31,21 @@ use crate::lock::lock;
 
 type Overlaid = Arc<LocalObject<OverlayTable>>;
 
-/// A place above another one.
-pub struct OverlayPlace {
-    below: Arc<dyn Place>,
+/// A store above another one.
+pub struct OverlayStore {
+    below: Arc<dyn Store>,
     spawn: Spawn,
     /// `None` once closed.
     objects: Mutex<Option<HashMap<ObjectKey, Overlaid>>>,
-    /// Alarms that were set above; those below are looked up there.
+    /// Alarms that were set in the overlay. The store below knows its own.
     alarms: Arc<AlarmIndex>,
     levels: Arc<Levels>,
     names: NotedNames,
 }
 
-impl OverlayPlace {
-    /// A place above `below` with nothing in it yet. `spawn` runs what the place below answers later.
-    pub fn new(below: Arc<dyn Place>, spawn: Spawn) -> Self {
+impl OverlayStore {
+    /// An empty overlay above `below`. `spawn` runs what the store below answers later.
+    pub fn new(below: Arc<dyn Store>, spawn: Spawn) -> Self {
         Self {
             below,
             spawn,
@@ -56,7 +56,7 @@ impl OverlayPlace {
         }
     }
 
-    /// Closes this place without the one below it, and gives what it holds to a new one.
+    /// Closes this overlay without the store below, and moves its content into a new overlay.
     pub fn renew(&self) -> Result<Self> {
         let objects = lock(&self.objects)?.take().ok_or(Error::Closed)?;
         let renewed = objects.into_iter().filter_map(|(key, object)| {
@@ -73,13 +73,13 @@ impl OverlayPlace {
         })
     }
 
-    /// Begins a level: everything written from now on is taken back by the [`Self::pop`] that ends it.
+    /// Begins a level. The [`Self::pop`] that ends it undoes everything that was written in it.
     pub fn push(&self) -> Result<()> {
         self.levels.push()
     }
 
-    /// Ends the newest level: every object is as it was when the level began, and attempts that run lose.
-    /// Without a level everything that was ever written above is taken back.
+    /// Ends the newest level: every object is as it was when the level began, and running attempts lose.
+    /// Without a level this undoes everything that was ever written to the overlay.
     pub fn pop(&self) -> Result<()> {
         let (written, depth) = self.levels.pop()?;
         let objects = lock(&self.objects)?;
@@ -100,8 +100,8 @@ impl OverlayPlace {
     }
 }
 
-impl OverlayPlace {
-    /// The objects of a name that are used above, and whether each holds anything.
+impl OverlayStore {
+    /// The objects of a name that are used in the overlay, and whether each holds anything.
     fn ids_above(&self, name: &str) -> Result<Vec<(Arc<str>, bool)>> {
         let objects = lock(&self.objects)?;
         let objects = objects.as_ref().ok_or(Error::Closed)?;
@@ -110,8 +110,8 @@ impl OverlayPlace {
     }
 }
 
-impl Place for OverlayPlace {
-    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>> {
+impl Store for OverlayStore {
+    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn ObjectStorage>> {
         let mut objects = lock(&self.objects)?;
         let objects = objects.as_mut().ok_or(Error::Closed)?;
         if let Some(object) = objects.get(key) {

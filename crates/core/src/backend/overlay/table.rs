@@ -1,4 +1,4 @@
-//! One object's changes above the object below it, and how to take them back.
+//! One object's changes above the object below, and how to undo them.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -6,23 +6,24 @@ use std::sync::Arc;
 
 use super::below::Below;
 use super::levels::Levels;
-use crate::backend::{ObjectKey, Table, Ticket};
+use crate::backend::local::Table;
+use crate::backend::{ObjectKey, Ticket};
 use crate::error::Result;
 use crate::key::{Entry, Key, Value};
 use crate::merge::merge;
 use crate::range::{KeyRange, Scan};
 use crate::write_batch::{AlarmWrite, WriteBatch};
 
-/// What became of a key: its new value, or `None` for a removal.
+/// The change of a key: its new value, or `None` for a removal.
 type Change = Option<Value>;
 
-/// What became of the alarm; `None` when the one below shows through.
+/// The change of the alarm; `None` if the alarm below shows through.
 type AlarmChange = Option<AlarmWrite>;
 
-/// Entries that a page from below brings more than were asked for, once changes have hidden some.
+/// How many more entries than asked for a page from below brings, after changes have hidden some.
 const PAGE_ROOM: usize = 127;
 
-/// An object's data: the changes, above what lies below.
+/// An object's data: its changes above the object below.
 pub struct OverlayTable {
     below: Below,
     key: ObjectKey,
@@ -31,17 +32,17 @@ pub struct OverlayTable {
     /// Whether no key from below shows through.
     cleared: bool,
     alarm: AlarmChange,
-    /// For each level in which anything was changed, the newest last.
+    /// One for each level in which anything was changed, the newest last.
     undo: Vec<Undo>,
 }
 
-/// What a level has changed, as it was before.
+/// What a level has changed, as it was before the level.
 struct Undo {
     /// Number of the level, from 1.
     level: usize,
-    /// All changes, before the level removed every key.
+    /// All changes, and whether the table was cleared, before the level removed every key.
     replaced: Option<(BTreeMap<Key, Change>, bool)>,
-    /// The changes of single keys that the level wrote before that; `None` where there was none.
+    /// The earlier changes of the keys that the level wrote before that; `None` for a key without an earlier change.
     entries: BTreeMap<Key, Option<Change>>,
     /// The alarm, if the level wrote it.
     alarm: Option<AlarmChange>,
@@ -66,8 +67,8 @@ impl OverlayTable {
         self.alarm.is_some()
     }
 
-    /// Takes back the changes of every level above `depth`, at 0 all changes; gives the alarm that is then
-    /// set here.
+    /// Undoes the changes of every level above `depth`; 0 undoes the changes of all levels. Returns the alarm that is then
+    /// set in the overlay.
     pub fn revert(&mut self, depth: usize) -> Option<i64> {
         while let Some(undo) = self.undo.pop_if(|undo| undo.level > depth) {
             if let Some((changes, cleared)) = undo.replaced {
@@ -84,7 +85,7 @@ impl OverlayTable {
         self.alarm.flatten()
     }
 
-    /// Takes back everything.
+    /// Undoes everything.
     pub fn forget(&mut self) -> Option<i64> {
         self.undo.clear();
         self.changes.clear();
@@ -92,7 +93,7 @@ impl OverlayTable {
         None
     }
 
-    /// Own changes to keys of `range`, in order.
+    /// The changes of keys in `range`, in order.
     fn changes_in(&self, range: &KeyRange) -> impl DoubleEndedIterator<Item = (Key, Change)> {
         let nothing = (Bound::Unbounded, Bound::Excluded(&[][..]));
         let bounds = if range.is_empty() { nothing } else { range.bounds() };
@@ -110,7 +111,7 @@ impl Table for OverlayTable {
         }
     }
 
-    /// Walks over what is below page by page, because changes may hide any number of its entries.
+    /// Reads the object below page by page, because changes may hide any number of its entries.
     fn scan(&self, scan: &Scan) -> Result<Vec<Entry>> {
         let mut rest = scan.clone();
         let mut found = Vec::new();

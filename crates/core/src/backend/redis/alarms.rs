@@ -1,12 +1,12 @@
 //! The pending alarms of one server, as far as this process knows them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use tokio::time::{Duration, Instant};
 
 use super::registry::AlarmEntry;
-use crate::alarm_index::AlarmIndex;
+use crate::alarm_index::{AlarmIndex, AlarmReading};
 use crate::backend::ObjectKey;
 use crate::error::Result;
 use crate::lock::lock;
@@ -22,8 +22,6 @@ type EntryKey = (ObjectKey, String);
 #[derive(Default)]
 pub(crate) struct KnownAlarms {
     index: AlarmIndex,
-    /// Objects whose alarm this process has changed since the last reading began.
-    changed: Mutex<HashSet<ObjectKey>>,
     /// Objects whose alarm was not due: up to which time, and when the server said so.
     refused: Mutex<HashMap<ObjectKey, (i64, Instant)>>,
     /// When this process first saw each entry that it read last.
@@ -41,9 +39,9 @@ struct OverAlarms {
 }
 
 /// What a reading of the server's index has found so far.
-#[derive(Default)]
-pub(crate) struct Reading {
+pub(crate) struct Reading<'a> {
     number: u64,
+    index: AlarmReading<'a>,
     earliest: HashMap<ObjectKey, i64>,
     seen: HashMap<EntryKey, Instant>,
 }
@@ -66,7 +64,6 @@ impl KnownAlarms {
 
     /// This process has changed the alarm of an object.
     pub(crate) fn set(&self, key: &ObjectKey, alarm: Option<i64>) -> Result<()> {
-        lock(&self.changed)?.insert(key.clone());
         self.index.set(key, alarm)
     }
 
@@ -96,17 +93,18 @@ impl KnownAlarms {
     }
 
     /// Begins to read the server's index.
-    pub(crate) fn begin_reading(&self) -> Result<Reading> {
-        lock(&self.changed)?.clear();
+    pub(crate) fn begin_reading(&self) -> Result<Reading<'_>> {
         let mut over = lock(&self.over)?;
         over.readings += 1;
-        Ok(Reading { number: over.readings, ..Reading::default() })
+        let number = over.readings;
+        let index = self.index.begin_reading()?;
+        Ok(Reading { number, index, earliest: HashMap::new(), seen: HashMap::new() })
     }
 
     /// Takes over one entry of the server's index; false if the entry tells of no alarm and should be removed.
     pub(crate) fn read(
         &self,
-        reading: &mut Reading,
+        reading: &mut Reading<'_>,
         entry: &AlarmEntry,
         now: Instant,
     ) -> Result<bool> {
@@ -127,16 +125,14 @@ impl KnownAlarms {
 
     /// Ends a reading. This process knows better about the objects that it has changed meanwhile, and about those
     /// that are `busy`: requests of them are under way.
-    pub(crate) fn end_reading(&self, reading: Reading, busy: Vec<ObjectKey>) -> Result<()> {
+    pub(crate) fn end_reading(&self, reading: Reading<'_>, busy: &[ObjectKey]) -> Result<()> {
         *lock(&self.first_seen)? = reading.seen;
         // A reading that began after the removal cannot have met the entry, and neither can a later one.
         let is_old =
             |removed: Option<u64>| removed.is_some_and(|readings| readings < reading.number);
         lock(&self.over)?.entries.retain(|_, removed| !is_old(*removed));
         lock(&self.refused)?.retain(|key, _| reading.earliest.contains_key(key));
-        let mut known_better = busy;
-        known_better.extend(lock(&self.changed)?.iter().cloned());
-        self.index.replace(&reading.earliest, &known_better)
+        reading.index.end(&reading.earliest, busy)
     }
 }
 
@@ -150,11 +146,11 @@ mod tests {
     }
 
     /// What a reading that finds `entries` leaves in the list.
-    fn read(alarms: &KnownAlarms, mut reading: Reading, entries: &[&str]) -> usize {
+    fn read(alarms: &KnownAlarms, mut reading: Reading<'_>, entries: &[&str]) -> usize {
         for alarm in entries {
             assert!(alarms.read(&mut reading, &entry(alarm), Instant::now()).unwrap());
         }
-        alarms.end_reading(reading, Vec::new()).unwrap();
+        alarms.end_reading(reading, &[]).unwrap();
         alarms.pending(&["NAME".into()]).unwrap().len()
     }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::place::RedisPlace;
+use super::place::SharedServer;
 use crate::error::Result;
 
 /// How often the alarms that other processes have set are read.
@@ -12,7 +12,7 @@ const READ_EVERY: Duration = Duration::from_secs(1);
 const RENEW_READINGS: u32 = 10;
 
 /// Runs until the place is closed.
-pub(crate) async fn run(place: Weak<RedisPlace>) {
+pub(crate) async fn run(place: Weak<SharedServer>) {
     let mut ticks = tokio::time::interval(READ_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     ticks.tick().await;
@@ -34,7 +34,7 @@ pub(crate) async fn run(place: Weak<RedisPlace>) {
 }
 
 /// Reads from the server which alarms of the watched bindings are pending.
-pub(crate) async fn read_alarms(place: &Arc<RedisPlace>) -> Result<()> {
+pub(crate) async fn read_alarms(place: &Arc<SharedServer>) -> Result<()> {
     let names = place.watched()?;
     if names.is_empty() {
         return Ok(());
@@ -48,5 +48,5 @@ pub(crate) async fn read_alarms(place: &Arc<RedisPlace>) -> Result<()> {
             }
         }
     }
-    shared.alarms.end_reading(reading, place.busy())
+    shared.alarms.end_reading(reading, &place.busy())
 }

@@ -32,7 +32,7 @@ static CRYPTOGRAPHY: Lazy<()> = Lazy::new(|| {
 pub struct RedisOptions {
     /// Where background work runs.
     pub runtime: Handle,
-    /// Whether what is asked waits for [`crate::backend::Place::flush`]; if not, it is sent at once.
+    /// Whether what is asked waits for [`crate::backend::Store::flush`]; if not, it is sent at once.
     pub corked: bool,
     /// A PEM file with certificates to trust in addition to the system's.
     pub more_ca: Option<PathBuf>,
@@ -41,7 +41,7 @@ pub struct RedisOptions {
 }
 
 /// A server or cluster in use.
-pub(crate) struct RedisPlace {
+pub(crate) struct SharedServer {
     pub(crate) shared: Arc<Shared>,
     objects: Mutex<HashMap<ObjectKey, Arc<RedisObject>>>,
     /// Bindings whose alarms a caller has asked for.
@@ -49,7 +49,7 @@ pub(crate) struct RedisPlace {
     closed: AtomicBool,
 }
 
-impl RedisPlace {
+impl SharedServer {
     /// Uses the server at `url`. The first request connects to it.
     pub(crate) fn open(
         url: &str,

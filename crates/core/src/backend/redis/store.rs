@@ -5,22 +5,22 @@ use std::sync::Arc;
 use super::alarms::KnownAlarms;
 use super::called;
 use super::keeper;
-use super::place::{RedisOptions, RedisPlace};
+use super::place::{RedisOptions, SharedServer};
 use crate::answer::Answer;
-use crate::backend::{Object, ObjectKey, Place};
+use crate::backend::{ObjectKey, ObjectStorage, Store};
 use crate::error::{Error, Result};
 use crate::key::Value;
 use crate::randomness::Randomness;
 
 /// One user of a server or cluster. When it is dropped, what was called before is still sent.
 pub struct RedisStore {
-    place: Arc<RedisPlace>,
+    place: Arc<SharedServer>,
 }
 
 impl RedisStore {
     /// Uses the server at `url`. The first request connects to it.
     pub fn open(url: &str, options: RedisOptions, random: &mut impl Randomness) -> Result<Self> {
-        let place = RedisPlace::open(url, options, random)?;
+        let place = SharedServer::open(url, options, random)?;
         place.shared.runtime.spawn(keeper::run(Arc::downgrade(&place)));
         Ok(Self { place })
     }
@@ -35,8 +35,8 @@ impl RedisStore {
     }
 }
 
-impl Place for RedisStore {
-    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn Object>> {
+impl Store for RedisStore {
+    fn object(&self, key: &ObjectKey) -> Result<Arc<dyn ObjectStorage>> {
         Ok(self.place.object(key)?)
     }
 

@@ -16,11 +16,11 @@ use std::sync::Arc;
 use super::env::deferring;
 use super::file_names::{CURRENT, LOCK, UNFINISHED, is_unfinished};
 use super::rocks::Rocks;
-use crate::backend::Access;
 use crate::backend::files::disk::atomic_file::create_dir;
 use crate::backend::files::disk::directories::Directories;
 use crate::backend::files::disk::syncing::Unsynced;
 use crate::backend::files::workers::early_sync::EarlySync;
+use crate::backend::local::Access;
 use crate::error::{Error, Result};
 
 /// A new database, not durable yet.

@@ -11,7 +11,7 @@ use rocksdb::{
 use super::env::environment;
 use super::errors::{core_error, open_error};
 use super::format::{USER_END, stored_key, user_key};
-use crate::backend::Access;
+use crate::backend::local::Access;
 use crate::error::{Error, Result};
 use crate::key::{Entry, Value};
 use crate::range::Scan;

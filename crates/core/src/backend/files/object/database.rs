@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 
 use rocksdb::WriteBatch;
 
-use crate::backend::Access;
 use crate::backend::files::database::creation::{self, Creation};
 use crate::backend::files::database::errors::corrupt;
 use crate::backend::files::database::format::{
@@ -20,6 +19,7 @@ use crate::backend::files::disk::paths::shown;
 use crate::backend::files::disk::same_file::same_file;
 use crate::backend::files::disk::syncing::Disk;
 use crate::backend::files::lock::object_lock::ObjectLock;
+use crate::backend::local::Access;
 use crate::error::{Error, Result};
 use crate::key::{Entry, Value};
 use crate::lock::lock;

@@ -10,6 +10,7 @@ use super::database::Database;
 use super::ending::{After, Kept};
 use super::flusher::{Flusher, TableOwner};
 use super::table::{FileTable, close_retired};
+use crate::backend::ObjectKey;
 use crate::backend::files::case_conflict::check_spelling;
 use crate::backend::files::lock::handover::let_request_go_first;
 use crate::backend::files::lock::object_lock::ObjectLock;
@@ -18,8 +19,7 @@ use crate::backend::files::shared::Shared;
 use crate::backend::files::workers::by_use::Occupant;
 use crate::backend::files::workers::open_set::{Slot, UnderWay};
 use crate::backend::files::workers::pool::Workers;
-use crate::backend::local::LocalObject;
-use crate::backend::{Access, ObjectKey, Source};
+use crate::backend::local::{Access, LocalObject, TableOpener};
 use crate::durability::Durability;
 use crate::error::{Error, Result};
 
@@ -145,7 +145,7 @@ impl FileSource {
     }
 }
 
-impl Source<FileTable> for FileSource {
+impl TableOpener<FileTable> for FileSource {
     fn is_absent(&self) -> bool {
         let Some(shared) = self.shared.upgrade() else {
             return false;
@@ -162,7 +162,7 @@ impl Source<FileTable> for FileSource {
         shared.open_set.enter(move |slot| self.open_in(slot, opening));
     }
 
-    fn widen(self: Arc<Self>, table: FileTable, object: Arc<LocalObject<FileTable>>) {
+    fn upgrade(self: Arc<Self>, table: FileTable, object: Arc<LocalObject<FileTable>>) {
         let Some(shared) = self.shared.upgrade() else {
             return refuse(object);
         };
@@ -174,7 +174,7 @@ impl Source<FileTable> for FileSource {
         })));
     }
 
-    fn released(self: Arc<Self>, table: FileTable) {
+    fn closed(self: Arc<Self>, table: FileTable) {
         self.yielded.store(true, Ordering::Relaxed);
         // Every caller that waits for the writes is told of a failure.
         table.end(After::Close);

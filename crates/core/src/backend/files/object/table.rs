@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::ending::After;
 use super::flusher::{Flusher, TableOwner};
+use crate::backend::Ticket;
 use crate::backend::files::workers::by_use::{Leaving, Occupant};
-use crate::backend::local::{LocalObject, Released};
-use crate::backend::{Table, Ticket};
+use crate::backend::local::{IdleTable, LocalObject, Table};
 use crate::error::Result;
 use crate::key::{Entry, Value};
 use crate::merge::merge;
@@ -40,7 +40,7 @@ impl FileTable {
 /// Closes an object of a directory that no store uses any more. An object that is being opened is closed afterwards, by
 /// its source.
 pub fn close_retired(object: &LocalObject<FileTable>) {
-    if let Some(table) = object.close_retired() {
+    if let Some(table) = object.close_unless_opening() {
         table.end(After::Close);
     }
 }
@@ -52,25 +52,25 @@ impl Occupant for LocalObject<FileTable> {
     }
 
     fn leave(&self) -> Leaving {
-        match self.release() {
-            Released::Table(table) => {
+        match self.take_idle() {
+            IdleTable::Taken(table) => {
                 // Every caller that waits for the writes is told of a failure.
                 table.end(After::Close);
                 Leaving::Leaves
             }
-            Released::InUse => Leaving::Stays,
-            Released::Absent => Leaving::Absent,
+            IdleTable::InUse => Leaving::Stays,
+            IdleTable::Absent => Leaving::Absent,
         }
     }
 }
 
 impl TableOwner for LocalObject<FileTable> {
     fn drop_table(&self) -> Option<Ticket> {
-        self.abandon().map(|table| table.ticket)
+        self.take_failed().map(|table| table.ticket)
     }
 
     fn drop_empty_table(&self) -> bool {
-        self.vacate().is_some()
+        self.take_empty().is_some()
     }
 }
 

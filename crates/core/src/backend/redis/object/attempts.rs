@@ -9,9 +9,9 @@ use crate::backend::redis::requests::question::AttemptName;
 use crate::backend::redis::requests::turn::TakeTurn;
 use crate::backend::redis::sending::driver::Driver;
 use crate::backend::redis::sending::state::{HeldTurn, Running, State};
-use crate::backend::{Committed, Outcome, Start, Ticket};
+use crate::backend::{CommitOutcome, Committed, Start, Ticket};
 use crate::concurrency::turn::TURN_LEASE;
-use crate::concurrency::{Footprint, TransactionId};
+use crate::concurrency::{ReadSet, TransactionId};
 use crate::error::{Error, Result};
 use crate::write_batch::WriteBatch;
 
@@ -72,9 +72,9 @@ impl RedisObject {
     pub(crate) fn commit_attempt(
         &self,
         start: Start,
-        read_set: Footprint,
+        read_set: ReadSet,
         writes: WriteBatch,
-    ) -> Answer<Outcome> {
+    ) -> Answer<CommitOutcome> {
         let mut state = match self.driver.open() {
             Ok(state) => state,
             Err(error) => return Answer::Now(Err(error)),
@@ -86,7 +86,7 @@ impl RedisObject {
         let held = state.turn.as_ref().is_some_and(|turn| turn.id == start.id);
         if read_set.is_empty() && writes.is_empty() && !held && !state.registered.contains(&name) {
             state.attempts.remove(&start.id);
-            return Answer::Now(Ok(Outcome::Committed(Committed::default())));
+            return Answer::Now(Ok(CommitOutcome::Committed(Committed::default())));
         }
         let turn_token = state.turn_token(Some(start.id));
         // Writes that wait for the turn to end come after it. All others come before what this attempt writes.
@@ -134,17 +134,17 @@ pub(super) fn finished(
     driver: &Weak<Driver>,
     reply: CommitReply,
     id: Option<TransactionId>,
-) -> Result<Outcome> {
+) -> Result<CommitOutcome> {
     let driver = driver.upgrade().ok_or(Error::Closed)?;
     let mut state = driver.state()?;
     let outcome = match reply {
         CommitReply::Committed { exists, .. } => {
             let removed = exists.iter().fold(0, |count, exists| count + u32::from(*exists));
-            Outcome::Committed(Committed { removed, ticket: 0 })
+            CommitOutcome::Committed(Committed { removed, ticket: 0 })
         }
         CommitReply::Lost(what) => {
             let now = driver.shared.now();
-            Outcome::Lost(state.conflict(id.unwrap_or_default(), what, now))
+            CommitOutcome::Lost(state.conflict(id.unwrap_or_default(), what, now))
         }
         CommitReply::Wait => return Err(Error::Internal("a commit still waits".into())),
     };

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::handle::RedisObject;
-use super::reads::{barrier, snapshot};
+use super::reads::{barrier, read_result};
 use crate::answer::Answer;
 use crate::backend::redis::requests::awaited::{Awaited, Caller};
 use crate::backend::redis::requests::list::{List, Page};
 use crate::backend::redis::requests::question::{AttemptName, ReadReply};
 use crate::backend::redis::requests::turn::TakeTurn;
 use crate::backend::redis::sending::driver::Driver;
-use crate::backend::{Snapshot, Start};
+use crate::backend::{ReadResult, Start};
 use crate::concurrency::TransactionId;
 use crate::concurrency::turn::OPTIMISTIC_ATTEMPTS_MAX;
 use crate::error::{Error, Result};
@@ -24,7 +24,7 @@ impl RedisObject {
         &self,
         scan: Scan,
         issued_by: Option<TransactionId>,
-    ) -> Answer<Snapshot<Vec<Entry>>> {
+    ) -> Answer<ReadResult<Vec<Entry>>> {
         let mut state = match self.driver.open() {
             Ok(state) => state,
             Err(error) => return Answer::Now(Err(error)),
@@ -32,7 +32,7 @@ impl RedisObject {
         let gathering = state.writes.gathering();
         let newer = gathering.map(|batch| batch.writes.entries_in(&scan.range)).unwrap_or_default();
         if gathering.is_some_and(|batch| batch.writes.clears()) {
-            return Answer::Now(Ok(Snapshot::Fresh(merge(Vec::new(), newer, &scan))));
+            return Answer::Now(Ok(ReadResult::Value(merge(Vec::new(), newer, &scan))));
         }
         let wide = scan.widened(newer.len());
         let barrier = barrier(&mut state, issued_by);
@@ -41,12 +41,12 @@ impl RedisObject {
         let driver = self.driver.clone();
         Answer::later(async move {
             let entries = list_at_one_moment(&driver, name, wide, first).await?;
-            Ok(Snapshot::Fresh(merge(entries, newer, &scan)))
+            Ok(ReadResult::Value(merge(entries, newer, &scan)))
         })
     }
 
     /// Lists what an attempt sees.
-    pub(crate) fn list_since(&self, scan: Scan, start: Start) -> Answer<Snapshot<Vec<Entry>>> {
+    pub(crate) fn list_since(&self, scan: Scan, start: Start) -> Answer<ReadResult<Vec<Entry>>> {
         let state = match self.driver.open() {
             Ok(state) => state,
             Err(error) => return Answer::Now(Err(error)),
@@ -59,7 +59,7 @@ impl RedisObject {
         let driver = self.driver.clone();
         Answer::later(async move {
             let listed = read_pages(&driver, &name, scan, first).await?;
-            snapshot(&Arc::downgrade(&driver), start, listed)
+            read_result(&Arc::downgrade(&driver), start, listed)
         })
     }
 }

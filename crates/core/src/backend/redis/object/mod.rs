@@ -1,4 +1,4 @@
-//! One object of Redis: the contract of [`Object`] over requests to the server.
+//! One object of Redis: the contract of [`ObjectStorage`] over requests to the server.
 //!
 //! - [`handle`]: the object itself
 //! - [`reads`], [`lists`]: what plain reads and attempts see
@@ -15,37 +15,39 @@ mod writes;
 pub(crate) use handle::RedisObject;
 
 use crate::answer::Answer;
-use crate::backend::{Committed, Object, Outcome, Snapshot, Start, Ticket, View};
-use crate::concurrency::{Footprint, TransactionId};
+use crate::backend::{
+    CommitOutcome, Committed, ObjectStorage, ReadResult, ReadView, Start, Ticket,
+};
+use crate::concurrency::{ReadSet, TransactionId};
 use crate::key::{Entry, Key, Value};
 use crate::range::Scan;
 use crate::write_batch::WriteBatch;
 
-impl Object for RedisObject {
-    fn read(&self, keys: Vec<Key>, view: View) -> Answer<Snapshot<Vec<Option<Value>>>> {
+impl ObjectStorage for RedisObject {
+    fn read(&self, keys: Vec<Key>, view: ReadView) -> Answer<ReadResult<Vec<Option<Value>>>> {
         match view {
-            View::Latest(issued_by) => self.read_latest(keys, issued_by),
-            View::Since(start) => self.read_since(start, keys),
+            ReadView::Latest(issued_by) => self.read_latest(keys, issued_by),
+            ReadView::Since(start) => self.read_since(start, keys),
         }
     }
 
-    fn list(&self, scan: Scan, view: View) -> Answer<Snapshot<Vec<Entry>>> {
+    fn list(&self, scan: Scan, view: ReadView) -> Answer<ReadResult<Vec<Entry>>> {
         match view {
-            _ if scan.is_empty() => Answer::Now(Ok(Snapshot::Fresh(Vec::new()))),
-            View::Latest(issued_by) => self.list_latest(scan, issued_by),
-            View::Since(start) => self.list_since(scan, start),
+            _ if scan.is_empty() => Answer::Now(Ok(ReadResult::Value(Vec::new()))),
+            ReadView::Latest(issued_by) => self.list_latest(scan, issued_by),
+            ReadView::Since(start) => self.list_since(scan, start),
         }
     }
 
-    fn alarm(&self, view: View) -> Answer<Snapshot<Option<i64>>> {
+    fn alarm(&self, view: ReadView) -> Answer<ReadResult<Option<i64>>> {
         match view {
-            View::Latest(issued_by) => self.alarm_latest(issued_by),
-            View::Since(start) => self.alarm_since(start),
+            ReadView::Latest(issued_by) => self.alarm_latest(issued_by),
+            ReadView::Since(start) => self.alarm_since(start),
         }
     }
 
-    fn write(&self, writes: WriteBatch, origin: Option<TransactionId>) -> Answer<Committed> {
-        self.write_plain(writes, origin)
+    fn write(&self, writes: WriteBatch, issued_by: Option<TransactionId>) -> Answer<Committed> {
+        self.write_plain(writes, issued_by)
     }
 
     fn take_alarm(&self, due_ms: i64) -> Answer<bool> {
@@ -56,21 +58,21 @@ impl Object for RedisObject {
         self.end_claim()
     }
 
-    fn begin(&self, turn: bool, origin: Option<TransactionId>) -> Answer<Start> {
-        self.begin_attempt(turn, origin)
+    fn begin(&self, turn: bool, issued_by: Option<TransactionId>) -> Answer<Start> {
+        self.begin_attempt(turn, issued_by)
     }
 
-    fn commit(&self, start: Start, footprint: Footprint, writes: WriteBatch) -> Answer<Outcome> {
-        self.commit_attempt(start, footprint, writes)
+    fn commit(&self, start: Start, read_set: ReadSet, writes: WriteBatch) -> Answer<CommitOutcome> {
+        self.commit_attempt(start, read_set, writes)
     }
 
     fn end(&self, start: Start) {
         self.end_attempt(start);
     }
 
-    fn unsettled(&self) -> Ticket {
+    fn pending_ticket(&self) -> Ticket {
         let driver = &self.driver;
-        driver.state().map_or(0, |state| driver.durability.unsettled(state.writes.last()))
+        driver.state().map_or(0, |state| driver.durability.pending(state.writes.last()))
     }
 
     fn durable(&self, ticket: Ticket) -> Answer<()> {

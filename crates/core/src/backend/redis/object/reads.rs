@@ -9,7 +9,7 @@ use crate::backend::redis::requests::read::{Get, GetAlarm, Look, Looked};
 use crate::backend::redis::sending::batch::KeyChange;
 use crate::backend::redis::sending::driver::Driver;
 use crate::backend::redis::sending::state::State;
-use crate::backend::{Snapshot, Start, Ticket};
+use crate::backend::{ReadResult, Start, Ticket};
 use crate::concurrency::TransactionId;
 use crate::error::{Error, Result};
 use crate::key::{Key, Value};
@@ -20,7 +20,7 @@ impl RedisObject {
         &self,
         keys: Vec<Key>,
         issued_by: Option<TransactionId>,
-    ) -> Answer<Snapshot<Vec<Option<Value>>>> {
+    ) -> Answer<ReadResult<Vec<Option<Value>>>> {
         let mut state = match self.driver.open() {
             Ok(state) => state,
             Err(error) => return Answer::Now(Err(error)),
@@ -36,7 +36,7 @@ impl RedisObject {
             }
         }
         if missing.is_empty() {
-            return Answer::Now(Ok(Snapshot::Fresh(found)));
+            return Answer::Now(Ok(ReadResult::Value(found)));
         }
         let barrier = barrier(&mut state, issued_by);
         let (places, keys): (Vec<_>, Vec<_>) = missing.into_iter().unzip();
@@ -45,7 +45,7 @@ impl RedisObject {
             for (place, value) in places.into_iter().zip(read.wait().await?) {
                 found[place] = value;
             }
-            Ok(Snapshot::Fresh(found))
+            Ok(ReadResult::Value(found))
         })
     }
 
@@ -54,7 +54,7 @@ impl RedisObject {
         &self,
         start: Start,
         keys: Vec<Key>,
-    ) -> Answer<Snapshot<Vec<Option<Value>>>> {
+    ) -> Answer<ReadResult<Vec<Option<Value>>>> {
         self.look(start, keys, false, |looked| looked.values)
     }
 
@@ -62,21 +62,21 @@ impl RedisObject {
     pub(crate) fn alarm_latest(
         &self,
         issued_by: Option<TransactionId>,
-    ) -> Answer<Snapshot<Option<i64>>> {
+    ) -> Answer<ReadResult<Option<i64>>> {
         let mut state = match self.driver.open() {
             Ok(state) => state,
             Err(error) => return Answer::Now(Err(error)),
         };
         if let Some(alarm) = state.writes.gathering().and_then(|batch| batch.writes.alarm()) {
-            return Answer::Now(Ok(Snapshot::Fresh(alarm)));
+            return Answer::Now(Ok(ReadResult::Value(alarm)));
         }
         let barrier = barrier(&mut state, issued_by);
         let read = self.driver.ask(state, barrier, |caller| GetAlarm { caller });
-        Answer::later(async move { read.wait().await.map(Snapshot::Fresh) })
+        Answer::later(async move { read.wait().await.map(ReadResult::Value) })
     }
 
     /// The alarm as an attempt sees it.
-    pub(crate) fn alarm_since(&self, start: Start) -> Answer<Snapshot<Option<i64>>> {
+    pub(crate) fn alarm_since(&self, start: Start) -> Answer<ReadResult<Option<i64>>> {
         self.look(start, Vec::new(), true, |looked| looked.alarm)
     }
 
@@ -86,7 +86,7 @@ impl RedisObject {
         keys: Vec<Key>,
         alarm: bool,
         part: impl FnOnce(Looked) -> T + Send + 'static,
-    ) -> Answer<Snapshot<T>> {
+    ) -> Answer<ReadResult<T>> {
         let state = match self.driver.open() {
             Ok(state) => state,
             Err(error) => return Answer::Now(Err(error)),
@@ -98,12 +98,9 @@ impl RedisObject {
         let look = |caller| Look::new(name, keys, alarm, caller);
         let looked = self.driver.ask(state, barrier, look);
         let driver = Arc::downgrade(&self.driver);
-        Answer::later(async move {
-            Ok(match snapshot(&driver, start, looked.wait().await?)? {
-                Snapshot::Fresh(looked) => Snapshot::Fresh(part(looked)),
-                Snapshot::Stale(conflict) => Snapshot::Stale(conflict),
-            })
-        })
+        Answer::later(
+            async move { Ok(read_result(&driver, start, looked.wait().await?)?.map(part)) },
+        )
     }
 }
 
@@ -114,17 +111,17 @@ pub(super) fn barrier(state: &mut State, issued_by: Option<TransactionId>) -> Ti
 }
 
 /// What an attempt has read, or why it has lost.
-pub(super) fn snapshot<T>(
+pub(super) fn read_result<T>(
     driver: &Weak<Driver>,
     start: Start,
     read: ReadReply<T>,
-) -> Result<Snapshot<T>> {
+) -> Result<ReadResult<T>> {
     match read {
-        ReadReply::Value(found) => Ok(Snapshot::Fresh(found)),
+        ReadReply::Value(found) => Ok(ReadResult::Value(found)),
         ReadReply::Conflict(what) => {
             let driver = driver.upgrade().ok_or(Error::Closed)?;
             let now = driver.shared.now();
-            Ok(Snapshot::Stale(driver.state()?.conflict(start.id, what, now)))
+            Ok(ReadResult::Conflict(driver.state()?.conflict(start.id, what, now)))
         }
     }
 }

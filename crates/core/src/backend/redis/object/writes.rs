@@ -8,8 +8,8 @@ use crate::answer::Answer;
 use crate::backend::redis::requests::commit::Commit;
 use crate::backend::redis::requests::question::AttemptName;
 use crate::backend::redis::sending::state::State;
-use crate::backend::{Committed, Outcome};
-use crate::concurrency::{Footprint, TransactionId};
+use crate::backend::{CommitOutcome, Committed};
+use crate::concurrency::{ReadSet, TransactionId};
 use crate::error::Error;
 use crate::write_batch::WriteBatch;
 
@@ -67,15 +67,15 @@ impl RedisObject {
         writes: WriteBatch,
         turn_token: AttemptName,
     ) -> Answer<Committed> {
-        let nothing_read = Footprint::default();
+        let nothing_read = ReadSet::default();
         let commit = |caller| Commit::new(None, Some(turn_token), nothing_read, writes, caller);
         let committing = self.driver.ask(state, 0, commit);
         let driver = Arc::downgrade(&self.driver);
         Answer::later(async move {
             let reply = committing.wait().await?;
             match finished(&driver, reply, None)? {
-                Outcome::Committed(committed) => Ok(committed),
-                Outcome::Lost(_) => Err(Error::Internal("a plain write has lost".into())),
+                CommitOutcome::Committed(committed) => Ok(committed),
+                CommitOutcome::Lost(_) => Err(Error::Internal("a plain write has lost".into())),
             }
         })
     }

@@ -10,7 +10,7 @@ use super::question::{
 };
 use crate::backend::redis::server::reply::{flags, text, words};
 use crate::backend::redis::server::script::COMMIT;
-use crate::concurrency::Footprint;
+use crate::concurrency::ReadSet;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::write_batch::WriteBatch;
@@ -83,7 +83,7 @@ pub(crate) struct CommitCall<'a> {
     /// The attempt that ends with it, or the empty text.
     pub(crate) attempt: &'a str,
     pub(crate) stamp: &'a Stamp,
-    pub(crate) read_set: &'a Footprint,
+    pub(crate) read_set: &'a ReadSet,
     pub(crate) writes: &'a WriteBatch,
     /// Keys of which the server says whether they existed.
     pub(crate) asked: &'a [Key],
@@ -184,7 +184,7 @@ impl CommitReply {
 pub(crate) struct Commit {
     attempt: Option<AttemptName>,
     turn_token: Option<AttemptName>,
-    read_set: Footprint,
+    read_set: ReadSet,
     /// What it writes.
     pub(crate) writes: WriteBatch,
     /// What makes it happen once.
@@ -197,7 +197,7 @@ impl Commit {
     pub(crate) fn new(
         attempt: Option<AttemptName>,
         turn_token: Option<AttemptName>,
-        read_set: Footprint,
+        read_set: ReadSet,
         writes: WriteBatch,
         caller: Caller<CommitReply>,
     ) -> Box<Self> {

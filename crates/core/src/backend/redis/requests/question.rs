@@ -7,6 +7,7 @@ use redis::{Cmd, Value as Reply};
 use tokio::time::Duration;
 
 use super::awaited::{Caller, Delivery};
+use crate::backend::ReadResult;
 use crate::backend::redis::layout::ObjectNames;
 use crate::backend::redis::server::script::LuaScript;
 use crate::error::Error;
@@ -119,11 +120,5 @@ pub(crate) enum Finding {
     Answer(Delivery),
 }
 
-/// What a read of an attempt gave.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ReadReply<T> {
-    /// What the attempt sees.
-    Value(T),
-    /// What was written since the attempt started, so that the attempt has lost.
-    Conflict(String),
-}
+/// What the server replied to a read of an attempt. A conflict names what was written since the attempt started.
+pub(crate) type ReadReply<T> = ReadResult<T, String>;

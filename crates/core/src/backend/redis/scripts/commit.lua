@@ -1,12 +1,13 @@
 -- Validates an attempt's reads, or none, and applies its writes, once.
--- KEYS[9] remembers the answer, for a client that has not got it.
+-- KEYS[9] remembers the reply, for a client that has not received it.
 -- ARGV: number of the commit, how long to remember it (ms), turn that it belongs to, client, attempt or '',
 --   lease of waiting (ms), counts of keys and ranges read, '1' if the alarm was read,
 --   '1' to clear, alarm: '' | 'set' | 'none', its time, its name, counts of puts, deletes and questions,
---   then keys read, ranges read (min, max), puts (key, value), keys deleted, keys of which it is asked whether they exist
--- Returns {'ok', name of the alarm before, answers: a '1' or '0' for each question}, {'lost', what}, {'wait', ms} or {'late'}.
-local number, keep_ms, pass, client = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
-local who, lease = ARGV[5], tonumber(ARGV[6])
+--   then keys read, ranges read (min, max), puts (key, value), keys deleted, keys in question
+-- Returns {'ok', name of the alarm before, for each key in question '1' if it existed or '0'}, {'lost', what},
+--   {'wait', ms} or {'late'}.
+local number, keep_ms, turn_token, client = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
+local attempt_name, lease = ARGV[5], tonumber(ARGV[6])
 local read_count, range_count, reads_alarm = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9] == '1'
 local clear, alarm, alarm_time, alarm_name = ARGV[10] == '1', ARGV[11], ARGV[12], ARGV[13]
 local put_count, delete_count, question_count = tonumber(ARGV[14]), tonumber(ARGV[15]), tonumber(ARGV[16])
@@ -29,8 +30,8 @@ if writes then
   end
 end
 
--- A server without memory refuses the first command that needs some, and only if nothing was written before. To be called
--- before anything is written that needs none.
+-- A server without memory refuses the first command that needs memory, but only if nothing was written before. So this is
+-- called before the first write that needs none.
 local asked_for_memory = put_count == 0 and alarm ~= 'set'
 local function ask_for_memory()
   if not asked_for_memory then redis.call('SETRANGE', KEYS[9], 0, '') end
@@ -40,13 +41,13 @@ end
 local state = redis.call('HMGET', meta, 'turn', 'turn_until', 'arrivals', 'seq', 'cleared', 'alarmed', 'alarm_name')
 local turn = state[1]
 if writes then
-  local wait = waits_for_turn(pass, client .. '#' .. ARGV[1], lease, turn, state[2], state[3], ask_for_memory)
+  local wait = waits_for_turn(turn_token, client .. '#' .. ARGV[1], lease, turn, state[2], state[3], ask_for_memory)
   if wait then return {'wait', text(wait)} end
 end
 
 local lost
 if read_count + range_count > 0 or reads_alarm then
-  local start = redis.call('ZSCORE', live, who)
+  local start = redis.call('ZSCORE', live, attempt_name)
   if not start then
     lost = 'its registration'
   elseif tonumber(state[4] or 0) > tonumber(start) then
@@ -59,7 +60,7 @@ if read_count + range_count > 0 or reads_alarm then
   end
 end
 if lost or not writes then
-  if who ~= '' then leave(who, turn) end
+  if attempt_name ~= '' then leave(attempt_name, turn) end
   tidy()
   if lost then return {'lost', lost} end
   return {'ok', '', ''}
@@ -93,7 +94,7 @@ if alarm ~= '' then
 end
 -- Not before the data: after its first write a script may use more memory than the server allows.
 local others
-if who ~= '' then others = leave(who, turn) else others = redis.call('EXISTS', live) == 1 end
+if attempt_name ~= '' then others = leave(attempt_name, turn) else others = redis.call('EXISTS', live) == 1 end
 if others then
   purge(now_ms())
   local sequence = redis.call('HINCRBY', meta, 'seq', 1)

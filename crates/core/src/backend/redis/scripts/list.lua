@@ -2,7 +2,7 @@
 -- ARGV: attempt, whether it is registered ('1', '0', or 'lazy': only if a page is left), lease (ms), min, max,
 --   '1' for descending order, limit (below 0 for none), most entries and about the most bytes of a page
 -- Returns {'ok', start or '', '1' if a page is left, key, value, key, value...} or {'stale', what}.
-local who, known, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local attempt_name, known, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local min, max, reverse = ARGV[4], ARGV[5], ARGV[6] == '1'
 local limit, page, bytes_max = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local VALUES_AT_ONCE = 64
@@ -29,7 +29,7 @@ end
 local more = taken < #names or (#names == page and (limit < 0 or limit > page))
 if known == 'lazy' and not more then return {'ok', '', '0', unpack(entries)} end
 
-local start, fresh = start_of(who, known, lease)
+local start, fresh = start_of(attempt_name, known, lease)
 if not start then return {'stale', 'its registration'} end
 local seen_min, seen_max = min, max
 if more or (limit >= 0 and taken >= limit) then

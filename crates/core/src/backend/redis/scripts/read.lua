@@ -1,8 +1,8 @@
 -- Reads keys, and the alarm, as an attempt may see them.
 -- ARGV: attempt, whether it is registered, lease (ms), whether to read the alarm, keys...
 -- Returns {'ok', start, alarm, values...} or {'stale', what}.
-local who, known, lease, wants_alarm = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
-local start, fresh = start_of(who, known, lease)
+local attempt_name, known, lease, wants_alarm = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local start, fresh = start_of(attempt_name, known, lease)
 if not start then return {'stale', 'its registration'} end
 local names = {}
 for place = 5, #ARGV do names[#names + 1] = ARGV[place] end

@@ -236,7 +236,7 @@ impl Driver {
         Sent { round, indexed_at, replies }
     }
 
-    /// Applies what follows from a round: the only place that does. Returns whether the connection is of no more use.
+    /// Applies what follows from a round. Nothing else does. Returns whether the connection can no longer be used.
     fn finish(&self, sent: Sent) -> bool {
         let now = self.shared.now();
         let Ok(mut state) = self.state() else {

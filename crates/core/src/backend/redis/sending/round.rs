@@ -14,7 +14,7 @@ use crate::backend::redis::requests::commit::CommitCall;
 use crate::backend::redis::requests::question::RequestContext;
 use crate::backend::redis::requests::request::Request;
 use crate::backend::redis::shared::Shared;
-use crate::concurrency::Footprint;
+use crate::concurrency::ReadSet;
 
 /// Most requests that travel together.
 const REQUESTS_MAX: usize = 256;
@@ -144,7 +144,7 @@ impl Round {
                 turn_token: "",
                 attempt: "",
                 stamp: &batch.stamp,
-                read_set: &Footprint::default(),
+                read_set: &ReadSet::default(),
                 writes: &batch.writes,
                 asked: &batch.asked(),
             };

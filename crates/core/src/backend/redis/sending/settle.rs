@@ -37,7 +37,7 @@ pub(crate) enum Effect {
     WritesCommitted { batch: Batch, exists: Vec<bool> },
     /// The plain writes are lost, and so are those after them.
     WritesFailed { batch: Batch, error: Error },
-    /// The connection is of no more use.
+    /// The connection can no longer be used.
     Reconnect,
 }
 
@@ -216,7 +216,7 @@ mod tests {
     use crate::backend::redis::requests::commit::{Commit, Slots};
     use crate::backend::redis::requests::read::{Get, Look};
     use crate::backend::redis::sending::write_queue::WriteQueue;
-    use crate::concurrency::Footprint;
+    use crate::concurrency::ReadSet;
     use crate::key::{Key, Value};
     use crate::write_batch::WriteBatch;
 
@@ -260,7 +260,7 @@ mod tests {
     fn commit() -> (Request, Awaited<CommitReply>) {
         let (caller, awaited) = Awaited::new();
         let attempt = Some("attempt".into());
-        let commit = Commit::new(attempt, None, Footprint::default(), put(), caller);
+        let commit = Commit::new(attempt, None, ReadSet::default(), put(), caller);
         let mut request = Request::new(commit, 0, soon());
         if let Some(commit) = request.commit() {
             Slots::default().stamp(&mut commit.stamp, &commit.writes, String::new);

@@ -1,24 +1,25 @@
 -- Most entries that one call forgets.
 local FORGOTTEN_MAX = 256
 
--- Forgets those whose lease has run out: their processes have died. `first`, if given, is called before it writes.
+-- Forgets the attempts and waiting requests whose lease has run out: their processes have died. `first`, if given, is
+-- called before the first write.
 local function purge(now, first)
   local gone = redis.call('ZRANGEBYSCORE', leases, '-inf', text(now), 'LIMIT', 0, FORGOTTEN_MAX)
   if gone[1] and first then first() end
-  for _, who in ipairs(gone) do
-    redis.call('ZREM', leases, who)
-    redis.call('ZREM', live, who)
-    redis.call('ZREM', turns, who)
-    redis.call('ZREM', blocked, who)
+  for _, name in ipairs(gone) do
+    redis.call('ZREM', leases, name)
+    redis.call('ZREM', live, name)
+    redis.call('ZREM', turns, name)
+    redis.call('ZREM', blocked, name)
   end
 end
 
--- Forgets an attempt, which has the turn if it is `turn`, and what no other attempt can meet any more. Says whether
--- there are others.
-local function leave(who, turn)
-  redis.call('ZREM', live, who)
-  redis.call('ZREM', leases, who)
-  if turn == who then redis.call('HDEL', meta, 'turn', 'turn_until') end
+-- Forgets an attempt, which has the turn if it is `turn`, and what no other attempt can meet any more. Returns whether
+-- other attempts run.
+local function leave(attempt_name, turn)
+  redis.call('ZREM', live, attempt_name)
+  redis.call('ZREM', leases, attempt_name)
+  if turn == attempt_name then redis.call('HDEL', meta, 'turn', 'turn_until') end
   local oldest = redis.call('ZRANGE', live, 0, 0, 'WITHSCORES')
   if not oldest[1] then
     redis.call('UNLINK', log)

@@ -1,11 +1,11 @@
 -- The sequence that an attempt started from, and whether it starts now; nothing if its lease has run out.
-local function start_of(who, known, lease)
-  local start = redis.call('ZSCORE', live, who)
+local function start_of(attempt_name, known, lease)
+  local start = redis.call('ZSCORE', live, attempt_name)
   if start then return tonumber(start), false end
   if known == '1' then return nil end
   start = redis.call('HGET', meta, 'seq') or '0'
-  redis.call('ZADD', live, start, who)
-  redis.call('ZADD', leases, text(now_ms() + lease), who)
+  redis.call('ZADD', live, start, attempt_name)
+  redis.call('ZADD', leases, text(now_ms() + lease), attempt_name)
   return tonumber(start), true
 end
 

@@ -1,8 +1,8 @@
 //! "An attempt commits only if nothing that it read was written since its start", and loses for no
 //! other reason.
 
-use ferroflare_core::backend::{Conflict, Outcome, Snapshot, View};
-use ferroflare_core::concurrency::Footprint;
+use ferroflare_core::backend::{CommitOutcome, Conflict, ReadResult, ReadView};
+use ferroflare_core::concurrency::ReadSet;
 use ferroflare_core::range::{KeyRange, ListOptions, Scan};
 use ferroflare_core::write_batch::WriteBatch;
 
@@ -18,7 +18,7 @@ on_every_place!(
     clearing_conflicts_with_every_key_and_range,
     a_write_of_an_equal_value_is_a_write,
     blind_writes_conflict_with_nothing,
-    own_writes_answer_without_a_footprint,
+    own_writes_answer_without_a_read_set,
     a_write_before_the_start_is_no_conflict,
     a_key_written_again_conflicts_by_its_newest_write,
     any_number_of_later_commits_is_remembered,
@@ -185,7 +185,7 @@ async fn blind_writes_conflict_with_nothing(place: &dyn TestPlace) {
     assert_eq!((caller.get("a").await.as_deref(), caller.alarm().await), (Some("2"), Some(2)));
 }
 
-async fn own_writes_answer_without_a_footprint(place: &dyn TestPlace) {
+async fn own_writes_answer_without_a_read_set(place: &dyn TestPlace) {
     let caller = Caller::new(&place.open().await);
     caller.put("a", "old").await;
     let attempt = caller.begin().await;
@@ -248,9 +248,9 @@ async fn any_number_of_later_commits_is_remembered(place: &dyn TestPlace) {
 async fn a_conflict_says_what_was_written(place: &dyn TestPlace) {
     let caller = Caller::new(&place.open().await);
     let object = &caller.0;
-    let key_read = Footprint { keys: [key("a"), key("b")].into(), ..Footprint::default() };
-    let listed = Footprint { ranges: vec![KeyRange::all()], ..Footprint::default() };
-    let alarm_read = Footprint { alarm: true, ..Footprint::default() };
+    let key_read = ReadSet { keys: [key("a"), key("b")].into(), ..ReadSet::default() };
+    let listed = ReadSet { ranges: vec![KeyRange::all()], ..ReadSet::default() };
+    let alarm_read = ReadSet { alarm: true, ..ReadSet::default() };
     let cases = [
         (put(&["b"], "new"), key_read, "key \"b\""),
         (put(&["c"], "new"), listed.clone(), "key \"c\""),
@@ -258,23 +258,23 @@ async fn a_conflict_says_what_was_written(place: &dyn TestPlace) {
         (alarm(Some(1)), alarm_read, "the alarm"),
     ];
     let untouched = || vec![key("untouched")];
-    for (write, footprint, what) in cases {
+    for (write, read_set, what) in cases {
         let start = object.begin(false, None).wait().await.unwrap();
         // A place may start an attempt with its first read.
-        fresh(object.read(untouched(), View::Since(start)).wait().await.unwrap());
+        fresh(object.read(untouched(), ReadView::Since(start)).wait().await.unwrap());
         caller.write(write).await;
-        let outcome = object.commit(start, footprint, put(&["never"], "value")).wait().await;
-        assert_eq!(outcome, Ok(Outcome::Lost(Conflict { what: what.into(), own: false })));
+        let outcome = object.commit(start, read_set, put(&["never"], "value")).wait().await;
+        assert_eq!(outcome, Ok(CommitOutcome::Lost(Conflict { what: what.into(), own: false })));
     }
     assert_eq!(caller.get("never").await, None);
     let start = object.begin(false, None).wait().await.unwrap();
-    fresh(object.read(untouched(), View::Since(start)).wait().await.unwrap());
+    fresh(object.read(untouched(), ReadView::Since(start)).wait().await.unwrap());
     caller.put("a", "new").await;
-    let stale = || Snapshot::Stale(Conflict { what: "key \"a\"".into(), own: false });
-    let view = View::Since(start);
+    let stale = || ReadResult::Conflict(Conflict { what: "key \"a\"".into(), own: false });
+    let view = ReadView::Since(start);
     assert_eq!(object.read(vec![key("b"), key("a")], view).wait().await, Ok(stale()));
     let scan = Scan::new(&ListOptions::default());
-    let Ok(Snapshot::Stale(conflict)) = object.list(scan, view).wait().await else {
+    let Ok(ReadResult::Conflict(conflict)) = object.list(scan, view).wait().await else {
         panic!("a list that meets a newer key is not stale");
     };
     assert_eq!(conflict, Conflict { what: "key \"a\"".into(), own: false });
