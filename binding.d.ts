@@ -73,6 +73,11 @@ export declare class ObjectHandle {
   takeAlarm(dueMs: number): number
   /** The alarm that was taken has been handled; returns 0, or a ticket. */
   alarmDone(): number
+  beginTurn(): void
+  endTurn(): void
+  undo(): number
+  claimAlarm(dueMs: number, again: boolean): number
+  finishAlarm(end: number): number
   /** Ticket of the newest write that a read may have seen and that is not durable; 0 if there is none. */
   unsettled(): number
   /** Waits for a write: 0 when it is durable, or a ticket. */

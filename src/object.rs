@@ -6,15 +6,15 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use ferroflare_core::backend::{Committed, Object, Snapshot, View};
+use ferroflare_core::backend::{AlarmEnd, Committed, Object, Snapshot, View};
 use ferroflare_core::checks::{self, ValueLimit};
 use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::{ListOptions, Scan};
 use ferroflare_core::transaction::{Attempt, Read, Settled, Transaction};
-use ferroflare_core::write_batch::WriteBatch;
+use ferroflare_core::write_batch::{TurnId, WriteBatch};
 use ferroflare_core::{Answer, Error};
 use napi::Env;
 use napi::bindgen_prelude::Reference;
@@ -43,7 +43,14 @@ pub struct ObjectHandle {
     last_transaction: Cell<u32>,
     /// Whether anything was written through this handle since it sealed a batch.
     unsealed: Arc<AtomicBool>,
+    /// The claim of the alarm that was made through this handle last; 0 for none.
+    claim: Arc<AtomicU64>,
+    /// The turn of the event loop whose writes may be taken back.
+    turn: Cell<Option<TurnId>>,
 }
+
+/// Names turns across all objects of the process.
+static NEXT_TURN: AtomicU64 = AtomicU64::new(1);
 
 /// Where an operation takes place.
 enum Scope {
@@ -64,6 +71,8 @@ impl ObjectHandle {
             transactions: RefCell::default(),
             last_transaction: Cell::new(0),
             unsealed: Arc::default(),
+            claim: Arc::default(),
+            turn: Cell::new(None),
         }
     }
 
@@ -96,10 +105,13 @@ impl ObjectHandle {
     fn write(
         &self,
         env: Env,
-        writes: WriteBatch,
+        mut writes: WriteBatch,
         origin: Option<TransactionId>,
     ) -> napi::Result<f64> {
         self.unsealed.store(true, Ordering::Relaxed);
+        if let Some(turn) = self.turn.get() {
+            writes.belongs_to(turn);
+        }
         let answer = self.object.write(writes, origin);
         self.completions.reply(env, &mut [], answer, |committed| Reply::Number(written(committed)))
     }
@@ -357,6 +369,59 @@ impl ObjectHandle {
     #[napi(catch_unwind)]
     pub fn alarm_done(&self, env: Env) -> napi::Result<f64> {
         self.completions.reply(env, &mut [], self.object.alarm_done(), |()| Reply::Number(0.0))
+    }
+
+    /// Plain writes through this handle may be taken back from now on, until `endTurn()`.
+    #[napi(catch_unwind)]
+    pub fn begin_turn(&self) {
+        self.turn.set(Some(NEXT_TURN.fetch_add(1, Ordering::Relaxed)));
+    }
+
+    /// The writes since `beginTurn()` stay.
+    #[napi(catch_unwind)]
+    pub fn end_turn(&self) {
+        if let Some(turn) = self.turn.take() {
+            self.object.end_turn(turn);
+        }
+    }
+
+    /// Takes back the plain writes through this handle since `beginTurn()`; returns 0, or a ticket.
+    #[napi(catch_unwind)]
+    pub fn undo(&self, env: Env) -> napi::Result<f64> {
+        let undone = match self.turn.take() {
+            Some(turn) => self.object.undo(turn),
+            None => Answer::Now(Ok(())),
+        };
+        self.completions.reply(env, &mut [], undone, |()| Reply::Number(0.0))
+    }
+
+    /// Claims the alarm if it is set for `dueMs` or earlier: it stays stored until `finishAlarm()`. With `again`, the
+    /// postponed claim of this handle goes on. Returns for when it is set, in milliseconds, NaN for none.
+    #[napi(catch_unwind)]
+    pub fn claim_alarm(&self, env: Env, due_ms: f64, again: bool) -> napi::Result<f64> {
+        let known = again.then(|| self.claim.load(Ordering::Relaxed));
+        #[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
+        let answer = self.object.claim_alarm(due_ms as i64, known);
+        let claim = self.claim.clone();
+        self.completions.reply(env, &mut [], answer, move |claimed| {
+            if let Some(claimed) = &claimed {
+                claim.store(claimed.id, Ordering::Relaxed);
+            }
+            Reply::Number(alarm_number(claimed.map(|claimed| claimed.at)))
+        })
+    }
+
+    /// Ends the claim of this handle: 0 when the alarm was handled, 1 to postpone it, 2 to leave it to others. Returns
+    /// whether the claimed alarm was still set, as 1 or 0.
+    #[napi(catch_unwind)]
+    pub fn finish_alarm(&self, env: Env, end: u32) -> napi::Result<f64> {
+        let end = match end {
+            0 => AlarmEnd::Handled,
+            1 => AlarmEnd::Postponed,
+            _ => AlarmEnd::Released,
+        };
+        let answer = self.object.finish_alarm(self.claim.load(Ordering::Relaxed), end);
+        self.completions.reply(env, &mut [], answer, |kept| Reply::Number(f64::from(kept)))
     }
 
     /// Ticket of the newest write that a read may have seen and that is not durable; 0 if there is none.

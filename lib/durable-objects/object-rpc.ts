@@ -151,7 +151,7 @@ export class ObjectRemote implements Remote, Source {
       const durableObjectId = this.#id.toString();
       throw this.#explain(
         error,
-        isReset ? { durableObjectReset: true } : { remote: true, durableObjectId },
+        isReset ? { remote: true, durableObjectReset: true } : { remote: true, durableObjectId },
       );
     });
   }

@@ -1,13 +1,119 @@
-/** The storage of an object of a modern class: what it has beyond Miniflare 2's answers that it is not there yet. */
+/** The storage of an object of a modern class: production's checks of alarms, and what ends with its object. */
+import { types } from "node:util";
 import { unsupported } from "../shared/error";
+import { nextTick } from "../shared/real-timers";
+import {
+  kAlarmExists,
+  kAlarmHidden,
+  kAlarmTime,
+  kBeforeCommit,
+  kCheckHandler,
+  kCut,
+  kHandle,
+  kUndo,
+} from "../shared/symbols";
+import { settle } from "../native/tickets";
+import { isInside } from "./gates";
+import { NO_ALARM_HANDLER } from "./options";
+import { nothing } from "./promises";
 import { DurableObjectStorage } from "./storage";
 
 /** Production's limit of one value; the core adds the frame that V8 puts around it. */
 export const MODERN_VALUE_BYTES_MAX = 131_072;
 
+const WRITES = ["put", "delete", "deleteAll", "setAlarm", "deleteAlarm"] as const;
 const KV_METHODS = ["get", "put", "delete", "list"];
 
+/** The last time that production takes: its clocks count nanoseconds in 64 bits. */
+const ALARM_TIME_MAX = 9_223_372_036_854;
+
 export class ModernStorage extends DurableObjectStorage {
+  /** Whether the writes of this turn of the event loop can be taken back. */
+  #turns = false;
+  /** Why nothing is done any more. */
+  #cut: { reason: unknown } | undefined;
+
+  override get [kAlarmHidden](): boolean {
+    return false;
+  }
+
+  /** All checks are in their order in {@link kAlarmTime}. */
+  override [kCheckHandler](): void {}
+
+  override [kAlarmTime](scheduledTime: unknown, owner: string): number {
+    const time = types.isDate(scheduledTime) ? scheduledTime.getTime() : scheduledTime;
+    if (typeof time !== "number") {
+      throw new TypeError(
+        `Failed to execute 'setAlarm' on '${owner}': parameter 1 is not of type 'date'.`,
+      );
+    }
+    if (!Number.isFinite(time)) {
+      throw new TypeError("The value cannot be converted because it is not a valid Date.");
+    }
+    if (time > ALARM_TIME_MAX) {
+      throw new TypeError("This API doesn't support dates after 2189.");
+    }
+    // The core refuses it.
+    if (time < 1) return time;
+    if (!this[kAlarmExists]) throw new TypeError(NO_ALARM_HANDLER);
+    return Math.max(time, Date.now());
+  }
+
+  override [kBeforeCommit](): void {
+    if (this.#cut) throw this.#cut.reason;
+  }
+
+  [kUndo](): void {
+    if (!this.#turns) return;
+    const handle = this[kHandle];
+    Promise.resolve(settle(handle.undo())).catch(nothing);
+    handle.seal();
+  }
+
+  [kCut](reason: unknown): void {
+    this.#cut = { reason };
+  }
+
+  /** Nothing if an operation may go on; else its promise, whose rejection no program need look at. */
+  #refusal(writes: boolean): Promise<never> | undefined {
+    if (this.#cut) {
+      const refusal = Promise.reject(this.#cut.reason);
+      refusal.catch(nothing);
+      return refusal;
+    }
+    if (writes && !this.#turns && isInside()) this.#beginTurn();
+    return undefined;
+  }
+
+  /** A turn ends when all that is ready to run has run. */
+  #beginTurn(): void {
+    const handle = this[kHandle];
+    this.#turns = true;
+    handle.beginTurn();
+    const end = () => {
+      this.#turns = false;
+      handle.endTurn();
+    };
+    nextTick(() => queueMicrotask(() => nextTick(end)));
+  }
+
+  static {
+    for (const name of ["get", "list", "getAlarm", "transaction", "sync", ...WRITES] as const) {
+      const operation = DurableObjectStorage.prototype[name] as (...args: unknown[]) => unknown;
+      const writes = (WRITES as readonly string[]).includes(name);
+      const value = {
+        [name](this: ModernStorage, ...args: unknown[]): unknown {
+          return this.#refusal(writes) ?? Reflect.apply(operation, this, args);
+        },
+      }[name];
+      Object.defineProperty(ModernStorage.prototype, name, {
+        value,
+        writable: true,
+        configurable: true,
+      });
+    }
+  }
+
   /** May be looked at, as far as libraries do; its use is an error. */
   get sql(): object {
     return SQL;

@@ -4,7 +4,15 @@ import { durabilityTicket, isTicket, LOST, type ObjectHandle, removedKeys } from
 import type { Answer } from "../native/answers";
 import { settle } from "../native/tickets";
 import { nextTick } from "../shared/real-timers";
-import { kAlarmExists, kHandle, kOnBroken } from "../shared/symbols";
+import {
+  kAlarmExists,
+  kAlarmHidden,
+  kAlarmTime,
+  kBeforeCommit,
+  kCheckHandler,
+  kHandle,
+  kOnBroken,
+} from "../shared/symbols";
 import { isClosureTimeout, runClosure } from "./closure";
 import { holdEffectsFor, isInside, transactionGate } from "./gates";
 import { objectFor } from "./inner";
@@ -12,6 +20,7 @@ import { checkDefined, get, list, put, remove } from "./operations";
 import {
   alarmOrNull,
   alarmTime,
+  NO_ALARM_HANDLER,
   type DurableObjectAlarmBridge,
   type DurableObjectGetAlarmOptions,
   type DurableObjectGetOptions,
@@ -49,6 +58,20 @@ export class DurableObjectStorage implements DurableObjectOperator {
   get [kHandle](): ObjectHandle {
     return this.#object;
   }
+
+  get [kAlarmHidden](): boolean {
+    return !this[kAlarmExists];
+  }
+
+  [kCheckHandler](): void {
+    if (!this[kAlarmExists]) throw new Error(NO_ALARM_HANDLER);
+  }
+
+  [kAlarmTime](scheduledTime: number | Date, _owner: string): number {
+    return alarmTime(scheduledTime);
+  }
+
+  [kBeforeCommit](): void {}
 
   get<Value = unknown>(key: string, options?: DurableObjectGetOptions): Promise<Value | undefined>;
   get<Value = unknown>(
@@ -102,7 +125,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
   }
 
   async getAlarm(options?: DurableObjectGetAlarmOptions): Promise<number | null> {
-    if (!this[kAlarmExists]) return null;
+    if (this[kAlarmHidden]) return null;
     const code = this.#object.getAlarm(plainAt());
     const alarm = this.#found(isTicket(code) ? settle(code) : code, options);
     return alarmOrNull(await alarm);
@@ -110,12 +133,8 @@ export class DurableObjectStorage implements DurableObjectOperator {
 
   setAlarm(scheduledTime: number | Date, options?: DurableObjectSetAlarmOptions): Promise<void> {
     return rejecting(async () => {
-      if (!this[kAlarmExists]) {
-        throw new Error(
-          "Your Durable Object class must have an alarm() handler in order to call setAlarm()",
-        );
-      }
-      const time = alarmTime(scheduledTime);
+      this[kCheckHandler]();
+      const time = this[kAlarmTime](scheduledTime, OWNER);
       const code = this.#object.setAlarm(time, plainAt());
       await this.#written(code, () => this.#alarmChanged(time), options);
     });
@@ -149,13 +168,14 @@ export class DurableObjectStorage implements DurableObjectOperator {
     const id = await settle(object.begin(plainAt()));
     try {
       for (let alone = 0; ; alone = await settle(object.retry(id, plainAt()))) {
-        const txn = new DurableObjectTransaction(object, id, this[kAlarmExists]);
+        const txn = new DurableObjectTransaction(object, id, this);
         const gated = () => transactionGate().runWith(() => closure(txn));
         const run = () => runClosure(object, gated);
         const end = await outcome(alone > 0 ? runAlone(alone, run) : run());
         await txn[kFinish]("failure" in end ? "rolled back" : "committed");
         if ("failure" in end && isClosureTimeout(end.failure)) throw end.failure;
         if (txn[kRolledBack] && !("failure" in end)) return end.value;
+        this[kBeforeCommit]();
         const code = await settle(object.commit(id, "failure" in end));
         if (code === LOST) continue;
         if ("failure" in end) throw end.failure;

@@ -22,7 +22,7 @@ use crate::error::Result;
 use crate::key::{Entry, Key, Value};
 pub use crate::object_key::ObjectKey;
 use crate::range::Scan;
-use crate::write_batch::WriteBatch;
+use crate::write_batch::{TurnId, WriteBatch};
 
 /// One memory, directory or server with the data of many objects.
 pub trait Place: Send + Sync {
@@ -77,6 +77,30 @@ pub struct Start {
     pub id: TransactionId,
     /// The newest commit that the attempt may see; 0 where the place decides that at the first read.
     pub sequence: Sequence,
+}
+
+/// Names a claim of an alarm, in this process.
+pub type ClaimId = u64;
+
+/// An alarm that its caller has to handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AlarmClaim {
+    /// Names the claim.
+    pub id: ClaimId,
+    /// For when the alarm was set, in milliseconds.
+    pub at: i64,
+}
+
+/// How the handling of a claimed alarm ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlarmEnd {
+    /// It was handled, or given up: the alarm is removed.
+    Handled,
+    /// The caller handles it again later. Until then the alarm is seen again, and no other caller claims it. Setting
+    /// or removing it ends the claim.
+    Postponed,
+    /// The caller does not handle it: the next one that claims it does.
+    Released,
 }
 
 /// What a read looks at.
@@ -149,6 +173,13 @@ pub trait Object: Send + Sync {
     /// Writes at once, outside of any transaction; `origin` is the attempt out of whose closure it comes.
     fn write(&self, writes: WriteBatch, origin: Option<TransactionId>) -> Answer<Committed>;
 
+    /// Takes back the plain writes that belong to a turn of the event loop ([`WriteBatch::belongs_to`]), which has not
+    /// ended. Every value, and the alarm, is as it was before the first of them.
+    fn undo(&self, turn: TurnId) -> Answer<()>;
+
+    /// That turn has ended: its writes stay.
+    fn end_turn(&self, turn: TurnId);
+
     /// Makes [`Self::take_alarm`] answer at once for a while, where the object has to be opened before.
     fn prepare_alarm(&self) -> Answer<()> {
         Answer::Now(Ok(()))
@@ -162,6 +193,15 @@ pub trait Object: Send + Sync {
     fn alarm_done(&self) -> Answer<()> {
         Answer::Now(Ok(()))
     }
+
+    /// Claims the alarm if it is set for `due_ms` or earlier. It stays stored until [`Self::finish_alarm`], so that it is
+    /// claimed again if this process ends before. Meanwhile no caller sees it, and no other caller claims an alarm of
+    /// the object. With `again`, a claim that was [`AlarmEnd::Postponed`] goes on, whatever the time.
+    fn claim_alarm(&self, due_ms: i64, again: Option<ClaimId>) -> Answer<Option<AlarmClaim>>;
+
+    /// Ends a claim, or postpones it; says whether the claimed alarm was still set. One that was set or removed since
+    /// it was claimed stays as it is, and ends the claim in any case.
+    fn finish_alarm(&self, claim: ClaimId, end: AlarmEnd) -> Answer<bool>;
 
     /// Starts an attempt; with `turn` it waits until it may run alone. An attempt that comes out of the
     /// closure of one that runs alone (`origin`) runs inside that one's turn.
@@ -249,6 +289,38 @@ pub trait Source<T>: Send + Sync {
     /// object locked.
     fn released(self: Arc<Self>, table: T);
 
+    /// Claims the alarm that is set for `at` before other processes; none if another one has claimed it.
+    fn claim(&self, _at: i64) -> Result<Option<Box<dyn ClaimSign>>> {
+        Ok(Some(Box::new(())))
+    }
+
+    /// The claim that another process has. Cheap: asked at each read of an alarm that is set.
+    fn claimed(&self) -> Result<Option<ForeignClaim>> {
+        Ok(None)
+    }
+
     /// A table that could not be released because it was in use is not in use any more. Called with the object locked.
     fn idle(&self, _object: &Arc<local::LocalObject<T>>) {}
+}
+
+/// Tells other processes of a claim, until it is dropped.
+pub trait ClaimSign: Send {
+    /// Notes whether the alarm is being handled now, or waits to be handled again.
+    fn note(&mut self, at: i64, runs: bool) -> Result<()>;
+}
+
+/// Where no other process can have the object.
+impl ClaimSign for () {
+    fn note(&mut self, _at: i64, _runs: bool) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A claim of another process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForeignClaim {
+    /// For when the alarm is set, in milliseconds, as far as is known.
+    pub at: Option<i64>,
+    /// Whether it is being handled; if not, it waits to be handled again.
+    pub runs: bool,
 }

@@ -6,6 +6,7 @@
 //! <root>/.ferroflare/locks/<o>        locked by the process that holds the object; says which one, and what it left
 //! <root>/.ferroflare/wanted/<o>       another process waits for the object
 //! <root>/.ferroflare/alarms/<ms>.<o>  the object may have an alarm at that time
+//! <root>/.ferroflare/claims/<o>       locked by the process that handles the alarm of the object
 //! <root>/.ferroflare/called/<o>       the name that the id of the object was made of
 //! <root>/.ferroflare/names/<file>     a name that was too long to be a file name, written out
 //! <root>/.ferroflare/trash/           objects on their way out, under random names

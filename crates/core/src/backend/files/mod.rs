@@ -9,6 +9,7 @@
 //! - [`table`]: one object's data, with the batch that gathers in front of it
 //! - [`flusher`]: making batches durable, and closing databases
 //! - [`hold`]: at most one process has an object
+//! - [`claims`]: alarms that a process handles, while others may have the object
 //! - [`note`], [`inventory`]: what a holder leaves in the lock file, so that damage from outside is noticed
 //! - [`source`]: opening an object when it is needed
 //! - [`open_set`]: how many are open at once, and which has to go for another
@@ -20,6 +21,7 @@
 //! - [`directories`], [`disk`]: what has to be synced so that a power loss takes none of it
 
 pub mod called;
+pub mod claims;
 pub mod creation;
 pub mod database;
 pub mod directories;

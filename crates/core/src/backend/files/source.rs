@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::FilePlace;
+use super::claims::Claim;
 use super::database::Database;
 use super::flusher::{After, Flusher, Kept};
 use super::foreign::check_object;
@@ -16,7 +17,7 @@ use super::spelling::check_spelling;
 use super::table::{FileTable, make_sign};
 use super::workers::Workers;
 use crate::backend::local::LocalObject;
-use crate::backend::{Access, ObjectKey, Source, Table};
+use crate::backend::{Access, ClaimSign, ForeignClaim, ObjectKey, Source, Table};
 use crate::durability::Durability;
 use crate::error::{Error, Result};
 
@@ -191,6 +192,17 @@ impl Source<FileTable> for FileSource {
         self.yielded.store(true, Ordering::Relaxed);
         // A failure has been told to everybody who waits for the writes.
         table.end(After::Close);
+    }
+
+    fn claim(&self, at: i64) -> Result<Option<Box<dyn ClaimSign>>> {
+        let place = self.place.upgrade().ok_or(Error::Closed)?;
+        let claim = Claim::acquire(place.layout(), &self.key, at)?;
+        Ok(claim.map(|claim| Box::new(claim) as Box<dyn ClaimSign>))
+    }
+
+    fn claimed(&self) -> Result<Option<ForeignClaim>> {
+        let place = self.place.upgrade().ok_or(Error::Closed)?;
+        Claim::of_others(place.layout(), &self.key)
     }
 
     fn idle(&self, object: &Arc<LocalObject<FileTable>>) {

@@ -3,7 +3,11 @@
 //! - `state`: what an object is behind its lock
 //! - `queue`: operations that wait
 //! - `lifetime`: when the table is there
+//! - `claim`: who handles the alarm
+//! - `journal`: taking back the writes of a turn of the event loop
 
+mod claim;
+mod journal;
 mod lifetime;
 mod queue;
 mod state;
@@ -15,7 +19,7 @@ pub use self::lifetime::Released;
 use self::queue::Need;
 use self::state::State;
 use super::{
-    Committed, Conflict, Object, ObjectKey, Outcome, Snapshot, Source, Start, Table, Ticket, View,
+    AlarmClaim, AlarmEnd, ClaimId, Committed, Conflict, Object, ObjectKey, Outcome, Snapshot, Source, Start, Table, Ticket, View,
 };
 use crate::alarm_index::AlarmIndex;
 use crate::answer::Answer;
@@ -26,7 +30,7 @@ use crate::error::{Error, Result};
 use crate::key::{Entry, Key, Value};
 use crate::lock::lock;
 use crate::range::Scan;
-use crate::write_batch::WriteBatch;
+use crate::write_batch::{TurnId, WriteBatch};
 
 /// Names attempts across all objects of the process, so that an origin is never taken for another's.
 static NEXT_TRANSACTION: AtomicU64 = AtomicU64::new(1);
@@ -104,6 +108,7 @@ impl<T: Table> LocalObject<T> {
     pub fn change(&self, change: impl FnOnce(&mut T) -> Option<i64>) -> Result<()> {
         let mut state = self.locked()?;
         state.lose_attempts();
+        state.end_claim();
         if let Some(alarm) = state.table.as_mut().map(change) {
             state.alarms.set(&state.key, alarm)?;
         }
@@ -145,8 +150,13 @@ impl<T: Table> Object for LocalObject<T> {
 
     fn alarm(&self, view: View) -> Answer<Snapshot<Option<i64>>> {
         let (origin, intent) = admission(view);
+        let source = self.source.clone();
         self.perform(origin, intent, Need::Read, move |state| {
-            state.look(view, Table::alarm, |log, _, start| log.alarm_conflict(start))
+            let shown = |table: &dyn Table| match table.alarm()? {
+                Some(at) if state.hides(at, source.as_deref())? => Ok(None),
+                alarm => Ok(alarm),
+            };
+            state.look(view, shown, |log, _, start| log.alarm_conflict(start))
         })
     }
 
@@ -154,14 +164,27 @@ impl<T: Table> Object for LocalObject<T> {
         self.perform(origin, Intent::Change, Need::of(&writes), move |state| state.apply(writes))
     }
 
+    fn undo(&self, turn: TurnId) -> Answer<()> {
+        self.perform(None, Intent::Change, Need::Write, move |state| state.undo(turn))
+    }
+
+    fn end_turn(&self, turn: TurnId) {
+        if let Ok(mut state) = self.locked() {
+            drop(state.take_journal(turn));
+        }
+    }
+
     fn prepare_alarm(&self) -> Answer<()> {
+        if matches!(self.is_claimed_elsewhere(), Ok(true)) {
+            return Answer::Now(Ok(()));
+        }
         self.perform(None, Intent::Look, Need::Write, |_| Ok(()))
     }
 
     fn take_alarm(&self, due_ms: i64) -> Answer<bool> {
         self.perform(None, Intent::Change, Need::Write, move |state| {
             let alarm = state.table.as_ref().map_or(Ok(None), Table::alarm)?;
-            if alarm.is_none_or(|at| at > due_ms) {
+            if state.claim.is_some() || alarm.is_none_or(|at| at > due_ms) {
                 return Ok(false);
             }
             let mut writes = WriteBatch::default();
@@ -170,6 +193,14 @@ impl<T: Table> Object for LocalObject<T> {
             // Nobody waits for this write, who would seal it later.
             state.seal().map(|()| true)
         })
+    }
+
+    fn claim_alarm(&self, due_ms: i64, again: Option<ClaimId>) -> Answer<Option<AlarmClaim>> {
+        self.claim(due_ms, again)
+    }
+
+    fn finish_alarm(&self, claim: ClaimId, end: AlarmEnd) -> Answer<bool> {
+        self.finish_claim(claim, end)
     }
 
     fn begin(&self, turn: bool, origin: Option<TransactionId>) -> Answer<Start> {

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use super::claim::Held;
+use super::journal::Journal;
 use super::queue::{Job, Need, Run};
 use crate::alarm_index::AlarmIndex;
 use crate::backend::memory::MemoryTable;
@@ -38,6 +40,9 @@ pub(super) struct State<T> {
     pub(super) turn: Turn<Job<T>>,
     pub(super) key: ObjectKey,
     pub(super) alarms: Arc<AlarmIndex>,
+    /// The claim of the alarm that this process has.
+    pub(super) claim: Option<Held>,
+    pub(super) journal: Option<Journal>,
     /// The source waits until the table is not in use.
     pub(super) awaited: bool,
     /// Somebody else waits for the table: it goes as soon as no turn is on and every write is sealed.
@@ -59,6 +64,8 @@ impl<T: Table> State<T> {
             turn: Turn::default(),
             key,
             alarms,
+            claim: None,
+            journal: None,
             awaited: false,
             wanted: false,
             ended: None,
@@ -76,6 +83,7 @@ impl<T: Table> State<T> {
 
     /// Makes every later operation fail, and every waiting one too.
     pub(super) fn stop(&mut self, error: Error) {
+        self.end_claim();
         let error = self.ended.get_or_insert(error).clone();
         self.fail_waiting(&error);
     }
@@ -99,6 +107,7 @@ impl<T: Table> State<T> {
 
     pub(super) fn take_table(&mut self) -> Option<T> {
         self.wanted = false;
+        self.journal = None;
         let table = self.table.take()?;
         self.lose_attempts();
         Some(table)
@@ -177,6 +186,7 @@ impl<T: Table> State<T> {
         if writes.is_empty() {
             return Ok(Committed::default());
         }
+        self.note_before(&writes)?;
         let Some(table) = &mut self.table else {
             let nothing_to_remove = writes.only_removes();
             let error = || Error::Internal("a write found no table".into());
@@ -197,6 +207,7 @@ impl<T: Table> State<T> {
             self.log.record(self.sequence, &recorded);
         }
         if let Some(alarm) = alarm {
+            self.alarm_written();
             self.alarms.set(&self.key, alarm)?;
         }
         Ok(Committed { removed, ticket })

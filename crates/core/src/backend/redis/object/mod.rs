@@ -4,9 +4,11 @@
 //! - [`reads`], [`lists`]: what plain reads and attempts see
 //! - [`writes`], [`attempts`]: plain writes, and attempts from their start to their commit
 //! - [`alarm`]: claiming a due alarm, and ending its handling
+//! - [`claim`]: the same for an alarm that stays stored meanwhile
 
 mod alarm;
 mod attempts;
+mod claim;
 mod handle;
 mod lists;
 mod reads;
@@ -15,11 +17,12 @@ mod writes;
 pub(crate) use handle::RedisObject;
 
 use crate::answer::Answer;
-use crate::backend::{Committed, Object, Outcome, Snapshot, Start, Ticket, View};
+use crate::backend::{
+    AlarmClaim, AlarmEnd, ClaimId, Committed, Object, Outcome, Snapshot, Start, Ticket, View};
 use crate::concurrency::{Footprint, TransactionId};
 use crate::key::{Entry, Key, Value};
 use crate::range::Scan;
-use crate::write_batch::WriteBatch;
+use crate::write_batch::{TurnId, WriteBatch};
 
 impl Object for RedisObject {
     fn read(&self, keys: Vec<Key>, view: View) -> Answer<Snapshot<Vec<Option<Value>>>> {
@@ -48,12 +51,27 @@ impl Object for RedisObject {
         self.write_plain(writes, origin)
     }
 
+    /// What was sent stays: that is only sent when the turn has ended.
+    fn undo(&self, turn: TurnId) -> Answer<()> {
+        Answer::Now(self.driver.state().map(|mut state| state.writes.undo(turn)))
+    }
+
+    fn end_turn(&self, _turn: TurnId) {}
+
     fn take_alarm(&self, due_ms: i64) -> Answer<bool> {
         self.claim_alarm(due_ms)
     }
 
     fn alarm_done(&self) -> Answer<()> {
         self.end_claim()
+    }
+
+    fn claim_alarm(&self, due_ms: i64, again: Option<ClaimId>) -> Answer<Option<AlarmClaim>> {
+        self.claim_stored_alarm(due_ms, again)
+    }
+
+    fn finish_alarm(&self, claim: ClaimId, end: AlarmEnd) -> Answer<bool> {
+        self.finish_stored_alarm(claim, end)
     }
 
     fn begin(&self, turn: bool, origin: Option<TransactionId>) -> Answer<Start> {
