@@ -79,7 +79,7 @@ export class Subject extends DurableObject {
     await this.ctx.storage.transaction(async (txn) => { await txn.put("txn", 1); try { this.ctx.abort("in a transaction"); } catch {} });
   }
   inBlock() { return this.ctx.blockConcurrencyWhile(async () => this.ctx.abort("in a block")); }
-  inBackground() { this.ctx.waitUntil(Promise.resolve().then(() => this.ctx.abort("in the background"))); return "answered"; }
+  inBackground() { this.ctx.waitUntil(new Promise((resolve) => setTimeout(resolve, 1)).then(() => this.ctx.abort("in the background"))); return "answered"; }
   inTimer() { setTimeout(() => { Subject.notes.push("timer"); this.ctx.abort("in a timer"); }, 1); return "answered"; }
 }
 export default {
@@ -163,11 +163,16 @@ test("abort: in a constructor, also one that catches it; in a block, in the back
   await object("first").nextConstructor(true);
   const [stub, requested] = [object("b"), object("c")];
   assert.deepEqual(marks(await failure(stub.built())), reset("constructor"));
+  assert.deepEqual(marks(await failure(stub.built())), reset("constructor"), "for ever");
   assert.equal(await object("b").built(), 3);
   await object("first").nextConstructor(true);
   assert.deepEqual(
     marks(await failure(requested.fetch("http://localhost/"))),
     resetOfRequest("constructor"),
+  );
+  assert.deepEqual(
+    marks(await failure(requested.fetch("http://localhost/"))),
+    reset("constructor"),
   );
   await object("first").nextConstructor("caught");
   assert.deepEqual(marks(await failure(object("d").built())), reset("constructor"));

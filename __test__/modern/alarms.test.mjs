@@ -50,8 +50,14 @@ onEachBackend("alarms of modern objects", (place) => {
     );
     await becomes(() => object().getAlarm(), null);
     await becomes(() => errors.length, 8);
-    assert.deepEqual(errors.slice(0, 7), Array.from({ length: 7 }, (_, i) => `failure ${i}`));
-    assert.match(errors[7], /^Alarm of Durable Object Subject:\w+ has failed 7 times and is dropped\.$/);
+    assert.deepEqual(
+      errors.slice(0, 7),
+      Array.from({ length: 7 }, (_, i) => `failure ${i}`),
+    );
+    assert.match(
+      errors[7],
+      /^Alarm of Durable Object Subject:\w+ has failed 7 times and is dropped\.$/,
+    );
     await clock.advance(200 * SECOND);
     assert.equal((await object().log()).length, 7);
   });
@@ -105,10 +111,10 @@ onEachBackend("alarms of modern objects", (place) => {
     await object().setAlarm(clock.now + SECOND);
     await clock.advance(SECOND);
     const all = await runs(2);
-    assert.deepEqual(all.map(infoOf).map(({ scheduledTime }) => scheduledTime), [
-      clock.now,
-      clock.now,
-    ]);
+    assert.deepEqual(
+      all.map(infoOf).map(({ scheduledTime }) => scheduledTime),
+      [clock.now, clock.now],
+    );
     await becomes(() => object().getAlarm(), null);
   });
 
@@ -240,9 +246,15 @@ onEachBackend("alarms of modern objects", (place) => {
     for (const value of [Number.NaN, Infinity, new Date(Number.NaN)]) {
       assert.equal(await refused(value), invalid);
     }
-    assert.equal(await refused(9_223_372_036_855), "TypeError: This API doesn't support dates after 2189.");
+    assert.equal(
+      await refused(9_223_372_036_855),
+      "TypeError: This API doesn't support dates after 2189.",
+    );
     for (const value of [0, -1, new Date(0)]) {
-      assert.equal(await refused(value), "TypeError: setAlarm() cannot be called with an alarm time <= 0");
+      assert.equal(
+        await refused(value),
+        "TypeError: setAlarm() cannot be called with an alarm time <= 0",
+      );
     }
     assert.equal(await object().getAlarm(), null);
     await object().setAlarm(new Date(clock.now + SECOND));
@@ -258,7 +270,10 @@ onEachBackend("alarms of modern objects", (place) => {
     const error = await failure(silent.setAlarm(clock.now + SECOND));
     assert.deepEqual(
       [error.name, error.message],
-      ["TypeError", "Your Durable Object class must have an alarm() handler in order to call setAlarm()"],
+      [
+        "TypeError",
+        "Your Durable Object class must have an alarm() handler in order to call setAlarm()",
+      ],
     );
     await clock.advance(0);
     await becomes(() => silent.getAlarm(), null);
@@ -288,7 +303,11 @@ test("a level takes the retries of its alarms with it", async (t) => {
     "../../dist/testing/stacked-storage.js",
   );
   const { DurableObject } = await openBase();
-  const { clock, runs, factory, storage, plugin } = await openStacked(t, DurableObject, StackedStorageFactory);
+  const { clock, runs, factory, storage, plugin } = await openStacked(
+    t,
+    DurableObject,
+    StackedStorageFactory,
+  );
   factory.push();
   await storage().setAlarm(clock.now + SECOND);
   await clock.advance(SECOND);

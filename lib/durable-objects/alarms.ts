@@ -81,11 +81,7 @@ export class AlarmStore {
   #retryAt = 0;
   readonly #modern: ModernAlarms | undefined;
 
-  constructor(
-    names: Iterable<string> = [],
-    report: Report = warnOf,
-    modern?: ModernAlarmsOptions,
-  ) {
+  constructor(names: Iterable<string> = [], report: Report = warnOf, modern?: ModernAlarmsOptions) {
     this.#names = new Set(names);
     this.#report = report;
     const changed = (key: string) => this[kWake](addressOfKey(key).name, null);
@@ -163,7 +159,7 @@ export class AlarmStore {
 
   /** Runs the alarm of a modern object now; see `ModernAlarms.runNow()`. */
   async runNow(objectKey: string, handle: ObjectHandle, run: RunAlarm): Promise<boolean> {
-    return this.#modern !== undefined && this.#modern.runNow(objectKey, handle, run);
+    return (await this.#modern?.runNow(objectKey, handle, run)) ?? false;
   }
 
   /** Stops firing for good. The alarms stay where they are. */

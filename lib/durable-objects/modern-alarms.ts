@@ -185,7 +185,10 @@ export class ModernAlarms {
     const kept = await this.#finish(claim, HANDLED);
     if (kept && !isFinal) {
       const times = `${RETRIES_MAX + 1} times`;
-      this.#report(nameOf(claim), new Error(`${nameOf(claim)} has failed ${times} and is dropped.`));
+      this.#report(
+        nameOf(claim),
+        new Error(`${nameOf(claim)} has failed ${times} and is dropped.`),
+      );
     }
   }
 

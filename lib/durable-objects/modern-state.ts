@@ -7,6 +7,7 @@ import {
   kAlarm,
   kBroken,
   kCut,
+  kEndTurn,
   kIdle,
   kInstance,
   kNoFetch,
@@ -86,6 +87,7 @@ export class ModernState extends DurableObjectState {
         throw new Error("blockConcurrencyWhile() calls are nested too deeply.");
       }
       depths.set(currentEvents()!, depth);
+      this.storage[kEndTurn]();
       return closure();
     });
   }

@@ -276,7 +276,9 @@ export class DurableObjectsPlugin
     const address = addressOf(id);
     const handle = plugin.getStorage(storage, id)[kHandle];
     if (plugin.#bindsModern(address.name)) {
-      return plugin.#alarms.runNow(keyOf(address), handle, (...alarm) => plugin.#fireAlarm(...alarm));
+      return plugin.#alarms.runNow(keyOf(address), handle, (...alarm) =>
+        plugin.#fireAlarm(...alarm),
+      );
     }
     if ((await settle(handle.takeAlarm(Number.MAX_SAFE_INTEGER))) !== 1) return false;
     const store = storeFor(storage, this.#persist, this.#storeOptions);

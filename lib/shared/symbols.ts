@@ -51,6 +51,8 @@ export const kAlarmTime = Symbol("kAlarmTime");
 export const kBeforeCommit = Symbol("kBeforeCommit");
 /** On the storage of a running modern object: `() => void`; takes back what was written in this turn of the event loop. */
 export const kUndo = Symbol("kUndo");
+/** On the storage of a running modern object: `() => void`; what was written in this turn stays. */
+export const kEndTurn = Symbol("kEndTurn");
 /** On the storage of a running modern object: `(reason) => void`; every later operation rejects. */
 export const kCut = Symbol("kCut");
 /** On a storage: its native handle. */

@@ -1,5 +1,6 @@
 /** The storage of an object of a modern class: production's checks of alarms, and what ends with its object. */
 import { types } from "node:util";
+import { settle } from "../native/tickets";
 import { unsupported } from "../shared/error";
 import { nextTick } from "../shared/real-timers";
 import {
@@ -9,10 +10,10 @@ import {
   kBeforeCommit,
   kCheckHandler,
   kCut,
+  kEndTurn,
   kHandle,
   kUndo,
 } from "../shared/symbols";
-import { settle } from "../native/tickets";
 import { isInside } from "./gates";
 import { NO_ALARM_HANDLER } from "./options";
 import { nothing } from "./promises";
@@ -21,7 +22,9 @@ import { DurableObjectStorage } from "./storage";
 /** Production's limit of one value; the core adds the frame that V8 puts around it. */
 export const MODERN_VALUE_BYTES_MAX = 131_072;
 
-const WRITES = ["put", "delete", "deleteAll", "setAlarm", "deleteAlarm"] as const;
+const WRITES = new Set(["put", "delete", "deleteAll", "setAlarm", "deleteAlarm"]);
+/** What was written before these stays. */
+const COMMITS = new Set(["transaction", "sync"]);
 const KV_METHODS = ["get", "put", "delete", "list"];
 
 /** The last time that production takes: its clocks count nanoseconds in 64 bits. */
@@ -75,35 +78,36 @@ export class ModernStorage extends DurableObjectStorage {
   }
 
   /** Nothing if an operation may go on; else its promise, whose rejection no program need look at. */
-  #refusal(writes: boolean): Promise<never> | undefined {
+  #refusal(name: string): Promise<never> | undefined {
     if (this.#cut) {
       const refusal = Promise.reject(this.#cut.reason);
       refusal.catch(nothing);
       return refusal;
     }
-    if (writes && !this.#turns && isInside()) this.#beginTurn();
+    if (WRITES.has(name) && !this.#turns && isInside()) this.#beginTurn();
+    if (COMMITS.has(name)) this[kEndTurn]();
     return undefined;
   }
 
   /** A turn ends when all that is ready to run has run. */
   #beginTurn(): void {
-    const handle = this[kHandle];
     this.#turns = true;
-    handle.beginTurn();
-    const end = () => {
-      this.#turns = false;
-      handle.endTurn();
-    };
-    nextTick(() => queueMicrotask(() => nextTick(end)));
+    this[kHandle].beginTurn();
+    nextTick(() => queueMicrotask(() => nextTick(() => this[kEndTurn]())));
+  }
+
+  [kEndTurn](): void {
+    if (!this.#turns) return;
+    this.#turns = false;
+    this[kHandle].endTurn();
   }
 
   static {
-    for (const name of ["get", "list", "getAlarm", "transaction", "sync", ...WRITES] as const) {
-      const operation = DurableObjectStorage.prototype[name] as (...args: unknown[]) => unknown;
-      const writes = (WRITES as readonly string[]).includes(name);
+    for (const name of ["get", "list", "getAlarm", ...COMMITS, ...WRITES] as const) {
+      const operation = Reflect.get(DurableObjectStorage.prototype, name);
       const value = {
         [name](this: ModernStorage, ...args: unknown[]): unknown {
-          return this.#refusal(writes) ?? Reflect.apply(operation, this, args);
+          return this.#refusal(name) ?? Reflect.apply(operation, this, args);
         },
       }[name];
       Object.defineProperty(ModernStorage.prototype, name, {

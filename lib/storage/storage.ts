@@ -20,7 +20,6 @@ import { checkDefined, get, list, put, remove } from "./operations";
 import {
   alarmOrNull,
   alarmTime,
-  NO_ALARM_HANDLER,
   type DurableObjectAlarmBridge,
   type DurableObjectGetAlarmOptions,
   type DurableObjectGetOptions,
@@ -28,6 +27,7 @@ import {
   type DurableObjectOperator,
   type DurableObjectPutOptions,
   type DurableObjectSetAlarmOptions,
+  NO_ALARM_HANDLER,
 } from "./options";
 import { handedOut, nothing } from "./promises";
 import { DurableObjectTransaction, kAlarmWritten, kFinish, kRolledBack } from "./transaction";

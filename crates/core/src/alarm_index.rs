@@ -76,6 +76,15 @@ impl AlarmIndex {
         Ok(())
     }
 
+    /// No other process has the claim any more.
+    pub fn readmit(&self, object: &ObjectKey) -> Result<()> {
+        let mut state = lock(&self.state)?;
+        if state.withheld.get(object) == Some(&Withheld::Elsewhere) {
+            state.withheld.remove(object);
+        }
+        Ok(())
+    }
+
     /// Notes which alarms change while the alarms that others have set are read.
     pub fn begin_reading(&self) -> Result<()> {
         let mut state = lock(&self.state)?;
@@ -185,7 +194,16 @@ mod tests {
         let found = [(object("claimed"), 5), (object("elsewhere"), 20)].into();
         index.begin_reading().unwrap();
         index.replace(&found, &[]).unwrap();
-        assert_eq!(index.pending(&names).unwrap(), [(20, object("elsewhere"))], "it is asked again");
+        assert_eq!(
+            index.pending(&names).unwrap(),
+            [(20, object("elsewhere"))],
+            "it is asked again"
+        );
+        index.refuse(&object("elsewhere")).unwrap();
+        for id in ["claimed", "elsewhere"] {
+            index.readmit(&object(id)).unwrap();
+        }
+        assert_eq!(index.first(&names).unwrap(), Some(20));
         index.release(&object("claimed")).unwrap();
         assert_eq!(index.first(&names).unwrap(), Some(5));
     }

@@ -5,7 +5,8 @@ use std::task::{Context, Poll, Waker};
 
 use ferroflare_core::answer::Pending;
 use ferroflare_core::backend::{
-    AlarmClaim, AlarmEnd, ClaimId, Committed, Object, ObjectKey, Outcome, Place, Snapshot, Start, View,
+    AlarmClaim, AlarmEnd, ClaimId, Committed, Object, ObjectKey, Outcome, Place, Snapshot, Start,
+    View,
 };
 use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Entry, Key, Value};

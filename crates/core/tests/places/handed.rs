@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use ferroflare_core::backend::files::FileOptions;
 use ferroflare_core::backend::{
-    AlarmClaim, AlarmEnd, ClaimId, Committed, Object, ObjectKey, Outcome, Place, Snapshot, Start, Ticket, View,
+    AlarmClaim, AlarmEnd, ClaimId, Committed, Object, ObjectKey, Outcome, Place, Snapshot, Start,
+    Ticket, View,
 };
 use ferroflare_core::concurrency::{Footprint, TransactionId};
 use ferroflare_core::key::{Entry, Key, Value};
@@ -236,8 +237,8 @@ impl Object for HandedObject {
         let stay = if again.is_some() { self.stay_with_claimer() } else { self.stay() };
         let claiming = self.sides[stay.side].claim_alarm(due_ms, again);
         claiming.and_then(move |claim| {
-            if claim.is_some() || again.is_some() {
-                Self::note_claim(&stay.hands, claim.map(|_| stay.side));
+            if claim.is_some() {
+                Self::note_claim(&stay.hands, Some(stay.side));
             }
             Ok(claim)
         })

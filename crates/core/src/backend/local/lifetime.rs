@@ -182,6 +182,10 @@ impl<T: Table> LocalObject<T> {
                 if let Ok(alarm) = table.alarm() {
                     // The index is a help; the table is the truth.
                     let _ = state.alarms.set(&state.key, alarm);
+                    state.revise_claim(alarm);
+                    if let Some(Ok(None)) = self.source.as_ref().map(|source| source.claimed()) {
+                        let _ = state.alarms.readmit(&state.key);
+                    }
                 }
                 // Attempts that began while there was no object have read that it is empty.
                 if !widened && !table.is_empty().is_ok_and(|empty| empty) {

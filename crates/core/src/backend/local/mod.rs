@@ -3,14 +3,16 @@
 //! - `state`: what an object is behind its lock
 //! - `queue`: operations that wait
 //! - `lifetime`: when the table is there
-//! - `claim`: who handles the alarm
-//! - `journal`: taking back the writes of a turn of the event loop
+//! - `claim`, `alarm`: who handles the alarm
+//! - `journal`, `undo`: taking back the writes of a turn of the event loop
 
+mod alarm;
 mod claim;
 mod journal;
 mod lifetime;
 mod queue;
 mod state;
+mod undo;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
@@ -19,7 +21,8 @@ pub use self::lifetime::Released;
 use self::queue::Need;
 use self::state::State;
 use super::{
-    AlarmClaim, AlarmEnd, ClaimId, Committed, Conflict, Object, ObjectKey, Outcome, Snapshot, Source, Start, Table, Ticket, View,
+    AlarmClaim, AlarmEnd, ClaimId, Committed, Conflict, Object, ObjectKey, Outcome, Snapshot,
+    Source, Start, Table, Ticket, View,
 };
 use crate::alarm_index::AlarmIndex;
 use crate::answer::Answer;
@@ -182,9 +185,10 @@ impl<T: Table> Object for LocalObject<T> {
     }
 
     fn take_alarm(&self, due_ms: i64) -> Answer<bool> {
+        let source = self.source.clone();
         self.perform(None, Intent::Change, Need::Write, move |state| {
             let alarm = state.table.as_ref().map_or(Ok(None), Table::alarm)?;
-            if state.claim.is_some() || alarm.is_none_or(|at| at > due_ms) {
+            if alarm.is_none_or(|at| at > due_ms) || state.is_claimed(source.as_deref())? {
                 return Ok(false);
             }
             let mut writes = WriteBatch::default();

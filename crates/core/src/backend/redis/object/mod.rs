@@ -18,7 +18,8 @@ pub(crate) use handle::RedisObject;
 
 use crate::answer::Answer;
 use crate::backend::{
-    AlarmClaim, AlarmEnd, ClaimId, Committed, Object, Outcome, Snapshot, Start, Ticket, View};
+    AlarmClaim, AlarmEnd, ClaimId, Committed, Object, Outcome, Snapshot, Start, Ticket, View,
+};
 use crate::concurrency::{Footprint, TransactionId};
 use crate::key::{Entry, Key, Value};
 use crate::range::Scan;

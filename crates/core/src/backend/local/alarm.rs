@@ -1,0 +1,216 @@
+//! Who handles an object's alarm, and what callers see of it meanwhile.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::LocalObject;
+use super::claim::{Held, Standing};
+use super::queue::Need;
+use super::state::State;
+use crate::answer::Answer;
+use crate::backend::{AlarmClaim, AlarmEnd, ClaimId, ClaimSign, Source, Table};
+use crate::concurrency::turn::Intent;
+use crate::error::Result;
+use crate::write_batch::WriteBatch;
+
+/// Names claims across all objects of the process.
+static NEXT_CLAIM: AtomicU64 = AtomicU64::new(1);
+
+impl<T: Table> LocalObject<T> {
+    /// As [`crate::backend::Object::claim_alarm`].
+    pub(super) fn claim(&self, due_ms: i64, again: Option<ClaimId>) -> Answer<Option<AlarmClaim>> {
+        match self.is_claimed_elsewhere() {
+            // An object that another process uses is not asked for in vain.
+            Ok(true) => return Answer::Now(Ok(None)),
+            Ok(false) => {}
+            Err(error) => return Answer::Now(Err(error)),
+        }
+        let source = self.source.clone();
+        self.perform(None, Intent::Change, Need::Read, move |state| match again {
+            Some(id) => state.claim_again(id),
+            None => state.claim(due_ms, source.as_deref()),
+        })
+    }
+
+    /// As [`crate::backend::Object::finish_alarm`].
+    pub(super) fn finish_claim(&self, claim: ClaimId, end: AlarmEnd) -> Answer<bool> {
+        if end == AlarmEnd::Released {
+            let released = self.locked().and_then(|mut state| state.release_claim(claim));
+            return Answer::Now(released);
+        }
+        let need = if end == AlarmEnd::Handled { Need::Remove } else { Need::Read };
+        self.perform(None, Intent::Change, need, move |state| match end {
+            AlarmEnd::Postponed => state.postpone_claim(claim),
+            _ => state.end_handled(claim),
+        })
+    }
+
+    /// Whether another process has claimed the alarm. Then it is not due here for a while.
+    pub(super) fn is_claimed_elsewhere(&self) -> Result<bool> {
+        let Some(source) = &self.source else {
+            return Ok(false);
+        };
+        let state = self.locked()?;
+        let claimed = if state.claim.is_some() { None } else { source.claimed()? };
+        let Some(claimed) = claimed else {
+            return Ok(false);
+        };
+        if !claimed.runs && claimed.at != state.alarms.get(&state.key)? {
+            // The alarm was set or removed since.
+            return Ok(false);
+        }
+        state.alarms.refuse(&state.key)?;
+        Ok(true)
+    }
+}
+
+impl<T: Table> State<T> {
+    /// The alarm of the table.
+    fn stored_alarm(&self) -> Result<Option<i64>> {
+        self.table.as_ref().map_or(Ok(None), Table::alarm)
+    }
+
+    /// The alarm that no caller sees, because it is being handled; `stored` is what the table says.
+    pub(super) fn hides(&self, stored: i64, source: Option<&dyn Source<T>>) -> Result<bool> {
+        match (&self.claim, source) {
+            (Some(held), _) => Ok(held.runs && !held.replaced && held.at == stored),
+            (None, Some(source)) => {
+                let claimed = source.claimed()?;
+                Ok(claimed.is_some_and(|claim| claim.runs && claim.at == Some(stored)))
+            }
+            (None, None) => Ok(false),
+        }
+    }
+
+    fn claim(&mut self, due_ms: i64, source: Option<&dyn Source<T>>) -> Result<Option<AlarmClaim>> {
+        let stored = self.stored_alarm()?;
+        self.revise_claim(stored);
+        let Some(at) = stored.filter(|at| *at <= due_ms && self.claim.is_none()) else {
+            return Ok(None);
+        };
+        let sign = match source {
+            Some(source) => source.claim(at)?,
+            None => Some(Box::new(()) as Box<dyn ClaimSign>),
+        };
+        let Some(sign) = sign else {
+            self.alarms.refuse(&self.key)?;
+            return Ok(None);
+        };
+        let id = NEXT_CLAIM.fetch_add(1, Ordering::Relaxed);
+        self.claim = Some(Held { id, at, runs: true, replaced: false, sign });
+        self.alarms.withhold(&self.key)?;
+        self.note_other_alarm();
+        Ok(Some(AlarmClaim { id, at }))
+    }
+
+    /// Goes on with a claim that was postponed.
+    fn claim_again(&mut self, id: ClaimId) -> Result<Option<AlarmClaim>> {
+        let stored = self.stored_alarm()?;
+        let Some(held) = self.claim.as_mut().filter(|held| held.id == id && !held.runs) else {
+            return Ok(None);
+        };
+        if stored != Some(held.at) {
+            self.end_claim();
+            return Ok(None);
+        }
+        let at = held.at;
+        held.sign.note(at, true)?;
+        held.runs = true;
+        self.note_other_alarm();
+        Ok(Some(AlarmClaim { id, at }))
+    }
+
+    fn postpone_claim(&mut self, claim: ClaimId) -> Result<bool> {
+        let stored = self.stored_alarm()?;
+        let Some(held) = self.claim.as_mut().filter(|held| held.id == claim) else {
+            return Ok(false);
+        };
+        if held.replaced || stored != Some(held.at) {
+            self.end_claim();
+            return Ok(false);
+        }
+        held.sign.note(held.at, false)?;
+        held.runs = false;
+        self.note_other_alarm();
+        Ok(true)
+    }
+
+    fn end_handled(&mut self, claim: ClaimId) -> Result<bool> {
+        let stored = self.stored_alarm()?;
+        let Some(held) = self.claim.as_ref().filter(|held| held.id == claim) else {
+            return Ok(false);
+        };
+        let is_set = !held.replaced && stored == Some(held.at);
+        if is_set {
+            let mut writes = WriteBatch::default();
+            writes.set_alarm(None);
+            self.apply(writes)?;
+            // No caller waits for this write and seals it later.
+            self.seal()?;
+        }
+        self.end_claim();
+        Ok(is_set)
+    }
+
+    fn release_claim(&mut self, claim: ClaimId) -> Result<bool> {
+        let Some(held) = self.claim.as_ref().filter(|held| held.id == claim) else {
+            return Ok(false);
+        };
+        let is_set = !held.replaced && self.stored_alarm()?.is_none_or(|at| at == held.at);
+        self.end_claim();
+        self.note_other_alarm();
+        Ok(is_set)
+    }
+
+    pub(super) fn claim_standing(&self) -> Standing {
+        self.claim.as_ref().map(|held| (held.id, held.replaced))
+    }
+
+    /// The alarm is again as it was when the claim stood like that.
+    pub(super) fn restore_claim(&mut self, standing: Standing) {
+        if let (Some(held), Some((id, replaced))) = (&mut self.claim, standing)
+            && held.id == id
+        {
+            held.replaced = replaced;
+        }
+    }
+
+    /// The alarm was set or removed.
+    pub(super) fn alarm_written(&mut self) {
+        match &mut self.claim {
+            Some(held) if held.runs => held.replaced = true,
+            Some(_) => self.end_claim(),
+            None => {}
+        }
+    }
+
+    /// Ends a claim that waits for an alarm which is not set any more: another process has had the object.
+    pub(super) fn revise_claim(&mut self, stored: Option<i64>) {
+        if self.claim.as_ref().is_some_and(|held| !held.runs && stored != Some(held.at)) {
+            self.end_claim();
+        }
+    }
+
+    /// Whether the alarm is claimed, here or in another process.
+    pub(super) fn is_claimed(&self, source: Option<&dyn Source<T>>) -> Result<bool> {
+        let claimed = source.filter(|_| self.claim.is_none()).map(Source::claimed).transpose()?;
+        Ok(self.claim.is_some() || claimed.flatten().is_some())
+    }
+
+    /// Forgets the claim, if there is one.
+    pub(super) fn end_claim(&mut self) {
+        if self.claim.take().is_some() {
+            // The index is a help; the table is the truth.
+            let _ = self.alarms.release(&self.key);
+        }
+    }
+
+    /// Callers see another alarm than before, though the table is unchanged: attempts that have read it lose.
+    fn note_other_alarm(&mut self) {
+        self.sequence += 1;
+        if self.log.is_needed() {
+            let mut writes = WriteBatch::default();
+            writes.set_alarm(None);
+            self.log.record(self.sequence, &writes);
+        }
+    }
+}
