@@ -1,10 +1,17 @@
 // Alarms of modern objects: what the handler is told, retries, alarms that are set meanwhile. The clock stands still unless it is moved.
 import assert from "node:assert/strict";
+import { createRequire } from "node:module";
 import test from "node:test";
 import { DELAYS, openSubject } from "../support/alarm-subject.mjs";
 import { onEachBackend } from "../support/backends.mjs";
+import { Clock } from "../support/clock.mjs";
 import { failure } from "../support/modern.mjs";
-import { idle } from "../support/plugin.mjs";
+import { idle, servingPlugin } from "../support/plugin.mjs";
+
+const require = createRequire(import.meta.url);
+const { DurableObject } = require("../../dist/durable-objects/base.js");
+const { StackedStorageFactory } = require("../../dist/testing/stacked-storage.js");
+const { kRunAlarm } = require("../../dist/shared/symbols.js");
 
 const SECOND = 1_000;
 
@@ -215,9 +222,6 @@ onEachBackend("alarms of modern objects", (place) => {
     assert.deepEqual(infoOf(second), { scheduledTime: time, retryCount: 0, isRetry: false });
     assert.equal(await object().getAlarm(), null);
 
-    const { kRunAlarm } = (await import("node:module")).createRequire(import.meta.url)(
-      "../../dist/shared/symbols.js",
-    );
     const { id } = object();
     assert.equal(await plugin[kRunAlarm](factory, id), false, "none is set");
     await object().setAlarm(clock.now + 60 * SECOND);
@@ -299,47 +303,6 @@ onEachBackend("alarms of modern objects", (place) => {
 });
 
 test("a level takes the retries of its alarms with it", async (t) => {
-  const { StackedStorageFactory } = (await import("node:module")).createRequire(import.meta.url)(
-    "../../dist/testing/stacked-storage.js",
-  );
-  const { DurableObject } = await openBase();
-  const { clock, runs, factory, storage, plugin } = await openStacked(
-    t,
-    DurableObject,
-    StackedStorageFactory,
-  );
-  factory.push();
-  await storage().setAlarm(clock.now + SECOND);
-  await clock.advance(SECOND);
-  assert.equal(runs.length, 1);
-  assert.equal(await storage().getAlarm(), clock.now);
-  factory.pop();
-  assert.equal(await storage().getAlarm(), null);
-  await clock.advance(100 * SECOND);
-  assert.equal(runs.length, 1);
-  await storage().setAlarm(clock.now + SECOND);
-  factory.push();
-  await clock.advance(SECOND);
-  assert.equal(runs.length, 2);
-  factory.pop();
-  await idle();
-  await clock.advance(0);
-  assert.deepEqual(
-    runs.map(({ retryCount }) => retryCount),
-    [0, 0, 0],
-    "it is due again, as for the first time",
-  );
-  plugin.dispose();
-});
-
-async function openBase() {
-  const { createRequire } = await import("node:module");
-  return createRequire(import.meta.url)("../../dist/durable-objects/base.js");
-}
-
-async function openStacked(t, DurableObject, Factory) {
-  const { Clock } = await import("../support/clock.mjs");
-  const { servingPlugin } = await import("../support/plugin.mjs");
   const clock = new Clock().install();
   t.after(() => clock.uninstall());
   const runs = [];
@@ -349,8 +312,29 @@ async function openStacked(t, DurableObject, Factory) {
       throw new Error("fails");
     }
   }
-  const factory = new Factory();
+  const factory = new StackedStorageFactory();
   const { plugin, namespace } = await servingPlugin({ FAILING: Failing }, { factory });
+  t.after(() => plugin.dispose());
   const id = namespace("FAILING").idFromName("a");
-  return { clock, runs, factory, plugin, storage: () => plugin.getStorage(factory, id) };
-}
+  const storage = () => plugin.getStorage(factory, id);
+
+  factory.push();
+  await storage().setAlarm(clock.now + SECOND);
+  await clock.advance(SECOND);
+  assert.equal(runs.length, 1);
+  assert.equal(await storage().getAlarm(), clock.now);
+  factory.pop();
+  assert.equal(await storage().getAlarm(), null);
+  await clock.advance(100 * SECOND);
+  assert.equal(runs.length, 1);
+
+  await storage().setAlarm(clock.now + SECOND);
+  factory.push();
+  await clock.advance(SECOND);
+  assert.equal(runs.length, 2);
+  factory.pop();
+  await idle();
+  await clock.advance(0);
+  assert.equal(runs.length, 3);
+  assert.equal(runs[2].retryCount, 0, "it is due again, as for the first time");
+});

@@ -1,6 +1,7 @@
 // Random programs of alarms with handlers that fail, and of aborts, end as in Miniflare 4, which runs workerd.
 import assert from "node:assert/strict";
 import test from "node:test";
+import { NoOpLog } from "@miniflare/shared";
 import { Miniflare as Miniflare4 } from "miniflare4";
 import { Miniflare } from "../../index.mjs";
 import { Random } from "../support/prng.mjs";
@@ -22,7 +23,6 @@ test(`${COUNT} programs of alarms and ${COUNT} of aborts end as on miniflare@4 (
   const random = new Random(seed);
   const alarmPrograms = Array.from({ length: COUNT }, () => alarmProgram(random));
   const abortPrograms = Array.from({ length: COUNT }, () => abortProgram(random));
-  const { NoOpLog } = await import("@miniflare/shared");
   const ours = new Miniflare({ ...shared, modules: true, script, log: new NoOpLog() });
   const workerd = new Miniflare4({
     ...shared,

@@ -1,5 +1,6 @@
 // A worker with a modern class that notes each run of its alarm handler, and a clock to move it by.
 import { setTimeout as sleep } from "node:timers/promises";
+import { NoOpLog } from "@miniflare/shared";
 import { Clock } from "./clock.mjs";
 import { serve } from "./modern.mjs";
 
@@ -63,7 +64,6 @@ export async function openSubject(t, durableObjectsPersist, more = {}) {
     clock.uninstall();
   });
   const errors = [];
-  const { NoOpLog } = await import("@miniflare/shared");
   class Errors extends NoOpLog {
     error(error) {
       errors.push(error.message);

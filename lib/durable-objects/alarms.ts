@@ -84,7 +84,10 @@ export class AlarmStore {
   constructor(names: Iterable<string> = [], report: Report = warnOf, modern?: ModernAlarmsOptions) {
     this.#names = new Set(names);
     this.#report = report;
-    const changed = (key: string) => this[kWake](addressOfKey(key).name, null);
+    const changed = (key: string) => {
+      const { name } = addressOfKey(key);
+      if (this.#store) alarmChanged(this.#store, name, null);
+    };
     this.#modern = modern && new ModernAlarms(modern, report, changed);
   }
 
@@ -165,7 +168,7 @@ export class AlarmStore {
   /** Stops firing for good. The alarms stay where they are. */
   dispose(): void {
     this.pause();
-    this.#modern?.releaseAll();
+    this.#modern?.end();
     this.#unwatch();
   }
 

@@ -63,6 +63,8 @@ export class ModernAlarms {
   readonly #running = new Set<Claim>();
   /** Claims whose handler runs again, by object. */
   readonly #waiting = new Map<string, Claim>();
+  /** Whether no handler runs again. */
+  #ended = false;
 
   constructor(
     options: ModernAlarmsOptions,
@@ -132,7 +134,16 @@ export class ModernAlarms {
     const claims = [...this.#running, ...this.#waiting.values()];
     this.#running.clear();
     this.#waiting.clear();
-    for (const claim of claims) void this.#release(claim);
+    for (const claim of claims) {
+      void this.#release(claim);
+      this.#changed(claim.key);
+    }
+  }
+
+  /** As `releaseAll()`, for good. */
+  end(): void {
+    this.#ended = true;
+    this.releaseAll();
   }
 
   async #claimNow(key: string, handle: ObjectHandle): Promise<Claim | undefined> {
@@ -163,7 +174,8 @@ export class ModernAlarms {
     try {
       await run(key, info);
     } catch (error) {
-      this.#report(nameOf(claim), error);
+      // Of a handler that the end of everything has ended, its next run tells.
+      if (!this.#ended || !isClosed(error)) this.#report(nameOf(claim), error);
       await this.#failed(claim, Object(error));
       return;
     }
@@ -171,25 +183,27 @@ export class ModernAlarms {
   }
 
   async #failed(claim: Claim, error: object): Promise<void> {
-    const isFinal = finalFailures.has(error);
-    if (!isFinal && claim.failures < RETRIES_MAX) {
-      const kept = await this.#finish(claim, POSTPONED);
-      if (!kept) return;
-      const delayMs = FIRST_DELAY_MS * 2 ** claim.failures * (1 + JITTER * this.#random());
-      claim.failures++;
-      claim.due = Date.now() + Math.round(delayMs);
-      this.#waiting.set(claim.key, claim);
-      this.#changed(claim.key);
+    if (finalFailures.has(error)) await this.#finish(claim, HANDLED);
+    else if (this.#ended) await this.#finish(claim, RELEASED);
+    else if (claim.failures < RETRIES_MAX) await this.#postpone(claim);
+    else if (await this.#finish(claim, HANDLED)) {
+      const name = nameOf(claim);
+      this.#report(name, new Error(`${name} has failed ${RETRIES_MAX + 1} times and is dropped.`));
+    }
+  }
+
+  async #postpone(claim: Claim): Promise<void> {
+    const kept = await this.#finish(claim, POSTPONED);
+    if (!kept) return;
+    if (this.#ended) {
+      await this.#release(claim);
       return;
     }
-    const kept = await this.#finish(claim, HANDLED);
-    if (kept && !isFinal) {
-      const times = `${RETRIES_MAX + 1} times`;
-      this.#report(
-        nameOf(claim),
-        new Error(`${nameOf(claim)} has failed ${times} and is dropped.`),
-      );
-    }
+    const delayMs = FIRST_DELAY_MS * 2 ** claim.failures * (1 + JITTER * this.#random());
+    claim.failures++;
+    claim.due = Date.now() + Math.round(delayMs);
+    this.#waiting.set(claim.key, claim);
+    this.#changed(claim.key);
   }
 
   /** Ends or postpones a claim; says whether its alarm was still set. A claim that was released meanwhile has ended. */

@@ -7,7 +7,6 @@ import {
   kAlarmExists,
   kAlarmHidden,
   kAlarmTime,
-  kBeforeCommit,
   kCheckHandler,
   kCut,
   kEndTurn,
@@ -22,9 +21,9 @@ import { DurableObjectStorage } from "./storage";
 /** Production's limit of one value; the core adds the frame that V8 puts around it. */
 export const MODERN_VALUE_BYTES_MAX = 131_072;
 
-const WRITES = new Set(["put", "delete", "deleteAll", "setAlarm", "deleteAlarm"]);
-/** What was written before these stays. */
-const COMMITS = new Set(["transaction", "sync"]);
+const WRITES = new Set(["put", "delete", "setAlarm", "deleteAlarm"]);
+/** These, and what was written before them, cannot be taken back. */
+const COMMITS = new Set(["deleteAll", "transaction", "sync"]);
 const KV_METHODS = ["get", "put", "delete", "list"];
 
 /** The last time that production takes: its clocks count nanoseconds in 64 bits. */
@@ -60,10 +59,6 @@ export class ModernStorage extends DurableObjectStorage {
     if (time < 1) return time;
     if (!this[kAlarmExists]) throw new TypeError(NO_ALARM_HANDLER);
     return Math.max(time, Date.now());
-  }
-
-  override [kBeforeCommit](): void {
-    if (this.#cut) throw this.#cut.reason;
   }
 
   [kUndo](): void {

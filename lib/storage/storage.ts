@@ -8,7 +8,6 @@ import {
   kAlarmExists,
   kAlarmHidden,
   kAlarmTime,
-  kBeforeCommit,
   kCheckHandler,
   kHandle,
   kOnBroken,
@@ -70,8 +69,6 @@ export class DurableObjectStorage implements DurableObjectOperator {
   [kAlarmTime](scheduledTime: number | Date, _owner: string): number {
     return alarmTime(scheduledTime);
   }
-
-  [kBeforeCommit](): void {}
 
   get<Value = unknown>(key: string, options?: DurableObjectGetOptions): Promise<Value | undefined>;
   get<Value = unknown>(
@@ -175,7 +172,6 @@ export class DurableObjectStorage implements DurableObjectOperator {
         await txn[kFinish]("failure" in end ? "rolled back" : "committed");
         if ("failure" in end && isClosureTimeout(end.failure)) throw end.failure;
         if (txn[kRolledBack] && !("failure" in end)) return end.value;
-        this[kBeforeCommit]();
         const code = await settle(object.commit(id, "failure" in end));
         if (code === LOST) continue;
         if ("failure" in end) throw end.failure;

@@ -135,8 +135,9 @@ async function outcome(run) {
 
 async function alarms(env, name, { steps, count }) {
   const at = await env.Subject.getByName(name).begin(steps);
-  for (;;) {
+  for (let looks = 0; ; looks++) {
     const log = await outcome(() => env.Subject.getByName(name).runs());
+    if (looks === 300) return ["gave up", log, count];
     if (log[0] === "gives" && log[1].length >= count && (await env.Subject.getByName(name).getAlarm()) === null) return shown(log[1], at);
     await sleep(100);
   }
@@ -161,7 +162,7 @@ async function aborts(env, name, { before, steps, reason, where, waiting }) {
   const ended = await outcome(() => where === "fetch" ? caller.fetch("https://host/", { method: "POST", body }) : caller.end(steps, reason, where));
   const isReset = reason !== "symbol" && reason !== "throwing";
   if (where === "background") {
-    while (isReset && (await outcome(() => caller.ready()))[0] === "gives") await sleep(2);
+    for (let looks = 0; looks < 1000 && isReset && (await outcome(() => caller.ready()))[0] === "gives"; looks++) await sleep(2);
   }
   const waited = isReset ? await Promise.all(others) : [];
   return [ended, waited, await outcome(() => caller.ready()), await outcome(() => env.Subject.getByName(name).left())];

@@ -34,14 +34,33 @@ impl<T: Table> LocalObject<T> {
     /// As [`crate::backend::Object::finish_alarm`].
     pub(super) fn finish_claim(&self, claim: ClaimId, end: AlarmEnd) -> Answer<bool> {
         if end == AlarmEnd::Released {
-            let released = self.locked().and_then(|mut state| state.release_claim(claim));
-            return Answer::Now(released);
+            return self.release_claim(claim);
         }
         let need = if end == AlarmEnd::Handled { Need::Remove } else { Need::Read };
         self.perform(None, Intent::Change, need, move |state| match end {
             AlarmEnd::Postponed => state.postpone_claim(claim),
             _ => state.end_handled(claim),
         })
+    }
+
+    /// Ends a claim at once, whatever becomes of the table, and looks whether its alarm is still set.
+    fn release_claim(&self, claim: ClaimId) -> Answer<bool> {
+        let released = self.locked().map(|mut state| {
+            let held = state.claim.as_ref().filter(|held| held.id == claim);
+            let kept = held.map(|held| (!held.replaced).then_some(held.at));
+            if kept.is_some() {
+                state.end_claim();
+                state.note_other_alarm();
+            }
+            kept.flatten()
+        });
+        match released {
+            Ok(Some(at)) => self.perform(None, Intent::Look, Need::Read, move |state| {
+                Ok(state.stored_alarm()? == Some(at))
+            }),
+            Ok(None) => Answer::Now(Ok(false)),
+            Err(error) => Answer::Now(Err(error)),
+        }
     }
 
     /// Whether another process has claimed the alarm. Then it is not due here for a while.
@@ -148,16 +167,6 @@ impl<T: Table> State<T> {
             self.seal()?;
         }
         self.end_claim();
-        Ok(is_set)
-    }
-
-    fn release_claim(&mut self, claim: ClaimId) -> Result<bool> {
-        let Some(held) = self.claim.as_ref().filter(|held| held.id == claim) else {
-            return Ok(false);
-        };
-        let is_set = !held.replaced && self.stored_alarm()?.is_none_or(|at| at == held.at);
-        self.end_claim();
-        self.note_other_alarm();
         Ok(is_set)
     }
 
