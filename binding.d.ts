@@ -73,6 +73,22 @@ export declare class ObjectHandle {
   takeAlarm(dueMs: number): number
   /** The alarm that was taken has been handled; returns 0, or a ticket. */
   alarmDone(): number
+  /** Plain writes through this handle may be taken back from now on, until `endTurn()`. */
+  beginTurn(): void
+  /** The writes since `beginTurn()` stay. */
+  endTurn(): void
+  /** Takes back the plain writes through this handle since `beginTurn()`; returns 0, or a ticket. */
+  undo(): number
+  /**
+   * Claims the alarm if it is set for `dueMs` or earlier: it stays stored until `finishAlarm()`. With `again`, the
+   * postponed claim of this handle goes on. Returns for when it is set, in milliseconds, NaN for none.
+   */
+  claimAlarm(dueMs: number, again: boolean): number
+  /**
+   * Ends the claim of this handle: 0 when the alarm was handled, 1 to postpone it, 2 to leave it to others. Returns
+   * whether the claimed alarm was still set, as 1 or 0.
+   */
+  finishAlarm(end: number): number
   /** The ticket of the newest write that a read may have seen; 0 if that write is durable. */
   pendingTicket(): number
   /** Waits for a write: 0 when it is durable, or a ticket. */

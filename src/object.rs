@@ -1,15 +1,15 @@
 //! One object's storage: reads and writes, plain or in a transaction.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use ferroflare_core::backend::{Committed, ObjectStorage, ReadResult, ReadView};
+use ferroflare_core::backend::{AlarmEnd, Committed, ObjectStorage, ReadResult, ReadView};
 use ferroflare_core::checks::{self, ValueLimit};
 use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::{ListOptions, Scan};
 use ferroflare_core::transaction::Attempt;
-use ferroflare_core::write_batch::WriteBatch;
+use ferroflare_core::write_batch::{TurnId, WriteBatch};
 use ferroflare_core::{Answer, Error};
 use napi::Env;
 use napi::bindgen_prelude::Reference;
@@ -40,7 +40,14 @@ pub struct ObjectHandle {
     pub(crate) transactions: RunningTransactions,
     /// Whether anything was written through this handle since it sealed a batch.
     pub(crate) unsealed: Arc<AtomicBool>,
+    /// The claim of the alarm that was made through this handle last; 0 for none.
+    claim: Arc<AtomicU64>,
+    /// The turn of the event loop whose writes may be undone.
+    turn: Cell<Option<TurnId>>,
 }
+
+/// Names turns across all objects of the process.
+static NEXT_TURN: AtomicU64 = AtomicU64::new(1);
 
 /// What an operation reads or writes.
 enum Target {
@@ -62,6 +69,8 @@ impl ObjectHandle {
             limit,
             transactions: RunningTransactions::default(),
             unsealed: Arc::default(),
+            claim: Arc::default(),
+            turn: Cell::new(None),
         }
     }
 
@@ -90,10 +99,13 @@ impl ObjectHandle {
     fn write(
         &self,
         env: Env,
-        writes: WriteBatch,
+        mut writes: WriteBatch,
         issued_by: Option<TransactionId>,
     ) -> napi::Result<f64> {
         self.unsealed.store(true, Ordering::Relaxed);
+        if let Some(turn) = self.turn.get() {
+            writes.belongs_to(turn);
+        }
         let answer = self.object.write(writes, issued_by);
         self.completions.reply(env, &mut [], answer, |committed| Reply::Number(written(committed)))
     }
@@ -371,6 +383,59 @@ impl ObjectHandle {
     #[napi(catch_unwind)]
     pub fn alarm_done(&self, env: Env) -> napi::Result<f64> {
         self.completions.reply(env, &mut [], self.object.alarm_done(), |()| Reply::Number(0.0))
+    }
+
+    /// Plain writes through this handle may be taken back from now on, until `endTurn()`.
+    #[napi(catch_unwind)]
+    pub fn begin_turn(&self) {
+        self.turn.set(Some(NEXT_TURN.fetch_add(1, Ordering::Relaxed)));
+    }
+
+    /// The writes since `beginTurn()` stay.
+    #[napi(catch_unwind)]
+    pub fn end_turn(&self) {
+        if let Some(turn) = self.turn.take() {
+            self.object.end_turn(turn);
+        }
+    }
+
+    /// Takes back the plain writes through this handle since `beginTurn()`; returns 0, or a ticket.
+    #[napi(catch_unwind)]
+    pub fn undo(&self, env: Env) -> napi::Result<f64> {
+        let undone = match self.turn.take() {
+            Some(turn) => self.object.undo(turn),
+            None => Answer::Now(Ok(())),
+        };
+        self.completions.reply(env, &mut [], undone, |()| Reply::Number(0.0))
+    }
+
+    /// Claims the alarm if it is set for `dueMs` or earlier: it stays stored until `finishAlarm()`. With `again`, the
+    /// postponed claim of this handle goes on. Returns for when it is set, in milliseconds, NaN for none.
+    #[napi(catch_unwind)]
+    pub fn claim_alarm(&self, env: Env, due_ms: f64, again: bool) -> napi::Result<f64> {
+        let known = again.then(|| self.claim.load(Ordering::Relaxed));
+        #[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
+        let answer = self.object.claim_alarm(due_ms as i64, known);
+        let claim = self.claim.clone();
+        self.completions.reply(env, &mut [], answer, move |claimed| {
+            if let Some(claimed) = &claimed {
+                claim.store(claimed.id, Ordering::Relaxed);
+            }
+            Reply::Number(alarm_number(claimed.map(|claimed| claimed.at)))
+        })
+    }
+
+    /// Ends the claim of this handle: 0 when the alarm was handled, 1 to postpone it, 2 to leave it to others. Returns
+    /// whether the claimed alarm was still set, as 1 or 0.
+    #[napi(catch_unwind)]
+    pub fn finish_alarm(&self, env: Env, end: u32) -> napi::Result<f64> {
+        let end = match end {
+            0 => AlarmEnd::Handled,
+            1 => AlarmEnd::Postponed,
+            _ => AlarmEnd::Released,
+        };
+        let answer = self.object.finish_alarm(self.claim.load(Ordering::Relaxed), end);
+        self.completions.reply(env, &mut [], answer, |kept| Reply::Number(f64::from(kept)))
     }
 
     /// The ticket of the newest write that a read may have seen; 0 if that write is durable.

@@ -237,7 +237,6 @@ test("errors: what a modern object does not have yet says so, by its name", asyn
     "getWebSocketAutoResponseTimestamp",
     "setHibernatableWebSocketEventTimeout",
     "getHibernatableWebSocketEventTimeout",
-    "abort",
     "facets.get",
     "facets.abort",
     "facets.delete",

@@ -10,6 +10,7 @@ import { clearInterval, setImmediate, setInterval } from "../shared/real-timers"
 import { kWake } from "../shared/symbols";
 import { alarmTime, type DurableObjectAlarmBridge } from "../storage/options";
 import { addressOfKey } from "./id";
+import { ModernAlarms, type ModernAlarmsOptions, type RunAlarm } from "./modern-alarms";
 
 /** An alarm due later than this does not keep the process alive. */
 const REF_WINDOW_MS = 30_000;
@@ -24,22 +25,24 @@ const READY_MAX = 16;
 /** Later than any alarm. */
 const END_OF_TIME_MS = Number.MAX_SAFE_INTEGER;
 
-type AlarmCallback = (objectKey: string) => Promise<void>;
+/** Runs the handler of an object; only those of modern objects are told of their alarms. */
+type AlarmCallback = (objectKey: string, info?: Parameters<RunAlarm>[1]) => Promise<void>;
 /** Reports an error that no caller waits for. */
 type Report = (what: string, error: unknown) => void;
 
 /** The alarm stores that watch a store: in one process a worker, its mounts and other instances may share it. */
 const watchers = new WeakMap<Store, Set<AlarmStore>>();
 
-function alarmChanged(store: Store, name: string, timeMs: number | null): void {
-  for (const watcher of watchers.get(store) ?? []) watcher[kWake](name, timeMs);
+/** `key` is that of an object whose alarm was set or removed; without it, other alarms than before may be due. */
+function alarmChanged(store: Store, name: string, timeMs: number | null, key?: string): void {
+  for (const watcher of watchers.get(store) ?? []) watcher[kWake](name, timeMs, key);
 }
 
-/** The bridge for objects of a binding whose data is in `store`: the alarm is there already, and timers have to follow. */
-export function alarmBridge(store: Store, name: string): DurableObjectAlarmBridge {
+/** The bridge for an object whose data is in `store`: the alarm is there already, and timers have to follow. */
+export function alarmBridge(store: Store, name: string, key?: string): DurableObjectAlarmBridge {
   return {
-    setAlarm: async (scheduledTime) => alarmChanged(store, name, alarmTime(scheduledTime)),
-    deleteAlarm: async () => alarmChanged(store, name, null),
+    setAlarm: async (scheduledTime) => alarmChanged(store, name, alarmTime(scheduledTime), key),
+    deleteAlarm: async () => alarmChanged(store, name, null, key),
   };
 }
 
@@ -70,10 +73,16 @@ export class AlarmStore {
   #looking = false;
   #claiming = false;
   #retryAt = 0;
+  readonly #modern: ModernAlarms | undefined;
 
-  constructor(names: Iterable<string> = [], report: Report = warnOf) {
+  constructor(names: Iterable<string> = [], report: Report = warnOf, modern?: ModernAlarmsOptions) {
     this.#names = new Set(names);
     this.#report = report;
+    const changed = (key: string) => {
+      const { name } = addressOfKey(key);
+      if (this.#store) alarmChanged(this.#store, name, null);
+    };
+    this.#modern = modern && new ModernAlarms(modern, report, changed);
   }
 
   async setupStore(factory: StorageFactory, persist?: boolean | string): Promise<void> {
@@ -81,7 +90,10 @@ export class AlarmStore {
     this.#store = storeFor(factory, persist);
     const watching = watchers.get(this.#store) ?? new Set();
     watchers.set(this.#store, watching.add(this));
-    this.#ignoreLevels = whenLevelsChange(this.#store, () => this.#arm());
+    this.#ignoreLevels = whenLevelsChange(this.#store, (ended) => {
+      if (ended) this.#modern?.releaseAll();
+      this.#arm();
+    });
     if (persist !== undefined) this.#lookout = setInterval(() => this.#arm(), LOOK_MS).unref();
     this.#arm();
   }
@@ -115,13 +127,13 @@ export class AlarmStore {
     const time = alarmTime(scheduledTime);
     this.#names.add(name);
     await confirmed(handle, handle.setAlarm(time, PLAIN));
-    if (this.#store) alarmChanged(this.#store, name, time);
+    if (this.#store) alarmChanged(this.#store, name, time, objectKey);
   }
 
   async deleteAlarm(objectKey: string): Promise<void> {
     const handle = this.#handle(objectKey);
     await confirmed(handle, handle.deleteAlarm(PLAIN));
-    if (this.#store) alarmChanged(this.#store, addressOfKey(objectKey).name, null);
+    if (this.#store) alarmChanged(this.#store, addressOfKey(objectKey).name, null, objectKey);
   }
 
   /** Fires all alarms, or those of some objects, now and one after the other; rejects with the first handler's error. */
@@ -129,24 +141,35 @@ export class AlarmStore {
     const callback = this.#callback;
     if (this.#store === undefined) return;
     if (keys === undefined) await settle(this.#store.refreshAlarms([...this.#names]));
-    for (const key of keys ??
-      this.#store.dueAlarms([...this.#names], END_OF_TIME_MS).map(unpadded)) {
+    for (const key of keys ?? this.#pending(this.#store)) {
       const { name } = addressOfKey(key);
-      if (!this.#names.has(name) || (await this.#take(key, END_OF_TIME_MS)) !== 1) continue;
+      if (!this.#names.has(name)) continue;
+      if (this.#modern?.isModern(name)) {
+        await this.#modern.runNow(key, this.#handle(key), callback);
+        continue;
+      }
+      if ((await this.#take(key, END_OF_TIME_MS)) !== 1) continue;
       if (this.#store) alarmChanged(this.#store, name, null);
       await this.#handleAlarm(callback, key);
     }
   }
 
+  /** Runs the alarm of a modern object now; see `ModernAlarms.runNow()`. */
+  async runNow(objectKey: string, handle: ObjectHandle, run: RunAlarm): Promise<boolean> {
+    return (await this.#modern?.runNow(objectKey, handle, run)) ?? false;
+  }
+
   /** Stops firing for good. The alarms stay where they are. */
   dispose(): void {
     this.pause();
+    this.#modern?.end();
     this.#unwatch();
   }
 
   /** An earlier alarm moves the timer at once; a timer that has become too early is moved later, once for many changes. */
-  [kWake](name: string, timeMs: number | null): void {
+  [kWake](name: string, timeMs: number | null, key?: string): void {
     if (!this.#names.has(name)) return;
+    if (key !== undefined) this.#modern?.forget(key);
     if (timeMs !== null && timeMs < this.#next) this.#armFor(timeMs);
     else if (!this.#looking) {
       this.#looking = true;
@@ -186,7 +209,8 @@ export class AlarmStore {
     if (store === undefined || this.#names.size === 0) return;
     try {
       const next = store.nextAlarm([...this.#names]);
-      if (!Number.isNaN(next)) this.#armFor(next);
+      const first = Math.min(Number.isNaN(next) ? Infinity : next, this.#modern?.next ?? Infinity);
+      if (first < Infinity) this.#armFor(first);
     } catch (error) {
       this.#report("Alarms", error);
     }
@@ -227,6 +251,7 @@ export class AlarmStore {
       let more = false;
       do {
         now = Math.max(Date.now(), due);
+        if (this.#callback) this.#modern?.fireAgain(now, this.#callback);
         const keys = store.dueAlarms([...this.#names], now).map(unpadded);
         await this.#fireAll(store, keys, now);
         if (this.#store !== store || !this.#callback) break;
@@ -254,6 +279,10 @@ export class AlarmStore {
       const callback = this.#callback;
       if (callback === undefined || this.#store !== store) return;
       try {
+        if (this.#modern?.isModern(addressOfKey(key).name)) {
+          await this.#modern.fire(key, this.#handle(key), now, callback);
+          continue;
+        }
         const claim = this.#take(key, now);
         if (typeof claim === "number" ? claim : await claim) void this.#run(callback, key);
       } catch (error) {
@@ -261,6 +290,12 @@ export class AlarmStore {
       }
       if (i % READY_MAX === READY_MAX - 1) await new Promise(setImmediate);
     }
+  }
+
+  /** The objects whose alarm is set, those whose handler is to run again last. */
+  #pending(store: Store): string[] {
+    const keys = store.pendingAlarms([...this.#names]).map(unpadded);
+    return [...keys, ...(this.#modern?.waiting ?? [])];
   }
 
   /** Has an object opened, so that its alarm can be taken at once. What fails here fails again when it is taken. */

@@ -1,10 +1,26 @@
 /** The state of an object of a modern class: what `ctx` has beyond Miniflare 2's. */
 import type { usageModelExternalSubrequestLimit } from "@miniflare/shared";
+import type { Realm } from "../rpc";
 import { unsupported } from "../shared/error";
-import { kIdle, kNoFetch, kRetire, kRetired } from "../shared/symbols";
-import type { DurableObjectStorage } from "../storage/storage";
+import {
+  _kRunWithGates,
+  kAlarm,
+  kBroken,
+  kCut,
+  kEndTurn,
+  kIdle,
+  kInstance,
+  kNoFetch,
+  kReset,
+  kRetire,
+  kRetired,
+} from "../shared/symbols";
+import type { ModernStorage } from "../storage/modern-storage";
+import { type AbortOptions, abort } from "./abort";
+import { limited, noAlarmHandler } from "./alarm-limit";
 import { currentEvents, type EventGate } from "./event-gate";
 import type { DurableObjectId } from "./id";
+import type { AlarmInvocationInfo } from "./modern-alarms";
 import { DurableObjectState, type StateOwner } from "./state";
 
 /** As in production. */
@@ -16,6 +32,12 @@ export interface ModernContext {
   usageModel: Parameters<typeof usageModelExternalSubrequestLimit>[0];
 }
 
+/** What an object of a modern class is given besides. */
+export interface ModernSetting extends ModernContext {
+  /** The realm of the class. */
+  realm: Realm;
+}
+
 /** How many `blockConcurrencyWhile()` are around the code behind an inner gate. */
 const depths = new WeakMap<EventGate, number>();
 
@@ -24,27 +46,34 @@ export class ModernState extends DurableObjectState {
   readonly exports!: object;
   readonly facets = FACETS;
   readonly container = undefined;
+  declare readonly storage: ModernStorage;
   readonly #report: StateOwner["report"];
+  readonly #realm: Realm;
   /** What keeps the object busy besides its events. */
   readonly #background = new Set<Promise<void>>();
   #retired = false;
 
   constructor(
     id: DurableObjectId,
-    storage: DurableObjectStorage,
+    storage: ModernStorage,
     owner: StateOwner,
-    { exports }: ModernContext,
+    { exports, realm }: ModernSetting,
   ) {
     super(id, storage, owner);
     if (exports === undefined) Reflect.deleteProperty(this, "exports");
     else this.exports = exports;
     this.#report = owner.report;
+    this.#realm = realm;
   }
 
   /** Keeps the object busy until a promise has settled; what it rejects with is logged. */
   override waitUntil(...promises: [Promise<unknown>]): void {
     if (promises.length < 1) throw wrongArgument("waitUntil", "Promise");
-    const settled = Promise.resolve(promises[0]).then(() => {}, this.#report);
+    const report = (reason: unknown) => {
+      // Whoever waits for the object is told of its reset, or its owner.
+      if (this[kBroken]?.reason !== reason) this.#report(reason);
+    };
+    const settled = Promise.resolve(promises[0]).then(() => {}, report);
     this.#background.add(settled);
     settled.finally(() => this.#background.delete(settled));
   }
@@ -58,8 +87,28 @@ export class ModernState extends DurableObjectState {
         throw new Error("blockConcurrencyWhile() calls are nested too deeply.");
       }
       depths.set(currentEvents()!, depth);
+      this.storage[kEndTurn]();
       return closure();
     });
+  }
+
+  /** Resets the object, as a failure would: see `abort.ts`. */
+  abort(reason: unknown = undefined, ...options: [AbortOptions?]): never {
+    return abort(this, this.#realm, reason, options[0]);
+  }
+
+  override [kReset](reason: unknown): void {
+    super[kReset](reason);
+    this.storage[kCut](reason);
+  }
+
+  override [kAlarm](info: AlarmInvocationInfo): Promise<void> {
+    const handled = this[_kRunWithGates](() => {
+      const instance = this[kInstance];
+      if (!instance?.alarm) throw noAlarmHandler();
+      return instance.alarm(Object.assign(this.#realm.object(), info));
+    });
+    return limited(handled, (reason) => this[kReset](reason));
   }
 
   [kRetire](): void {
@@ -83,7 +132,6 @@ export class ModernState extends DurableObjectState {
 }
 
 for (const name of [
-  "abort",
   "acceptWebSocket",
   "getHibernatableWebSocketEventTimeout",
   "getTags",

@@ -1,5 +1,6 @@
 /** What an object that is about to be constructed gets, by its class: a state, bindings, a storage. */
 import type { Context } from "@miniflare/shared";
+import { realmOf } from "../rpc";
 import { MODERN_VALUE_BYTES_MAX, ModernStorage } from "../storage/modern-storage";
 import { DurableObjectStorage } from "../storage/storage";
 import { isModern } from "./base";
@@ -29,7 +30,9 @@ export function newState({ id, bound, storage, owner, own }: Constructed) {
   }
   const worker = workerOf(bound.exports) ?? own.worker;
   const ownId = new DurableObjectId(name, hexId, nameInside(id));
-  return { state: new ModernState(ownId, storage, owner, worker.context), env: worker.bindings };
+  const setting = { ...worker.context, realm: realmOf(bound.Class as unknown as new () => object) };
+  const state = new ModernState(ownId, storage as ModernStorage, owner, setting);
+  return { state, env: worker.bindings };
 }
 
 /** The class of the storage, and the most bytes of a value: without an option production's for a modern class. */

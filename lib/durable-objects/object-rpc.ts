@@ -65,6 +65,8 @@ export class ObjectRemote implements Remote, Source {
   readonly #id: DurableObjectId;
   readonly #namespace: NamespaceSide;
   #state: WeakRef<DurableObjectState> | undefined;
+  /** Why the object could not be constructed: the stub never reaches another one. */
+  #failure: { error: unknown } | undefined;
 
   constructor(factory: DurableObjectFactory, id: DurableObjectId, namespace: NamespaceSide) {
     this.#factory = factory;
@@ -97,10 +99,15 @@ export class ObjectRemote implements Remote, Source {
    * # Errors
    * What `refuse` makes of it if the stub has seen the object's reset, or the constructor of a modern class has failed.
    */
-  async connect(refuse: (error: Broken) => unknown): Promise<DurableObjectState> {
+  async connect(
+    refuse: (error: Broken, inConstructor: boolean) => unknown,
+  ): Promise<DurableObjectState> {
+    if (this.#failure !== undefined) {
+      throw refuse(new Broken(this.#failure.error, { durableObjectReset: true }), false);
+    }
     const known = this.#state?.deref();
     if (known instanceof ModernState && known[kBroken] !== undefined && !known[kEvicted]) {
-      throw refuse(new Broken(known[kBroken].reason, { durableObjectReset: true }));
+      throw refuse(new Broken(known[kBroken].reason, { durableObjectReset: true }), false);
     }
     try {
       let state = await this.#factory(this.#id);
@@ -110,7 +117,8 @@ export class ObjectRemote implements Remote, Source {
       return state;
     } catch (error) {
       if (!constructorErrors.has(Object(error))) throw error;
-      throw refuse(new Broken(error, { durableObjectReset: true }));
+      this.#failure = { error };
+      throw refuse(new Broken(error, { durableObjectReset: true }), true);
     }
   }
 
@@ -137,10 +145,9 @@ export class ObjectRemote implements Remote, Source {
 
   /** As `connect()`, for a request: rejects with what the caller gets. */
   reach(): Promise<DurableObjectState> {
-    return this.connect(({ reason, marks }) => {
-      const isFailure = constructorErrors.has(Object(reason));
-      return this.#explain(reason, isFailure ? { remote: true, ...marks } : marks);
-    });
+    return this.connect(({ reason, marks }, inConstructor) =>
+      this.#explain(reason, inConstructor ? { remote: true, ...marks } : marks),
+    );
   }
 
   /** Settles as the request that runs, but rejects with what the caller gets. */
@@ -151,7 +158,7 @@ export class ObjectRemote implements Remote, Source {
       const durableObjectId = this.#id.toString();
       throw this.#explain(
         error,
-        isReset ? { durableObjectReset: true } : { remote: true, durableObjectId },
+        isReset ? { remote: true, durableObjectReset: true } : { remote: true, durableObjectId },
       );
     });
   }

@@ -19,6 +19,7 @@ import { isRedisUrl } from "../shared/redis-url";
 import {
   kAlarm,
   kAlarmExists,
+  kBroken,
   kConstruct,
   kEnd,
   kEvict,
@@ -51,7 +52,9 @@ import {
   DurableObjectId,
   type IdLike,
   keyOf,
+  type ObjectAddress,
 } from "./id";
+import type { AlarmInvocationInfo } from "./modern-alarms";
 import { ModernState } from "./modern-state";
 import { withName } from "./names";
 import { DurableObjectNamespace } from "./namespace";
@@ -140,6 +143,7 @@ export class DurableObjectsPlugin
     this.#alarms = new AlarmStore(
       this.#objects.map(({ name }) => name),
       (what, error) => this.#report(what, error),
+      { isModern: (name) => this.#bindsModern(name) },
     );
   }
 
@@ -168,14 +172,19 @@ export class DurableObjectsPlugin
     const cacheKey = STORAGE_PREFIX + cacheKeyOf(address);
     const running = this.#running.get(cacheKey);
     if (running !== undefined) return running as DurableObjectStorage;
+    const objectStorage = this.#newStorage(storage, address);
+    this.#running.set(cacheKey, objectStorage);
+    return objectStorage;
+  }
+
+  #newStorage(storage: StorageFactory, address: ObjectAddress): DurableObjectStorage {
     const store = storeFor(storage, this.#persist, this.#storeOptions);
     const { Storage, valueBytes } = storageOf(
       this.#classes.get(address.name)?.Class,
       this.durableObjectsMaxValueSize,
     );
     const handle = store.object(address.name, address.id, valueBytes);
-    const objectStorage = new Storage(handle, alarmBridge(store, address.name));
-    this.#running.set(cacheKey, objectStorage);
+    const objectStorage = new Storage(handle, alarmBridge(store, address.name, keyOf(address)));
     return objectStorage;
   }
 
@@ -191,8 +200,12 @@ export class DurableObjectsPlugin
   #named(storage: StorageFactory, id: IdLike): Answer<IdLike> {
     const address = addressOf(id);
     const isRunning = this.#running.has(STATE_PREFIX + cacheKeyOf(address));
-    if (isRunning || !isModern(this.#classes.get(address.name)?.Class)) return id;
+    if (isRunning || !this.#bindsModern(address.name)) return id;
     return withName(storeFor(storage, this.#persist, this.#storeOptions), id);
+  }
+
+  #bindsModern(name: string): boolean {
+    return isModern(this.#classes.get(name)?.Class);
   }
 
   async getInstance(storage: StorageFactory, id: IdLike): Promise<DurableObject> {
@@ -261,8 +274,13 @@ export class DurableObjectsPlugin
   async [kRunAlarm](storage: StorageFactory, id: IdLike): Promise<boolean> {
     const plugin = await this.#reloads.serving();
     const address = addressOf(id);
-    const code = plugin.getStorage(storage, id)[kHandle].takeAlarm(Number.MAX_SAFE_INTEGER);
-    if ((await settle(code)) !== 1) return false;
+    const handle = plugin.getStorage(storage, id)[kHandle];
+    if (plugin.#bindsModern(address.name)) {
+      return plugin.#alarms.runNow(keyOf(address), handle, (...alarm) =>
+        plugin.#fireAlarm(...alarm),
+      );
+    }
+    if ((await settle(handle.takeAlarm(Number.MAX_SAFE_INTEGER))) !== 1) return false;
     const store = storeFor(storage, this.#persist, this.#storeOptions);
     await alarmBridge(store, address.name).deleteAlarm();
     await plugin.#fireAlarm(keyOf(address));
@@ -312,7 +330,7 @@ export class DurableObjectsPlugin
     this.#worker.load(bindings, moduleExports, this.#classes);
     this.#forget("reloaded");
     this.#reloads.serve();
-    this.#alarms.resume((key) => this.#fireAlarm(key));
+    this.#alarms.resume((...alarm) => this.#fireAlarm(...alarm));
   }
 
   /** Lets requests that wait for the reload fail with its error, until the next reload begins. */
@@ -351,7 +369,9 @@ export class DurableObjectsPlugin
 
     const bound = this.#classes.get(address.name);
     if (bound === undefined) throw notBound(address.name);
-    const objectStorage = this.getStorage(storage, id);
+    const known = this.getStorage(storage, id);
+    // What a modern object has ends with the object; what others have got of it stays.
+    const objectStorage = isModern(bound.Class) ? this.#newStorage(storage, address) : known;
     const owner: StateOwner = {
       drop: () => {
         this.#living.delete(state);
@@ -362,16 +382,22 @@ export class DurableObjectsPlugin
     const own = { worker: this.#worker, bindings: this.#bindings };
     const { state, env } = newState({ id, bound, storage: objectStorage, owner, own });
     let constructed = false;
-    objectStorage[kOnBroken] = (error: unknown) => state[kReset](error);
+    const onBroken = (error: unknown) => state[kReset](error);
+    objectStorage[kOnBroken] = onBroken;
+    known[kOnBroken] = onBroken;
     try {
       state[kConstruct](() => new bound.Class(state, env));
+      // A constructor that has called abort() and caught its error.
+      if (state[kBroken] !== undefined && state instanceof ModernState) throw state[kBroken].reason;
     } catch (error) {
       state[kReset](error);
       if (state instanceof ModernState) failedToConstruct(error);
       throw error;
     }
     constructed = true;
-    objectStorage[kAlarmExists] = Boolean(state[kInstance]?.alarm);
+    const alarmExists = Boolean(state[kInstance]?.alarm);
+    objectStorage[kAlarmExists] = alarmExists;
+    known[kAlarmExists] = alarmExists;
     this.#running.set(cacheKey, state);
     this.#living.add(state);
     return state;
@@ -386,7 +412,7 @@ export class DurableObjectsPlugin
     if (this.#running.get(cacheKey) === state) this.#running.delete(cacheKey);
   }
 
-  async #fireAlarm(key: string): Promise<void> {
+  async #fireAlarm(key: string, info?: AlarmInvocationInfo): Promise<void> {
     const { name, id } = addressOfKey(key);
     const state = await this.getObject(this.#factory!, new DurableObjectId(name, id));
     const context = new RequestContext({
@@ -395,7 +421,7 @@ export class DurableObjectsPlugin
       durableObject: true,
       externalSubrequestLimit: usageModelExternalSubrequestLimit(this.ctx.usageModel),
     });
-    await context.runWith(() => state[kAlarm]());
+    await context.runWith(() => state[kAlarm](info));
   }
 
   /** Logs an error that no caller waits for, or warns of it where the log throws errors. */

@@ -28,13 +28,15 @@ import type { DurableObjectStorage } from "../storage/storage";
 import { gateBody } from "./bodies";
 import { currentEvents, EventGate, type GatedObject } from "./event-gate";
 import type { DurableObjectId } from "./id";
+import type { AlarmInvocationInfo } from "./modern-alarms";
 import { Sockets } from "./sockets";
 
 export { _kRunWithGates };
 
 export interface DurableObject {
   fetch(request: Request): Awaitable<Response>;
-  alarm?(): Awaitable<void>;
+  /** Objects of modern classes are told of their alarm. */
+  alarm?(info?: AlarmInvocationInfo): Awaitable<void>;
 }
 
 export type DurableObjectConstructor = new (
@@ -240,7 +242,7 @@ export class DurableObjectState implements GatedObject {
     return response;
   }
 
-  [kAlarm](): Promise<void> {
+  [kAlarm](_info?: AlarmInvocationInfo): Promise<void> {
     return this[_kRunWithGates](() => {
       const instance = this[kInstance];
       if (instance?.alarm) return instance.alarm();

@@ -11,10 +11,10 @@ interface StackedFactory {
   pop(): unknown;
 }
 
-const listeners = new WeakMap<Store, Set<() => void>>();
+const listeners = new WeakMap<Store, Set<(ended: boolean) => void>>();
 
-/** Calls `listener` after a level of an overlay began or ended; returns a function that ends this. */
-export function whenLevelsChange(store: Store, listener: () => void): () => void {
+/** Calls `listener` after a level of an overlay began or ended, and tells which; returns a function that ends this. */
+export function whenLevelsChange(store: Store, listener: (ended: boolean) => void): () => void {
   const known = listeners.get(store) ?? new Set();
   listeners.set(store, known.add(listener));
   return () => known.delete(listener);
@@ -67,18 +67,18 @@ export class Levels {
   #push(): void {
     this.#depth++;
     for (const overlay of this.#overlays) overlay.push();
-    this.#announce();
+    this.#announce(false);
   }
 
   #pop(): void {
     this.#depth = Math.max(this.#depth - 1, 0);
     for (const overlay of this.#overlays) overlay.pop();
-    this.#announce();
+    this.#announce(true);
   }
 
-  #announce(): void {
+  #announce(ended: boolean): void {
     for (const overlay of this.#overlays) {
-      for (const listener of listeners.get(overlay) ?? []) listener();
+      for (const listener of listeners.get(overlay) ?? []) listener(ended);
     }
   }
 }

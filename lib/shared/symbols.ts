@@ -9,7 +9,7 @@ export const kInstance = Symbol("kInstance");
 export const kConstruct = Symbol("kConstruct");
 /** On a state: handles one request. */
 export const kFetch = Symbol("kFetch");
-/** On a state: runs the alarm handler; the alarm has been claimed before. */
+/** On a state: `(info?) => Promise`; runs the alarm handler; the alarm has been claimed before. */
 export const kAlarm = Symbol("kAlarm");
 /** On a state: `(error) => void`; ends the object, so that its callers get `error` and the next request constructs it again. */
 export const kReset = Symbol("kReset");
@@ -41,10 +41,22 @@ export const kRetired = Symbol("kRetired");
 export const kAlarmExists = Symbol("kAlarmExists");
 /** On a storage: `(error) => void` or undefined; the storage calls it when a write that was reported as done cannot be made durable. */
 export const kOnBroken = Symbol("kOnBroken");
+/** On a storage: whether `getAlarm()` is null whatever is set. */
+export const kAlarmHidden = Symbol("kAlarmHidden");
+/** On a storage: `() => void`; throws at once if no alarm may be set. */
+export const kCheckHandler = Symbol("kCheckHandler");
+/** On a storage: `(scheduledTime, owner) => number`; the time of an alarm that may be set, in milliseconds. */
+export const kAlarmTime = Symbol("kAlarmTime");
+/** On the storage of a running modern object: `() => void`; takes back what was written in this turn of the event loop. */
+export const kUndo = Symbol("kUndo");
+/** On the storage of a running modern object: `() => void`; what was written in this turn stays. */
+export const kEndTurn = Symbol("kEndTurn");
+/** On the storage of a running modern object: `(reason) => void`; every later operation rejects. */
+export const kCut = Symbol("kCut");
 /** On a storage: its native handle. */
 export const kHandle = Symbol("kHandle");
 
-/** On an alarm store: `(name, timeMs) => void`; makes its timer follow an alarm that was set, or deleted (null). */
+/** On an alarm store: `(name, timeMs, key?) => void`; makes its timer follow an alarm that was set, or deleted (null), of the object with that key. */
 export const kWake = Symbol("kWake");
 /** On a plugin: `(error) => void`; tells requests that wait for a reload that it failed. */
 export const kReloadFailed = Symbol("kReloadFailed");

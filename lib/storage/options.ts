@@ -51,6 +51,9 @@ export interface DurableObjectAlarmBridge {
   deleteAlarm: () => Promise<void>;
 }
 
+export const NO_ALARM_HANDLER =
+  "Your Durable Object class must have an alarm() handler in order to call setAlarm()";
+
 /** Milliseconds of an alarm time. */
 export function alarmTime(scheduledTime: number | Date): number {
   return typeof scheduledTime === "number" ? scheduledTime : scheduledTime.getTime();

@@ -4,7 +4,14 @@ import { durabilityTicket, isTicket, LOST, type ObjectHandle, removedKeys } from
 import type { Answer } from "../native/answers";
 import { settle } from "../native/tickets";
 import { nextTick } from "../shared/real-timers";
-import { kAlarmExists, kHandle, kOnBroken } from "../shared/symbols";
+import {
+  kAlarmExists,
+  kAlarmHidden,
+  kAlarmTime,
+  kCheckHandler,
+  kHandle,
+  kOnBroken,
+} from "../shared/symbols";
 import { isClosureTimeout, runClosure } from "./closure";
 import { holdEffectsFor, isInside, transactionGate } from "./gates";
 import { objectFor } from "./inner";
@@ -19,6 +26,7 @@ import {
   type DurableObjectOperator,
   type DurableObjectPutOptions,
   type DurableObjectSetAlarmOptions,
+  NO_ALARM_HANDLER,
 } from "./options";
 import { handedOut, nothing } from "./promises";
 import { DurableObjectTransaction, kAlarmWritten, kFinish, kRolledBack } from "./transaction";
@@ -48,6 +56,18 @@ export class DurableObjectStorage implements DurableObjectOperator {
 
   get [kHandle](): ObjectHandle {
     return this.#object;
+  }
+
+  get [kAlarmHidden](): boolean {
+    return !this[kAlarmExists];
+  }
+
+  [kCheckHandler](): void {
+    if (!this[kAlarmExists]) throw new Error(NO_ALARM_HANDLER);
+  }
+
+  [kAlarmTime](scheduledTime: number | Date, _owner: string): number {
+    return alarmTime(scheduledTime);
   }
 
   get<Value = unknown>(key: string, options?: DurableObjectGetOptions): Promise<Value | undefined>;
@@ -102,7 +122,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
   }
 
   async getAlarm(options?: DurableObjectGetAlarmOptions): Promise<number | null> {
-    if (!this[kAlarmExists]) return null;
+    if (this[kAlarmHidden]) return null;
     const code = this.#object.getAlarm(plainScope());
     const alarm = this.#found(isTicket(code) ? settle(code) : code, options);
     return alarmOrNull(await alarm);
@@ -110,12 +130,8 @@ export class DurableObjectStorage implements DurableObjectOperator {
 
   setAlarm(scheduledTime: number | Date, options?: DurableObjectSetAlarmOptions): Promise<void> {
     return rejecting(async () => {
-      if (!this[kAlarmExists]) {
-        throw new Error(
-          "Your Durable Object class must have an alarm() handler in order to call setAlarm()",
-        );
-      }
-      const time = alarmTime(scheduledTime);
+      this[kCheckHandler]();
+      const time = this[kAlarmTime](scheduledTime, OWNER);
       const code = this.#object.setAlarm(time, plainScope());
       await this.#written(code, () => this.#alarmChanged(time), options);
     });
@@ -149,7 +165,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
     const id = await settle(object.begin(plainScope()));
     try {
       for (let alone = 0; ; alone = await settle(object.retry(id, plainScope()))) {
-        const txn = new DurableObjectTransaction(object, id, this[kAlarmExists]);
+        const txn = new DurableObjectTransaction(object, id, this);
         const gated = () => transactionGate().runWith(() => closure(txn));
         const run = () => runClosure(object, gated);
         const end = await outcome(alone > 0 ? runAlone(alone, run) : run());

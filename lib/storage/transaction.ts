@@ -4,10 +4,10 @@ import { isTicket, LOST, type ObjectHandle } from "../native/addon";
 import { type Answer, AttemptLostError } from "../native/answers";
 import { inTransaction, type Scope } from "../native/scope";
 import { settle } from "../native/tickets";
+import { kAlarmHidden, kAlarmTime, kCheckHandler } from "../shared/symbols";
 import { checkDefined, get, list, put, remove } from "./operations";
 import {
   alarmOrNull,
-  alarmTime,
   type DurableObjectGetAlarmOptions,
   type DurableObjectGetOptions,
   type DurableObjectListOptions,
@@ -29,20 +29,27 @@ export const kAlarmWritten = Symbol("kAlarmWritten");
 /** running -> rolled back (`rollback()`, or the closure has thrown), or running -> committed. */
 type Phase = "running" | "rolled back" | "committed";
 
+/** What the storage says of alarms. */
+export interface AlarmRules {
+  readonly [kAlarmHidden]: boolean;
+  [kCheckHandler](): void;
+  [kAlarmTime](scheduledTime: number | Date, owner: string): number;
+}
+
 export class DurableObjectTransaction implements DurableObjectOperator {
   readonly #object: ObjectHandle;
   readonly #scope: Scope;
-  readonly #alarmExists: boolean;
+  readonly #alarms: AlarmRules;
   /** Reads that still wait for their answer. */
   readonly #waiting = new Set<Promise<unknown>>();
   #phase: Phase = "running";
   [kAlarmWritten]: number | null | undefined;
 
   /** `id` is the number of a native transaction with a running attempt. */
-  constructor(object: ObjectHandle, id: number, alarmExists: boolean) {
+  constructor(object: ObjectHandle, id: number, alarms: AlarmRules) {
     this.#object = object;
     this.#scope = inTransaction(id);
-    this.#alarmExists = alarmExists;
+    this.#alarms = alarms;
   }
 
   get [kRolledBack](): boolean {
@@ -99,19 +106,15 @@ export class DurableObjectTransaction implements DurableObjectOperator {
 
   async getAlarm(options?: DurableObjectGetAlarmOptions): Promise<number | null> {
     this.#check("getAlarm");
-    if (!this.#alarmExists) return null;
+    if (this.#alarms[kAlarmHidden]) return null;
     return this.#run(() => number(this.#object.getAlarm(this.#scope), alarmOrNull), options);
   }
 
   setAlarm(scheduledTime: number | Date, _options?: DurableObjectSetAlarmOptions): Promise<void> {
     this.#check("setAlarm");
-    if (!this.#alarmExists) {
-      throw new Error(
-        "Your Durable Object class must have an alarm() handler in order to call setAlarm()",
-      );
-    }
+    this.#alarms[kCheckHandler]();
     return this.#run(() => {
-      const time = alarmTime(scheduledTime);
+      const time = this.#alarms[kAlarmTime](scheduledTime, OWNER);
       this.#object.setAlarm(time, this.#scope);
       this[kAlarmWritten] = time;
     });

@@ -1,4 +1,4 @@
-//! Knows which alarms of a store are pending, without opening the objects.
+//! Knows which alarms of a store are pending, without opening the objects, and which of them are claimed.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -23,6 +23,17 @@ struct State {
     changes: u64,
     /// How many readings are under way.
     readings: usize,
+    /// Objects whose alarms are not due, because one of them is claimed.
+    withheld: HashMap<ObjectKey, Withheld>,
+}
+
+/// How long the alarms of an object are not due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Withheld {
+    /// Until the claim ends, which this process has.
+    Claimed,
+    /// Until the others' alarms are read again: another process had the claim.
+    Elsewhere,
 }
 
 /// A reading of the alarms that other processes have set. Readings may overlap.
@@ -60,6 +71,33 @@ impl AlarmIndex {
         Ok(lock(&self.state)?.by_object.get(object).copied())
     }
 
+    /// An alarm of the object is claimed here: none is due until [`Self::release`].
+    pub fn withhold(&self, object: &ObjectKey) -> Result<()> {
+        lock(&self.state)?.withheld.insert(object.clone(), Withheld::Claimed);
+        Ok(())
+    }
+
+    /// The claim of the object's alarm has ended.
+    pub fn release(&self, object: &ObjectKey) -> Result<()> {
+        lock(&self.state)?.withheld.remove(object);
+        Ok(())
+    }
+
+    /// Another process has claimed the object's alarm: it is not due until the others' alarms are read again.
+    pub fn refuse(&self, object: &ObjectKey) -> Result<()> {
+        lock(&self.state)?.withheld.entry(object.clone()).or_insert(Withheld::Elsewhere);
+        Ok(())
+    }
+
+    /// No other process has the claim any more.
+    pub fn readmit(&self, object: &ObjectKey) -> Result<()> {
+        let mut state = lock(&self.state)?;
+        if state.withheld.get(object) == Some(&Withheld::Elsewhere) {
+            state.withheld.remove(object);
+        }
+        Ok(())
+    }
+
     /// Begins to read the alarms that other processes have set. From now on the index remembers which alarms change here.
     pub fn begin_reading(&self) -> Result<AlarmReading<'_>> {
         let mut state = lock(&self.state)?;
@@ -70,7 +108,7 @@ impl AlarmIndex {
     /// The earliest pending alarm of objects with one of `names`.
     pub fn first(&self, names: &[Arc<str>]) -> Result<Option<i64>> {
         let state = lock(&self.state)?;
-        let first = state.by_time.iter().find(|(_, object)| names.contains(&object.name));
+        let first = state.by_time.iter().find(|(_, object)| state.shows(object, names));
         Ok(first.map(|(at, _)| *at))
     }
 
@@ -78,18 +116,25 @@ impl AlarmIndex {
     pub fn due(&self, names: &[Arc<str>], now_ms: i64) -> Result<Vec<(i64, ObjectKey)>> {
         let state = lock(&self.state)?;
         let due = state.by_time.iter().take_while(|(at, _)| *at <= now_ms);
-        Ok(due.filter(|(_, object)| names.contains(&object.name)).cloned().collect())
+        Ok(due.filter(|(_, object)| state.shows(object, names)).cloned().collect())
     }
 
     /// The pending alarms of objects with one of `names`, by time.
     pub fn pending(&self, names: &[Arc<str>]) -> Result<Vec<(i64, ObjectKey)>> {
         let state = lock(&self.state)?;
-        Ok(state
-            .by_time
-            .iter()
-            .filter(|(_, object)| names.contains(&object.name))
-            .cloned()
-            .collect())
+        let shown = state.by_time.iter().filter(|(_, object)| state.shows(object, names));
+        Ok(shown.cloned().collect())
+    }
+
+    /// Whether an alarm of the object is claimed, here or in another process.
+    pub fn withholds(&self, object: &ObjectKey) -> Result<bool> {
+        Ok(lock(&self.state)?.withheld.contains_key(object))
+    }
+}
+
+impl State {
+    fn shows(&self, object: &ObjectKey, names: &[Arc<str>]) -> bool {
+        names.contains(&object.name) && !self.withheld.contains_key(object)
     }
 }
 
@@ -99,7 +144,8 @@ impl AlarmReading<'_> {
     pub fn end(self, found: &HashMap<ObjectKey, i64>, keep: &[ObjectKey]) -> Result<()> {
         let keep: HashSet<_> = keep.iter().collect();
         let mut state = lock(&self.index.state)?;
-        let State { by_time, by_object, changed, .. } = &mut *state;
+        let State { by_time, by_object, changed, withheld, .. } = &mut *state;
+        withheld.retain(|_, reason| *reason == Withheld::Claimed);
         let has_changed =
             |object: &ObjectKey| changed.get(object).is_some_and(|change| *change > self.began);
         let keeps = |object: &ObjectKey| keep.contains(object) || has_changed(object);
@@ -156,6 +202,36 @@ mod tests {
         assert!(index.pending(&others).unwrap().is_empty());
         assert!(index.due(&others, i64::MAX).unwrap().is_empty());
         assert_eq!(index.first(&others).unwrap(), None);
+    }
+
+    #[test]
+    fn an_object_whose_alarm_is_claimed_has_none_that_is_due() {
+        let index = AlarmIndex::default();
+        let names = ["NAME".into()];
+        for (id, at) in [("claimed", 10), ("elsewhere", 20), ("free", 30)] {
+            index.set(&object(id), Some(at)).unwrap();
+        }
+        index.withhold(&object("claimed")).unwrap();
+        index.refuse(&object("elsewhere")).unwrap();
+        index.set(&object("claimed"), Some(5)).unwrap();
+        let free = vec![(30, object("free"))];
+        assert_eq!(index.pending(&names).unwrap(), free);
+        assert_eq!(index.due(&names, 100).unwrap(), free);
+        assert_eq!(index.first(&names).unwrap(), Some(30));
+        let found = [(object("claimed"), 5), (object("elsewhere"), 20)].into();
+        index.begin_reading().unwrap().end(&found, &[]).unwrap();
+        assert_eq!(
+            index.pending(&names).unwrap(),
+            [(20, object("elsewhere"))],
+            "it is asked again"
+        );
+        index.refuse(&object("elsewhere")).unwrap();
+        for id in ["claimed", "elsewhere"] {
+            index.readmit(&object(id)).unwrap();
+        }
+        assert_eq!(index.first(&names).unwrap(), Some(20));
+        index.release(&object("claimed")).unwrap();
+        assert_eq!(index.first(&names).unwrap(), Some(5));
     }
 
     #[test]

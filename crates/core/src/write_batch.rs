@@ -14,7 +14,11 @@ pub struct WriteBatch {
     clear: bool,
     entries: BTreeMap<Key, Option<Value>>,
     alarm: Option<AlarmWrite>,
+    turn: Option<TurnId>,
 }
+
+/// Names a turn of the event loop whose writes may be taken back as long as it lasts. No two turns have one name.
+pub type TurnId = u64;
 
 impl WriteBatch {
     /// Stores `value` under `key`.
@@ -36,6 +40,16 @@ impl WriteBatch {
     /// Sets (`Some`) or clears (`None`) the alarm.
     pub fn set_alarm(&mut self, alarm: AlarmWrite) {
         self.alarm = Some(alarm);
+    }
+
+    /// Lets the batch be taken back while that turn of the event loop lasts.
+    pub fn belongs_to(&mut self, turn: TurnId) {
+        self.turn = Some(turn);
+    }
+
+    /// The turn of the event loop while which the batch may be taken back.
+    pub fn turn(&self) -> Option<TurnId> {
+        self.turn
     }
 
     /// Whether the batch starts by removing every key.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ferroflare_core::backend::files::{FileOptions, FileStore};
 use ferroflare_core::backend::memory::MemoryStore;
 use ferroflare_core::backend::overlay::OverlayStore;
-use ferroflare_core::backend::{ObjectStorage, ReadView, Store};
+use ferroflare_core::backend::{AlarmEnd, ObjectStorage, ReadView, Store};
 use ferroflare_core::key::Entry;
 use ferroflare_core::range::{ListOptions, Scan};
 use ferroflare_core::write_batch::WriteBatch;
@@ -57,6 +57,28 @@ async fn an_alarm_below_is_pending_above_until_it_is_taken_there() {
     overlay.pop().unwrap();
     assert_eq!((pending(), caller.alarm().await), (vec![(10, object_key("one"))], Some(10)));
     assert_eq!(Caller::new(&below).alarm().await, Some(10));
+}
+
+#[tokio::test]
+async fn a_level_takes_the_claims_of_its_alarms_with_it() {
+    let (below, overlay, place) = above_memory();
+    let caller = Caller::new(&place);
+    let pending = || place.alarms(&["OBJECT".into()]).unwrap();
+    let claim = caller.claim(10).await.unwrap();
+    assert_eq!((pending(), caller.alarm().await), (vec![], None));
+    assert!(caller.finish(claim.id, AlarmEnd::Released).await);
+    overlay.push().unwrap();
+    caller.write(alarm(Some(20))).await;
+    let claim = caller.claim(20).await.unwrap();
+    caller.finish(claim.id, AlarmEnd::Postponed).await;
+    assert_eq!((pending(), caller.alarm().await), (vec![], Some(20)));
+    overlay.pop().unwrap();
+    assert_eq!((pending(), caller.alarm().await), (vec![(10, object_key("one"))], Some(10)));
+    assert_eq!(caller.go_on(claim.id).await, None);
+    let claim = caller.claim(10).await.unwrap();
+    assert!(caller.finish(claim.id, AlarmEnd::Handled).await);
+    assert_eq!((pending(), caller.alarm().await), (vec![], None));
+    assert_eq!(Caller::new(&below).alarm().await, Some(10), "what is below stays");
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@ use std::task::{Context, Poll, Waker};
 
 use ferroflare_core::answer::Pending;
 use ferroflare_core::backend::{
-    CommitOutcome, Committed, ObjectKey, ObjectStorage, ReadResult, ReadView, Start, Store,
+    AlarmClaim, AlarmEnd, ClaimId, CommitOutcome, Committed, ObjectKey, ObjectStorage, ReadResult,
+    ReadView, Start, Store,
 };
 use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Entry, Key, Value};
@@ -161,6 +162,19 @@ impl Caller {
 
     pub(crate) async fn take_alarm(&self, due_ms: i64) -> bool {
         self.0.take_alarm(due_ms).wait().await.unwrap()
+    }
+
+    pub(crate) async fn claim(&self, due_ms: i64) -> Option<AlarmClaim> {
+        self.0.claim_alarm(due_ms, None).wait().await.unwrap()
+    }
+
+    /// Goes on with a claim that was postponed.
+    pub(crate) async fn go_on(&self, claim: ClaimId) -> Option<AlarmClaim> {
+        self.0.claim_alarm(0, Some(claim)).wait().await.unwrap()
+    }
+
+    pub(crate) async fn finish(&self, claim: ClaimId, end: AlarmEnd) -> bool {
+        self.0.finish_alarm(claim, end).wait().await.unwrap()
     }
 
     /// Starts an attempt beside others.

@@ -22,7 +22,7 @@ use crate::error::Result;
 use crate::key::{Entry, Key, Value};
 pub use crate::object_key::ObjectKey;
 use crate::range::Scan;
-use crate::write_batch::WriteBatch;
+use crate::write_batch::{TurnId, WriteBatch};
 
 /// One memory, directory or server with the data of many objects.
 pub trait Store: Send + Sync {
@@ -77,6 +77,30 @@ pub struct Start {
     pub id: TransactionId,
     /// The newest commit that the attempt may see; 0 if the store decides that at the first read.
     pub sequence: Sequence,
+}
+
+/// Names a claim of an alarm, in this process.
+pub type ClaimId = u64;
+
+/// An alarm that its caller has to handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AlarmClaim {
+    /// Names the claim.
+    pub id: ClaimId,
+    /// For when the alarm was set, in milliseconds.
+    pub at: i64,
+}
+
+/// How the handling of a claimed alarm ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlarmEnd {
+    /// It was handled, or given up: the alarm is removed.
+    Handled,
+    /// The caller handles it again later. Until then the alarm is seen again, and no other caller claims it. Setting
+    /// or removing it ends the claim.
+    Postponed,
+    /// The caller does not handle it: the next one that claims it does.
+    Released,
 }
 
 /// The state that a read looks at.
@@ -158,6 +182,13 @@ pub trait ObjectStorage: Send + Sync {
     /// Writes at once, outside transactions. `issued_by` is the attempt whose closure issued the write.
     fn write(&self, writes: WriteBatch, issued_by: Option<TransactionId>) -> Answer<Committed>;
 
+    /// Takes back the plain writes that belong to a turn of the event loop ([`WriteBatch::belongs_to`]), which has not
+    /// ended. Every value, and the alarm, is as it was before the first of them.
+    fn undo(&self, turn: TurnId) -> Answer<()>;
+
+    /// That turn has ended: its writes stay.
+    fn end_turn(&self, turn: TurnId);
+
     /// Makes [`Self::take_alarm`] answer at once for a while, if the object has to be opened first.
     fn prepare_alarm(&self) -> Answer<()> {
         Answer::Now(Ok(()))
@@ -171,6 +202,15 @@ pub trait ObjectStorage: Send + Sync {
     fn alarm_done(&self) -> Answer<()> {
         Answer::Now(Ok(()))
     }
+
+    /// Claims the alarm if it is set for `due_ms` or earlier. It stays stored until [`Self::finish_alarm`], so that it is
+    /// claimed again if this process ends before. Meanwhile no caller sees it, and no other caller claims an alarm of
+    /// the object. With `again`, a claim that was [`AlarmEnd::Postponed`] goes on, whatever the time.
+    fn claim_alarm(&self, due_ms: i64, again: Option<ClaimId>) -> Answer<Option<AlarmClaim>>;
+
+    /// Ends a claim, or postpones it; says whether the claimed alarm was still set. One that was set or removed since
+    /// it was claimed stays as it is, and ends the claim in any case.
+    fn finish_alarm(&self, claim: ClaimId, end: AlarmEnd) -> Answer<bool>;
 
     /// Starts an attempt. With `turn` it waits until it may run alone. If the closure of an attempt that runs alone issued
     /// this one (`issued_by`), this one shares that turn.

@@ -1,10 +1,10 @@
-//! A table and its source that fail on command.
+//! A table and its opener that fail on command.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use ferroflare_core::backend::local::LocalObject;
-use ferroflare_core::backend::{Access, Source, Table, Ticket};
+use ferroflare_core::backend::Ticket;
+use ferroflare_core::backend::local::{Access, LocalObject, Table, TableOpener};
 use ferroflare_core::durability::Durability;
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::Scan;
@@ -23,9 +23,9 @@ pub(crate) struct Disk {
     pub(crate) failing_seals: u32,
     pub(crate) failing_applies: u32,
     /// Tables that were given back.
-    pub(crate) released: u32,
+    pub(crate) handed_over: u32,
     /// Tables that took no writes and were given away to be opened anew.
-    pub(crate) widened: u32,
+    pub(crate) upgraded: u32,
 }
 
 pub(crate) type Shared = Arc<Mutex<Disk>>;
@@ -126,11 +126,11 @@ impl Table for FakeTable {
     }
 }
 
-pub(crate) struct FakeSource {
+pub(crate) struct FakeOpener {
     pub(crate) disk: Shared,
 }
 
-impl Source<FakeTable> for FakeSource {
+impl TableOpener<FakeTable> for FakeOpener {
     fn is_absent(&self) -> bool {
         !self.disk.lock().unwrap().exists
     }
@@ -139,15 +139,15 @@ impl Source<FakeTable> for FakeSource {
         self.disk.lock().unwrap().openings.push((access, object));
     }
 
-    fn widen(self: Arc<Self>, table: FakeTable, object: Arc<LocalObject<FakeTable>>) {
+    fn upgrade(self: Arc<Self>, table: FakeTable, object: Arc<LocalObject<FakeTable>>) {
         assert!(!table.takes_writes(), "a table that takes writes is opened anew");
         let mut disk = self.disk.lock().unwrap();
-        disk.widened += 1;
+        disk.upgraded += 1;
         disk.openings.push((Access::Write, object));
     }
 
-    fn released(self: Arc<Self>, table: FakeTable) {
+    fn closed(self: Arc<Self>, table: FakeTable) {
         assert!(!table.is_dirty(), "an unsealed batch is given away");
-        self.disk.lock().unwrap().released += 1;
+        self.disk.lock().unwrap().handed_over += 1;
     }
 }

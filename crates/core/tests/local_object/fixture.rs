@@ -5,14 +5,16 @@ use std::sync::Arc;
 use ferroflare_core::Answer;
 use ferroflare_core::alarm_index::AlarmIndex;
 use ferroflare_core::backend::local::LocalObject;
-use ferroflare_core::backend::{Committed, ObjectKey, ObjectStorage, ReadView, Snapshot};
+use ferroflare_core::backend::{
+    CommitOutcome, Committed, ObjectKey, ObjectStorage, ReadResult, ReadView,
+};
 use ferroflare_core::concurrency::turn::OPTIMISTIC_ATTEMPTS_MAX;
 use ferroflare_core::durability::Durability;
 use ferroflare_core::key::{Key, Value};
-use ferroflare_core::transaction::{Attempt, Settled, Transaction};
+use ferroflare_core::transaction::{Attempt, Transaction};
 use ferroflare_core::write_batch::WriteBatch;
 
-use super::fake_table::{FakeSource, FakeTable, Shared, broken, fails};
+use super::fake_table::{FakeOpener, FakeTable, Shared, broken, fails};
 
 pub(crate) struct Fixture {
     pub(crate) disk: Shared,
@@ -25,8 +27,8 @@ pub(crate) fn fixture() -> Fixture {
     let disk = Shared::default();
     let (durability, alarms): (Arc<Durability>, Arc<AlarmIndex>) = Default::default();
     let key = ObjectKey { name: "NAME".into(), id: "id".into() };
-    let source = Arc::new(FakeSource { disk: disk.clone() });
-    let object = LocalObject::over(source, durability.clone(), key, alarms.clone());
+    let opener = Arc::new(FakeOpener { disk: disk.clone() });
+    let object = LocalObject::over(opener, durability.clone(), key, alarms.clone());
     Fixture { disk, durability, alarms, object }
 }
 
@@ -66,8 +68,8 @@ impl Fixture {
         any
     }
 
-    pub(crate) fn released(&self) -> u32 {
-        self.disk.lock().unwrap().released
+    pub(crate) fn handed_over(&self) -> u32 {
+        self.disk.lock().unwrap().handed_over
     }
 
     /// Another process has the object for a moment, and writes.
@@ -83,7 +85,7 @@ impl Fixture {
         self.object.write(writes, None)
     }
 
-    pub(crate) fn read(&self, name: &str) -> Answer<Snapshot<Vec<Option<Value>>>> {
+    pub(crate) fn read(&self, name: &str) -> Answer<ReadResult<Vec<Option<Value>>>> {
         self.object.read(vec![key(name)], ReadView::Latest(None))
     }
 
@@ -122,16 +124,16 @@ pub(crate) fn is_later<T>(answer: &Answer<T>) -> bool {
     matches!(answer, Answer::Later(_))
 }
 
-pub(crate) async fn value(answer: Answer<Snapshot<Vec<Option<Value>>>>) -> Option<String> {
+pub(crate) async fn value(answer: Answer<ReadResult<Vec<Option<Value>>>>) -> Option<String> {
     match answer.wait().await.unwrap() {
-        Snapshot::Fresh(mut values) => {
+        ReadResult::Value(mut values) => {
             values.pop().flatten().map(|value| String::from_utf8(value.to_vec()).unwrap())
         }
-        Snapshot::Stale(conflict) => panic!("a plain read is stale: {conflict:?}"),
+        ReadResult::Conflict(conflict) => panic!("a plain read is stale: {conflict:?}"),
     }
 }
 
-pub(crate) fn commit(transaction: &Transaction, attempt: Arc<Attempt>) -> Answer<Settled> {
+pub(crate) fn commit(transaction: &Transaction, attempt: Arc<Attempt>) -> Answer<CommitOutcome> {
     drop(attempt);
     transaction.commit(false)
 }

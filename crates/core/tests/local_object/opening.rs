@@ -1,10 +1,10 @@
 //! Operations wait for an object that is being opened, and an object that cannot be opened fails them.
 
 use ferroflare_core::Error;
-use ferroflare_core::backend::{Committed, ObjectStorage};
+use ferroflare_core::backend::{CommitOutcome, Committed, ObjectStorage, ReadResult};
 use ferroflare_core::concurrency::turn::OPTIMISTIC_ATTEMPTS_MAX;
 use ferroflare_core::range::{ListOptions, Scan};
-use ferroflare_core::transaction::{Read, Settled, Transaction};
+use ferroflare_core::transaction::Transaction;
 use ferroflare_core::write_batch::WriteBatch;
 
 use super::fake_table::broken;
@@ -46,12 +46,12 @@ async fn one_opening_serves_all_who_wait_in_the_order_of_their_calls() {
 async fn a_transaction_that_began_before_another_process_created_the_object_loses() {
     let fixture = fixture();
     let (transaction, attempt) = fixture.begin();
-    assert_eq!(now(attempt.read(vec![key("a")])), Read::Found(vec![None]));
+    assert_eq!(now(attempt.read(vec![key("a")])), ReadResult::Value(vec![None]));
     fixture.write_elsewhere("a", "theirs");
     attempt.put(vec![(key("a"), key("mine"))]).unwrap();
     let outcome = commit(&transaction, attempt);
     fixture.finish_opening();
-    assert_eq!(outcome.wait().await, Ok(Settled::Lost));
+    assert!(matches!(outcome.wait().await, Ok(CommitOutcome::Lost(_))));
     assert_eq!(value(fixture.read("a")).await.as_deref(), Some("theirs"));
 }
 
@@ -59,22 +59,22 @@ async fn a_transaction_that_began_before_another_process_created_the_object_lose
 async fn no_attempt_sees_an_object_both_before_and_after_another_process_created_it() {
     let fixture = fixture();
     let (_transaction, attempt) = fixture.begin();
-    assert_eq!(now(attempt.read(vec![key("a")])), Read::Found(vec![None]));
+    assert_eq!(now(attempt.read(vec![key("a")])), ReadResult::Value(vec![None]));
     fixture.write_elsewhere("b", "theirs");
     let read = attempt.list(Scan::new(&ListOptions::default()));
     fixture.finish_opening();
-    assert_eq!(read.wait().await, Ok(Read::Lost));
+    assert!(matches!(read.wait().await, Ok(ReadResult::Conflict(_))));
 }
 
 #[tokio::test]
 async fn a_transaction_that_creates_the_object_itself_commits_at_once() {
     let fixture = fixture();
     let (transaction, attempt) = fixture.begin();
-    assert_eq!(now(attempt.read(vec![key("a")])), Read::Found(vec![None]));
+    assert_eq!(now(attempt.read(vec![key("a")])), ReadResult::Value(vec![None]));
     attempt.put(vec![(key("a"), key("1"))]).unwrap();
     let outcome = commit(&transaction, attempt);
     fixture.finish_opening();
-    assert!(matches!(outcome.wait().await, Ok(Settled::Committed(..))));
+    assert!(matches!(outcome.wait().await, Ok(CommitOutcome::Committed(..))));
 }
 
 #[tokio::test]
@@ -92,8 +92,8 @@ async fn what_waits_behind_a_turn_goes_before_what_came_later_and_waits_for_the_
     fixture.finish_opening();
     alone.wait().await.unwrap();
     let attempt = second.attempt().unwrap();
-    assert_eq!(now(attempt.read(vec![key("a")])), Read::Found(vec![None]));
-    assert!(matches!(now(commit(&second, attempt)), Settled::Committed(..)));
+    assert_eq!(now(attempt.read(vec![key("a")])), ReadResult::Value(vec![None]));
+    assert!(matches!(now(commit(&second, attempt)), CommitOutcome::Committed(..)));
     assert!(put.wait().await.is_ok());
     assert_eq!(value(fixture.read("a")).await.as_deref(), Some("later"));
 }
@@ -152,5 +152,5 @@ async fn an_alarm_that_is_taken_while_the_object_is_opened_is_sealed_by_itself()
     assert_eq!(fixture.disk.lock().unwrap().alarm, None);
     assert_eq!(fixture.alarms.get(fixture.object.key()), Ok(None));
     fixture.object.hand_over();
-    assert_eq!(fixture.released(), 1, "nothing keeps the object here");
+    assert_eq!(fixture.handed_over(), 1, "nothing keeps the object here");
 }

@@ -1,7 +1,6 @@
 //! Batches that cannot be applied or sealed fail as a whole, and the object is opened again.
 
-use ferroflare_core::backend::ObjectStorage;
-use ferroflare_core::transaction::{Read, Settled};
+use ferroflare_core::backend::{CommitOutcome, ObjectStorage, ReadResult};
 use ferroflare_core::write_batch::WriteBatch;
 
 use super::fake_table::broken;
@@ -64,12 +63,12 @@ async fn an_attempt_that_runs_when_its_table_fails_loses_and_is_not_blamed_for_i
     let fixture = Fixture::opened();
     for alone in [false, true] {
         let (transaction, attempt) = if alone { fixture.begin_alone() } else { fixture.begin() };
-        assert_eq!(now(attempt.read(vec![key("a")])), Read::Found(vec![None]));
-        drop(fixture.object.abandon());
+        assert_eq!(now(attempt.read(vec![key("a")])), ReadResult::Value(vec![None]));
+        drop(fixture.object.take_failed());
         attempt.put(vec![(key("a"), key("1"))]).unwrap();
         let outcome = commit(&transaction, attempt);
         fixture.finish_opening();
-        assert_eq!(outcome.wait().await, Ok(Settled::Lost), "alone: {alone}");
+        assert!(matches!(outcome.wait().await, Ok(CommitOutcome::Lost(_))), "alone: {alone}");
     }
 }
 
@@ -79,7 +78,7 @@ async fn those_who_wait_behind_a_turn_go_on_when_the_table_fails() {
     let (transaction, attempt) = fixture.begin_alone();
     let waiting = fixture.put("a", "1");
     assert!(is_later(&waiting));
-    drop(fixture.object.abandon());
+    drop(fixture.object.take_failed());
     assert!(fixture.finish_opening());
     assert!(waiting.wait().await.is_ok());
     drop((transaction, attempt));
@@ -89,14 +88,14 @@ async fn those_who_wait_behind_a_turn_go_on_when_the_table_fails() {
 async fn an_attempt_goes_on_when_its_object_is_found_empty_and_removed() {
     let fixture = Fixture::opened();
     let (transaction, attempt) = fixture.begin();
-    assert_eq!(now(attempt.read(vec![key("a")])), Read::Found(vec![None]));
-    assert!(fixture.object.vacate().is_some());
+    assert_eq!(now(attempt.read(vec![key("a")])), ReadResult::Value(vec![None]));
+    assert!(fixture.object.take_empty().is_some());
     fixture.disk.lock().unwrap().exists = false;
-    assert_eq!(now(attempt.read(vec![key("b")])), Read::Found(vec![None]));
+    assert_eq!(now(attempt.read(vec![key("b")])), ReadResult::Value(vec![None]));
     attempt.put(vec![(key("a"), key("1"))]).unwrap();
     let outcome = commit(&transaction, attempt);
     fixture.finish_opening();
-    assert!(matches!(outcome.wait().await, Ok(Settled::Committed(..))));
+    assert!(matches!(outcome.wait().await, Ok(CommitOutcome::Committed(..))));
 }
 
 #[tokio::test]
@@ -118,11 +117,11 @@ async fn only_an_empty_object_is_vacated() {
     let fixture = Fixture::opened();
     let _committed = now(fixture.put("a", "1"));
     fixture.object.seal();
-    assert!(fixture.object.vacate().is_none());
+    assert!(fixture.object.take_empty().is_none());
     let mut writes = WriteBatch::default();
     writes.clear();
     let _committed = now(fixture.object.write(writes, None));
-    assert!(fixture.object.vacate().is_none(), "the clearing is not sealed");
+    assert!(fixture.object.take_empty().is_none(), "the clearing is not sealed");
     fixture.object.seal();
-    assert!(fixture.object.vacate().is_some());
+    assert!(fixture.object.take_empty().is_some());
 }

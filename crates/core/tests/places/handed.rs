@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use ferroflare_core::backend::files::FileOptions;
 use ferroflare_core::backend::{
-    CommitOutcome, Committed, ObjectKey, ObjectStorage, ReadResult, ReadView, Start, Store, Ticket,
+    AlarmClaim, AlarmEnd, ClaimId, CommitOutcome, Committed, ObjectKey, ObjectStorage, ReadResult,
+    ReadView, Start, Store, Ticket,
 };
 use ferroflare_core::concurrency::{ReadSet, TransactionId};
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::Scan;
-use ferroflare_core::write_batch::WriteBatch;
+use ferroflare_core::write_batch::{TurnId, WriteBatch};
 use ferroflare_core::{Answer, Result};
 
 use super::files::Directory;
@@ -67,7 +68,7 @@ impl Store for HandedPlace {
         let objects = self.objects.lock().unwrap();
         let mut alarms = Vec::new();
         for (side, place) in self.sides.iter().enumerate() {
-            let own = |key: &ObjectKey| objects.get(key).is_some_and(|object| object.is_on(side));
+            let own = |key: &ObjectKey| objects.get(key).is_some_and(|object| object.knows(side));
             alarms.extend(place.alarms(names)?.into_iter().filter(|(_, key)| own(key)));
         }
         alarms.sort();
@@ -108,6 +109,8 @@ struct Hands {
     /// Attempts that run, and operations that wait.
     busy: u32,
     operations: u32,
+    /// Which side has claimed the alarm.
+    claimed: Option<usize>,
 }
 
 struct HandedObject {
@@ -128,8 +131,26 @@ impl Drop for Stay {
 }
 
 impl HandedObject {
-    fn is_on(&self, side: usize) -> bool {
-        self.hands.lock().unwrap().side == side
+    /// Whether that side knows best which alarm is due.
+    fn knows(&self, side: usize) -> bool {
+        let hands = self.hands.lock().unwrap();
+        hands.claimed.unwrap_or(hands.side) == side
+    }
+
+    /// Brings the object to the side that has claimed its alarm, which alone can go on with the claim, and keeps it there.
+    fn stay_with_claimer(&self) -> Stay {
+        let mut hands = self.hands.lock().unwrap();
+        let side = hands.claimed.unwrap_or(hands.side);
+        if side != hands.side && hands.busy == 0 {
+            self.sides[hands.side].seal();
+            hands.side = side;
+        }
+        hands.busy += 1;
+        Stay { hands: self.hands.clone(), side }
+    }
+
+    fn note_claim(hands: &Mutex<Hands>, side: Option<usize>) {
+        hands.lock().unwrap().claimed = side;
     }
 
     /// Keeps the object where it is, or brings it to the other side first, if it is time.
@@ -199,19 +220,50 @@ impl ObjectStorage for HandedObject {
         )
     }
 
+    /// An object that has changed hands has been sealed: its turn has ended.
+    fn undo(&self, turn: TurnId) -> Answer<()> {
+        self.current().undo(turn)
+    }
+
+    fn end_turn(&self, turn: TurnId) {
+        self.current().end_turn(turn);
+    }
+
     fn take_alarm(&self, due_ms: i64) -> Answer<bool> {
         self.ask(|object| object.take_alarm(due_ms), |taken, _| taken)
     }
 
+    fn claim_alarm(&self, due_ms: i64, again: Option<ClaimId>) -> Answer<Option<AlarmClaim>> {
+        let stay = if again.is_some() { self.stay_with_claimer() } else { self.stay() };
+        let claiming = self.sides[stay.side].claim_alarm(due_ms, again);
+        claiming.and_then(move |claim| {
+            if claim.is_some() {
+                Self::note_claim(&stay.hands, Some(stay.side));
+            }
+            Ok(claim)
+        })
+    }
+
+    fn finish_alarm(&self, claim: ClaimId, end: AlarmEnd) -> Answer<bool> {
+        let stay = self.stay_with_claimer();
+        let finishing = self.sides[stay.side].finish_alarm(claim, end);
+        finishing.and_then(move |kept| {
+            if !kept || end != AlarmEnd::Postponed {
+                Self::note_claim(&stay.hands, None);
+            }
+            Ok(kept)
+        })
+    }
+
     fn begin(&self, turn: bool, issued_by: Option<TransactionId>) -> Answer<Start> {
-        self.ask(
-            |object| object.begin(turn, issued_by),
-            |start, stay| {
-                // Until it is committed or ended.
-                std::mem::forget(stay);
-                start
-            },
-        )
+        // An attempt keeps the object on its side, and the claim may have to go on meanwhile.
+        let is_claimed = self.hands.lock().unwrap().claimed.is_some();
+        let stay = if is_claimed { self.stay_with_claimer() } else { self.stay() };
+        self.sides[stay.side].begin(turn, issued_by).and_then(move |start| {
+            // Until it is committed or ended.
+            std::mem::forget(stay);
+            Ok(start)
+        })
     }
 
     fn commit(&self, start: Start, read_set: ReadSet, writes: WriteBatch) -> Answer<CommitOutcome> {

@@ -6,6 +6,7 @@
 //! <root>/.ferroflare/locks/<o>        locked by the process that has the object; says which one, or what it left
 //! <root>/.ferroflare/wanted/<o>       a request: another process waits for the object
 //! <root>/.ferroflare/alarms/<ms>.<o>  a marker: the object may have an alarm at that time
+//! <root>/.ferroflare/claims/<o>       locked by the process that handles the alarm of the object
 //! <root>/.ferroflare/called/<o>       a record of the name that the id of the object was made of
 //! <root>/.ferroflare/names/<file>     a name that was too long to be a file name, written out
 //! <root>/.ferroflare/trash/           databases that are being deleted, under random names

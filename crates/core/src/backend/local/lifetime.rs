@@ -143,6 +143,10 @@ impl<T: Table> LocalObject<T> {
                 if let Ok(alarm) = table.alarm() {
                     // The index is a help; the table is the truth.
                     let _ = state.alarms.set(&state.key, alarm);
+                    state.revise_claim(alarm);
+                    if let Some(Ok(None)) = self.opener.as_ref().map(|opener| opener.claimed()) {
+                        let _ = state.alarms.readmit(&state.key);
+                    }
                 }
                 let was_upgraded = state.table.arrive(table);
                 let is_empty = |table: &T| table.is_empty().is_ok_and(|empty| empty);

@@ -6,22 +6,30 @@
 //! - [`state`]: what an object is, behind its lock
 //! - [`queue`]: operations that wait
 //! - [`lifetime`]: opens, closes and hands over the table
+//! - [`claim`], [`alarm`]: who handles the alarm
+//! - [`journal`], [`undo`]: undoes the writes of a turn of the event loop
 
+mod alarm;
+mod claim;
+mod journal;
 mod lifetime;
 mod object;
 mod queue;
 mod state;
 mod table;
 mod table_state;
+mod undo;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use self::claim::{ClaimMarker, ForeignClaim};
 pub use self::lifetime::IdleTable;
 pub use self::object::{LocalObject, TableOpener};
 use self::state::{Need, State};
 pub use self::table::{Access, Table};
 use super::{
-    CommitOutcome, Committed, Conflict, ObjectStorage, ReadResult, ReadView, Start, Ticket,
+    AlarmClaim, AlarmEnd, ClaimId, CommitOutcome, Committed, Conflict, ObjectStorage, ReadResult,
+    ReadView, Start, Ticket,
 };
 use crate::answer::Answer;
 use crate::concurrency::turn::Intent;
@@ -30,7 +38,7 @@ use crate::error::{Error, Result};
 use crate::key::{Entry, Key, Value};
 use crate::lock::lock;
 use crate::range::Scan;
-use crate::write_batch::WriteBatch;
+use crate::write_batch::{TurnId, WriteBatch};
 
 /// Names attempts across all objects of the process, so that no two attempts have the same name.
 static NEXT_TRANSACTION: AtomicU64 = AtomicU64::new(1);
@@ -41,6 +49,7 @@ impl<T: Table> LocalObject<T> {
     pub fn change(&self, change: impl FnOnce(&mut T) -> Option<i64>) -> Result<()> {
         let mut state = self.locked()?;
         state.lose_attempts();
+        state.end_claim();
         if let Some(alarm) = state.table.get_mut().map(change) {
             state.alarms.set(&state.key, alarm)?;
         }
@@ -82,8 +91,13 @@ impl<T: Table> ObjectStorage for LocalObject<T> {
 
     fn alarm(&self, view: ReadView) -> Answer<ReadResult<Option<i64>>> {
         let (issued_by, intent) = admission(view);
+        let opener = self.opener.clone();
         self.perform(issued_by, intent, Need::Read, move |state| {
-            state.look(view, Table::alarm, |log, _, start| log.alarm_conflict(start))
+            let shown = |table: &dyn Table| match table.alarm()? {
+                Some(at) if state.hides(at, opener.as_deref())? => Ok(None),
+                alarm => Ok(alarm),
+            };
+            state.look(view, shown, |log, _, start| log.alarm_conflict(start))
         })
     }
 
@@ -91,14 +105,28 @@ impl<T: Table> ObjectStorage for LocalObject<T> {
         self.perform(issued_by, Intent::Write, Need::of(&writes), move |state| state.apply(writes))
     }
 
+    fn undo(&self, turn: TurnId) -> Answer<()> {
+        self.perform(None, Intent::Write, Need::Write, move |state| state.undo(turn))
+    }
+
+    fn end_turn(&self, turn: TurnId) {
+        if let Ok(mut state) = self.locked() {
+            drop(state.take_journal(turn));
+        }
+    }
+
     fn prepare_alarm(&self) -> Answer<()> {
+        if matches!(self.is_claimed_elsewhere(), Ok(true)) {
+            return Answer::Now(Ok(()));
+        }
         self.perform(None, Intent::Read, Need::Write, |_| Ok(()))
     }
 
     fn take_alarm(&self, due_ms: i64) -> Answer<bool> {
+        let opener = self.opener.clone();
         self.perform(None, Intent::Write, Need::Write, move |state| {
             let alarm = state.table.get().map_or(Ok(None), Table::alarm)?;
-            if alarm.is_none_or(|at| at > due_ms) {
+            if alarm.is_none_or(|at| at > due_ms) || state.is_claimed(opener.as_deref())? {
                 return Ok(false);
             }
             let mut writes = WriteBatch::default();
@@ -107,6 +135,14 @@ impl<T: Table> ObjectStorage for LocalObject<T> {
             // No caller waits for this write, so none seals it later.
             state.seal().map(|()| true)
         })
+    }
+
+    fn claim_alarm(&self, due_ms: i64, again: Option<ClaimId>) -> Answer<Option<AlarmClaim>> {
+        self.claim(due_ms, again)
+    }
+
+    fn finish_alarm(&self, claim: ClaimId, end: AlarmEnd) -> Answer<bool> {
+        self.finish_claim(claim, end)
     }
 
     fn begin(&self, turn: bool, issued_by: Option<TransactionId>) -> Answer<Start> {

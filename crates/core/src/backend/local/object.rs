@@ -4,6 +4,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
+use super::claim::{ClaimMarker, ForeignClaim};
 use super::state::State;
 use super::table::{Access, Table};
 use super::table_state::TableState;
@@ -31,6 +32,16 @@ pub trait TableOpener<T>: Send + Sync {
     /// Takes back a table that another process waits for, and closes it in the background. Called with the object
     /// locked.
     fn closed(self: Arc<Self>, table: T);
+
+    /// Claims the alarm that is set for `at` before other processes; `None` if another one has claimed it.
+    fn claim(&self, _at: i64) -> Result<Option<Box<dyn ClaimMarker>>> {
+        Ok(Some(Box::new(())))
+    }
+
+    /// The claim that another process has. Cheap: it is asked at each read of an alarm that is set.
+    fn claimed(&self) -> Result<Option<ForeignClaim>> {
+        Ok(None)
+    }
 
     /// A table that [`LocalObject::take_idle`] has found in use is no longer in use. Called with the object locked.
     fn idle(&self, _object: &Arc<LocalObject<T>>) {}

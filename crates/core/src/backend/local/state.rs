@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use super::claim::Held;
+use super::journal::Journal;
 use super::table::{Access, EmptyTable, Table};
 use super::table_state::TableState;
 use crate::alarm_index::AlarmIndex;
@@ -68,6 +70,9 @@ pub(super) struct State<T> {
     pub(super) turn: Turn<Job<T>>,
     pub(super) key: ObjectKey,
     pub(super) alarms: Arc<AlarmIndex>,
+    /// The claim of the alarm that this process has.
+    pub(super) claim: Option<Held>,
+    pub(super) journal: Option<Journal>,
     /// The opener waits until the table is not in use.
     pub(super) idle_is_awaited: bool,
     /// Why the object accepts no operation any more: its store was closed, or a panic has left the table in doubt. What
@@ -87,6 +92,8 @@ impl<T: Table> State<T> {
             turn: Turn::default(),
             key,
             alarms,
+            claim: None,
+            journal: None,
             idle_is_awaited: false,
             ended: None,
         }
@@ -103,6 +110,7 @@ impl<T: Table> State<T> {
 
     /// Makes every later operation fail, and every waiting one too.
     pub(super) fn stop(&mut self, error: Error) {
+        self.end_claim();
         let error = self.ended.get_or_insert(error).clone();
         self.fail_waiting(&error);
     }
@@ -126,6 +134,7 @@ impl<T: Table> State<T> {
 
     /// Takes the table away, if it is open. Running attempts lose.
     pub(super) fn take_table(&mut self) -> Option<T> {
+        self.journal = None;
         let table = self.table.take()?;
         self.lose_attempts();
         Some(table)
@@ -205,6 +214,7 @@ impl<T: Table> State<T> {
         if writes.is_empty() {
             return Ok(Committed::default());
         }
+        self.note_before(&writes)?;
         let Some(table) = self.table.get_mut() else {
             let nothing_to_remove = writes.only_removes();
             let error = || Error::Internal("a write found no table".into());
@@ -225,6 +235,7 @@ impl<T: Table> State<T> {
             self.log.record(self.sequence, &recorded);
         }
         if let Some(alarm) = alarm {
+            self.alarm_written();
             self.alarms.set(&self.key, alarm)?;
         }
         Ok(Committed { removed, ticket })

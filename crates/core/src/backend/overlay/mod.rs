@@ -131,7 +131,7 @@ impl Store for OverlayStore {
         for (at, key) in self.below.alarms(names)? {
             let object =
                 objects.get(&key).map(|object| object.inspect(OverlayTable::decides_alarm));
-            if object.transpose()?.flatten() != Some(true) {
+            if object.transpose()?.flatten() != Some(true) && !self.alarms.withholds(&key)? {
                 alarms.push((at, key));
             }
         }

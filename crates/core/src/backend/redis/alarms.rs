@@ -67,6 +67,21 @@ impl KnownAlarms {
         self.index.set(key, alarm)
     }
 
+    /// An alarm of the object is claimed here: none is due until [`Self::release`].
+    pub(crate) fn withhold(&self, key: &ObjectKey) -> Result<()> {
+        self.index.withhold(key)
+    }
+
+    /// Another process has claimed the object's alarm: it is not due until the server's index is read again.
+    pub(crate) fn withhold_for_now(&self, key: &ObjectKey) -> Result<()> {
+        self.index.refuse(key)
+    }
+
+    /// The claim of the object's alarm has ended.
+    pub(crate) fn release(&self, key: &ObjectKey) -> Result<()> {
+        self.index.release(key)
+    }
+
     /// The server said at `now` that no alarm of the object is due by `due_ms`.
     pub(crate) fn refuse(&self, key: &ObjectKey, due_ms: i64, now: Instant) -> Result<()> {
         lock(&self.refused)?.insert(key.clone(), (due_ms, now));

@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | `NAME:{id}:values` | hash | key to value |
 //! | `NAME:{id}:keys` | sorted set | the same keys in byte order, all scores 0 |
-//! | `NAME:{id}:meta` | hash | alarm, commit sequence, turn; exists only if needed |
+//! | `NAME:{id}:meta` | hash | alarm and the claim of it, commit sequence, turn; exists only if needed |
 //! | `NAME:{id}:log` | sorted set | keys written since the oldest running attempt, by commit |
 //! | `NAME:{id}:live` | sorted set | running attempts, by where they started |
 //! | `NAME:{id}:leases` | sorted set | when the lease of each attempt and waiting writer ends |

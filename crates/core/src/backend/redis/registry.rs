@@ -130,10 +130,15 @@ impl Registry {
     /// Whether an object holds data or an alarm.
     async fn exists(&self, key: &ObjectKey) -> Result<bool> {
         let names = ObjectNames::new(key);
-        let (mut values, mut alarm) = (redis::cmd("EXISTS"), redis::cmd("HEXISTS"));
+        let mut values = redis::cmd("EXISTS");
         values.arg(names.values());
-        alarm.arg(names.meta()).arg("alarm");
-        for question in [values, alarm] {
+        // An alarm that is being handled is in sight of no caller, but stored.
+        let alarms = ["alarm", "claim_on"].map(|field| {
+            let mut alarm = redis::cmd("HEXISTS");
+            alarm.arg(names.meta()).arg(field);
+            alarm
+        });
+        for question in [values].into_iter().chain(alarms) {
             if self.connection.ask_until_answered(&question).await? == Reply::Int(1) {
                 return Ok(true);
             }

@@ -5,8 +5,10 @@
 //! - [`record`]: what a lock file says
 //! - [`held`]: the lock files of this process, and its callers that wait for them
 //! - [`handover`]: how a process asks for an object that another one has
+//! - [`alarm_claim`]: alarms that a process handles, while another one may have the object
 //! - [`waiting`]: how often a caller looks that waits for another process
 
+pub mod alarm_claim;
 pub mod handover;
 pub mod held;
 pub mod object_lock;

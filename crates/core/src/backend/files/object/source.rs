@@ -12,6 +12,7 @@ use super::flusher::{Flusher, TableOwner};
 use super::table::{FileTable, close_retired};
 use crate::backend::ObjectKey;
 use crate::backend::files::case_conflict::check_spelling;
+use crate::backend::files::lock::alarm_claim::AlarmClaim;
 use crate::backend::files::lock::handover::let_request_go_first;
 use crate::backend::files::lock::object_lock::ObjectLock;
 use crate::backend::files::old_data::check_object;
@@ -19,7 +20,7 @@ use crate::backend::files::shared::Shared;
 use crate::backend::files::workers::by_use::Occupant;
 use crate::backend::files::workers::open_set::{Slot, UnderWay};
 use crate::backend::files::workers::pool::Workers;
-use crate::backend::local::{Access, LocalObject, TableOpener};
+use crate::backend::local::{Access, ClaimMarker, ForeignClaim, LocalObject, TableOpener};
 use crate::durability::Durability;
 use crate::error::{Error, Result};
 
@@ -178,6 +179,17 @@ impl TableOpener<FileTable> for FileSource {
         self.yielded.store(true, Ordering::Relaxed);
         // Every caller that waits for the writes is told of a failure.
         table.end(After::Close);
+    }
+
+    fn claim(&self, at: i64) -> Result<Option<Box<dyn ClaimMarker>>> {
+        let shared = self.shared.upgrade().ok_or(Error::Closed)?;
+        let claim = AlarmClaim::acquire(&shared.layout, &self.key, at)?;
+        Ok(claim.map(|claim| Box::new(claim) as Box<dyn ClaimMarker>))
+    }
+
+    fn claimed(&self) -> Result<Option<ForeignClaim>> {
+        let shared = self.shared.upgrade().ok_or(Error::Closed)?;
+        AlarmClaim::of_others(&shared.layout, &self.key)
     }
 
     fn idle(&self, object: &Arc<LocalObject<FileTable>>) {

@@ -4,9 +4,11 @@
 //! - [`reads`], [`lists`]: what plain reads and attempts see
 //! - [`writes`], [`attempts`]: plain writes, and attempts from their start to their commit
 //! - [`alarm`]: claiming a due alarm, and ending its handling
+//! - [`claim`]: the same for an alarm that stays stored meanwhile
 
 mod alarm;
 mod attempts;
+mod claim;
 mod handle;
 mod lists;
 mod reads;
@@ -16,12 +18,13 @@ pub(crate) use handle::RedisObject;
 
 use crate::answer::Answer;
 use crate::backend::{
-    CommitOutcome, Committed, ObjectStorage, ReadResult, ReadView, Start, Ticket,
+    AlarmClaim, AlarmEnd, ClaimId, CommitOutcome, Committed, ObjectStorage, ReadResult, ReadView,
+    Start, Ticket,
 };
 use crate::concurrency::{ReadSet, TransactionId};
 use crate::key::{Entry, Key, Value};
 use crate::range::Scan;
-use crate::write_batch::WriteBatch;
+use crate::write_batch::{TurnId, WriteBatch};
 
 impl ObjectStorage for RedisObject {
     fn read(&self, keys: Vec<Key>, view: ReadView) -> Answer<ReadResult<Vec<Option<Value>>>> {
@@ -50,12 +53,27 @@ impl ObjectStorage for RedisObject {
         self.write_plain(writes, issued_by)
     }
 
+    /// What was sent stays: that is only sent when the turn has ended.
+    fn undo(&self, turn: TurnId) -> Answer<()> {
+        Answer::Now(self.driver.state().map(|mut state| state.writes.undo(turn)))
+    }
+
+    fn end_turn(&self, _turn: TurnId) {}
+
     fn take_alarm(&self, due_ms: i64) -> Answer<bool> {
         self.claim_alarm(due_ms)
     }
 
     fn alarm_done(&self) -> Answer<()> {
         self.end_claim()
+    }
+
+    fn claim_alarm(&self, due_ms: i64, again: Option<ClaimId>) -> Answer<Option<AlarmClaim>> {
+        self.claim_stored_alarm(due_ms, again)
+    }
+
+    fn finish_alarm(&self, claim: ClaimId, end: AlarmEnd) -> Answer<bool> {
+        self.finish_stored_alarm(claim, end)
     }
 
     fn begin(&self, turn: bool, issued_by: Option<TransactionId>) -> Answer<Start> {

@@ -114,6 +114,8 @@ pub(crate) enum Finding {
     AlarmIs(Option<i64>),
     /// The alarm of that name is no longer set.
     AlarmGone(String),
+    /// The claim of the alarm waits: it ends when the alarm is set or removed.
+    ClaimWaits,
     /// A commit has ended: the server need not remember the reply in this slot.
     SlotFree(usize),
     /// The callers have their answer.

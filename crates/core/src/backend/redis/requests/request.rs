@@ -4,6 +4,7 @@ use redis::{Cmd, Value as Reply};
 use tokio::time::{Duration, Instant};
 
 use super::alarm::{AlarmDone, TakeAlarm};
+use super::claim::{ClaimAlarm, FinishAlarm};
 use super::commit::Commit;
 use super::list::List;
 use super::question::{AttemptName, Finding, Order, Question, RequestContext};
@@ -74,6 +75,8 @@ request_kinds! {
     Renew(Renew),
     TakeAlarm(TakeAlarm),
     AlarmDone(AlarmDone),
+    ClaimAlarm(ClaimAlarm),
+    FinishAlarm(FinishAlarm),
 }
 
 /// A request on its way.

@@ -38,7 +38,7 @@ local function ask_for_memory()
   asked_for_memory = true
 end
 
-local state = redis.call('HMGET', meta, 'turn', 'turn_until', 'arrivals', 'seq', 'cleared', 'alarmed', 'alarm_name')
+local state = redis.call('HMGET', meta, 'turn', 'turn_until', 'arrivals', 'seq', 'cleared', 'alarmed', 'alarm_name', 'claim_on')
 local turn = state[1]
 if writes then
   local wait = waits_for_turn(turn_token, client .. '#' .. ARGV[1], lease, turn, state[2], state[3], ask_for_memory)
@@ -86,6 +86,7 @@ in_chunks({'ZREM', keys}, deletes)
 local alarm_before = ''
 if alarm ~= '' then
   alarm_before = state[7] or ''
+  if state[8] then redis.call('HDEL', meta, 'claim_on') end
   if alarm == 'set' then
     redis.call('HSET', meta, 'alarm', alarm_time, 'alarm_name', alarm_name)
   else

@@ -8,7 +8,7 @@ use crate::backend::{Committed, Ticket};
 use crate::durability::Durability;
 use crate::error::Error;
 use crate::key::{Key, Value};
-use crate::write_batch::WriteBatch;
+use crate::write_batch::{TurnId, WriteBatch};
 
 /// A caller that wants to know how many of its removed keys existed.
 struct RemovalCount {
@@ -42,6 +42,16 @@ pub(crate) struct Batch {
     pub(crate) stamp: Stamp,
     /// Whether to send the text of the script instead of its hash.
     pub(crate) whole: bool,
+    undo: Option<Undo>,
+}
+
+/// How to take back what belongs to a turn of the event loop.
+struct Undo {
+    turn: TurnId,
+    /// The writes before it.
+    before: WriteBatch,
+    /// Writes since then that do not belong to it.
+    others: Vec<WriteBatch>,
 }
 
 impl Batch {
@@ -57,6 +67,7 @@ impl Batch {
             not_before: None,
             stamp: Stamp::default(),
             whole: false,
+            undo: None,
         }
     }
 
@@ -76,6 +87,7 @@ impl Batch {
                 None => asked.push(key.clone()),
             }
         }
+        self.note_before(&writes);
         self.writes.append(writes);
         if asked.is_empty() {
             return Ok(known);
@@ -83,6 +95,31 @@ impl Batch {
         let (caller, awaited) = Awaited::new();
         self.counts.push(RemovalCount { known, asked, caller });
         Err(awaited)
+    }
+
+    fn note_before(&mut self, writes: &WriteBatch) {
+        let undo = self.undo.take().filter(|undo| writes.turn().is_none_or(|it| it == undo.turn));
+        self.undo = match (undo, writes.turn()) {
+            (None, Some(turn)) => {
+                Some(Undo { turn, before: self.writes.clone(), others: Vec::new() })
+            }
+            (Some(mut undo), None) => {
+                undo.others.push(writes.clone());
+                Some(undo)
+            }
+            (undo, _) => undo,
+        };
+    }
+
+    /// Takes back the writes of a turn.
+    pub(super) fn undo(&mut self, turn: TurnId) {
+        let Some(undo) = self.undo.take_if(|undo| undo.turn == turn) else {
+            return;
+        };
+        self.writes = undo.before;
+        for writes in undo.others {
+            self.writes.append(writes);
+        }
     }
 
     /// Whether a key exists after the batch, as far as the batch decides it.

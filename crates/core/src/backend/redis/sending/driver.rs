@@ -20,7 +20,7 @@ use crate::backend::redis::requests::request::{Request, RequestKind};
 use crate::backend::redis::requests::turn::Leave;
 use crate::backend::redis::server::errors::Failure;
 use crate::backend::redis::shared::Shared;
-use crate::backend::{ObjectKey, Ticket};
+use crate::backend::{ClaimId, ObjectKey, Ticket};
 use crate::durability::Durability;
 use crate::error::{Error, Result};
 use crate::lock::lock;
@@ -143,10 +143,21 @@ impl Driver {
 
     /// Extends the leases of what still runs.
     pub(crate) fn renew(&self) {
-        let renewed = self.state().is_ok_and(|mut state| state.renew(self.deadline()));
+        let name_of = |claim| self.shared.name_of(claim);
+        let renewed = self.state().is_ok_and(|mut state| state.renew(self.deadline(), name_of));
         if renewed {
             self.send();
         }
+    }
+
+    /// A claim of the alarm has ended.
+    pub(crate) fn end_claim(&self, claim: ClaimId) -> Result<()> {
+        let mut state = self.state()?;
+        if state.alarm_claim == Some(claim) {
+            (state.alarm_claim, state.claim_waits) = (None, false);
+            self.shared.alarms.release(&self.key)?;
+        }
+        Ok(())
     }
 
     /// Makes every later operation fail, and those that wait for a turn or an alarm. Earlier ones are done.
@@ -293,7 +304,14 @@ impl Driver {
                 state.registered.insert(attempt);
             }
             // The list of alarms is a hint: what cannot be set here is read again from the server.
-            Finding::AlarmIs(alarm) => drop(self.shared.alarms.set(&self.key, alarm)),
+            Finding::AlarmIs(alarm) => {
+                drop(self.shared.alarms.set(&self.key, alarm));
+                if std::mem::replace(&mut state.claim_waits, false) {
+                    state.alarm_claim = None;
+                    drop(self.shared.alarms.release(&self.key));
+                }
+            }
+            Finding::ClaimWaits => state.claim_waits = true,
             Finding::AlarmGone(alarm) => self.remove_from_index(alarm),
             Finding::SlotFree(slot) => state.slots.release(slot),
             Finding::Answer(delivery) => delivery.hand_over(),

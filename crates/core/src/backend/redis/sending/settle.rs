@@ -298,6 +298,7 @@ mod tests {
             Effect::Found(Finding::TurnGranted(..)) => "turn granted",
             Effect::Found(Finding::AlarmIs(_)) => "alarm is",
             Effect::Found(Finding::AlarmGone(_)) => "alarm gone",
+            Effect::Found(Finding::ClaimWaits) => "claim waits",
             Effect::Found(Finding::SlotFree(_)) => "slot free",
             Effect::Found(Finding::Answer(_)) => "answer",
             Effect::Retry(_) => "retry",

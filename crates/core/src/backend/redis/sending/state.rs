@@ -9,7 +9,7 @@ use crate::backend::redis::requests::commit::Slots;
 use crate::backend::redis::requests::question::{AttemptName, Question};
 use crate::backend::redis::requests::request::Request;
 use crate::backend::redis::requests::turn::{Leave, Renew};
-use crate::backend::{Conflict, Ticket};
+use crate::backend::{ClaimId, Conflict, Ticket};
 use crate::concurrency::TransactionId;
 use crate::durability::Durability;
 use crate::error::Error;
@@ -47,6 +47,10 @@ pub(crate) struct State {
     pub(crate) slots: Slots,
     /// Names of the handlings of alarms that are under way. Only the newest one counts on the server.
     pub(crate) claims: VecDeque<String>,
+    /// The claim of an alarm that stays stored while it is handled, or waits to be handled again.
+    pub(crate) alarm_claim: Option<ClaimId>,
+    /// Whether that claim waits.
+    pub(crate) claim_waits: bool,
     /// When the object was last added to the index on the server.
     pub(crate) indexed_at: Option<Instant>,
     /// How often in a row the server could not be reached.
@@ -104,10 +108,14 @@ impl State {
     }
 
     /// Queues the extension of the leases of what still runs; false if nothing does.
-    pub(crate) fn renew(&mut self, deadline: Instant) -> bool {
+    pub(crate) fn renew(
+        &mut self,
+        deadline: Instant,
+        name_of: impl FnOnce(ClaimId) -> String,
+    ) -> bool {
         let running = self.attempts.values().map(|running| running.name.clone());
         let attempts: Vec<_> = running.filter(|name| self.registered.contains(name)).collect();
-        let claim = self.claims.back().cloned();
+        let claim = self.alarm_claim.map(name_of).or_else(|| self.claims.back().cloned());
         let any = !attempts.is_empty() || claim.is_some();
         if any {
             self.requests.push_back(Request::new(Renew { attempts, claim }, 0, deadline));

@@ -10,7 +10,7 @@ use crate::backend::redis::requests::awaited::Awaited;
 use crate::backend::{Committed, Ticket};
 use crate::durability::Durability;
 use crate::error::Error;
-use crate::write_batch::WriteBatch;
+use crate::write_batch::{TurnId, WriteBatch};
 
 /// About the most keys of a commit that is made of several batches.
 const ABSORBED_KEYS_MAX: usize = 4096;
@@ -40,6 +40,15 @@ impl WriteQueue {
         });
         let removed = batch.add(writes)?;
         Ok(Committed { removed, ticket: batch.last })
+    }
+
+    /// Takes back the writes of a turn that has not ended.
+    pub(crate) fn undo(&mut self, turn: TurnId) {
+        for batch in self.sealed.iter_mut().rev().chain(&mut self.gathering) {
+            if !batch.stamp.is_used() {
+                batch.undo(turn);
+            }
+        }
     }
 
     /// The batch of this turn of the event loop.
@@ -277,6 +286,28 @@ mod tests {
         queue.retry(first);
         queue.turn_has_ended();
         assert!(queue.next(now, None, true).is_none(), "the server may not be back yet");
+    }
+
+    #[test]
+    fn the_writes_of_a_turn_are_taken_back_and_others_stay() {
+        let mut queue = WriteQueue::default();
+        let of = |turn, mut writes: WriteBatch| {
+            writes.belongs_to(turn);
+            writes
+        };
+        write(&mut queue, writes(&["a", "b"], &[])).ok();
+        write(&mut queue, of(1, writes(&["b", "c"], &["a"]))).ok();
+        write(&mut queue, writes(&["d"], &[])).ok();
+        write(&mut queue, of(1, clear())).ok();
+        write(&mut queue, writes(&["e"], &[])).ok();
+        queue.undo(2);
+        queue.undo(1);
+        queue.undo(1);
+        queue.seal();
+        let Some(batch) = next(&mut queue) else { panic!("one waits") };
+        let written: Vec<_> = batch.writes.entries().keys().cloned().collect();
+        assert_eq!(written, ["a", "b", "d", "e"].map(key));
+        assert!(!batch.writes.clears() && batch.writes.entries().values().all(Option::is_some));
     }
 
     #[tokio::test]

@@ -64,6 +64,10 @@ object_scripts! {
     TAKE_ALARM = ["leave.lua", "queue.lua"] "take_alarm.lua",
     /// Ends the handling of an alarm.
     ALARM_DONE = ["leave.lua"] "alarm_done.lua",
+    /// Claims a due alarm, which stays stored.
+    CLAIM_ALARM = ["leave.lua", "queue.lua"] "claim_alarm.lua",
+    /// Ends a claim, or lets it wait.
+    FINISH_ALARM = ["leave.lua"] "finish_alarm.lua",
 }
 
 /// Adds an object that is about to be written to the index.
