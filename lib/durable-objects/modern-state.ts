@@ -1,11 +1,15 @@
 /** The state of an object of a modern class: what `ctx` has beyond Miniflare 2's. */
 import type { usageModelExternalSubrequestLimit } from "@miniflare/shared";
+import type { Realm } from "../rpc";
 import { unsupported } from "../shared/error";
 import { kIdle, kNoFetch, kRetire, kRetired } from "../shared/symbols";
 import type { DurableObjectStorage } from "../storage/storage";
 import { currentEvents, type EventGate } from "./event-gate";
+import { noteRealm } from "./hibernation/attachments";
+import type { ObjectSockets } from "./hibernation/object-sockets";
+import { HibernatingState } from "./hibernation/state";
 import type { DurableObjectId } from "./id";
-import { DurableObjectState, type StateOwner } from "./state";
+import type { StateOwner } from "./state";
 
 /** As in production. */
 const BLOCKS_MAX = 64;
@@ -13,13 +17,14 @@ const BLOCKS_MAX = 64;
 /** What the worker that defines the class gives its objects. */
 export interface ModernContext {
   exports: object | undefined;
+  realm: Realm;
   usageModel: Parameters<typeof usageModelExternalSubrequestLimit>[0];
 }
 
 /** How many `blockConcurrencyWhile()` are around the code behind an inner gate. */
 const depths = new WeakMap<EventGate, number>();
 
-export class ModernState extends DurableObjectState {
+export class ModernState extends HibernatingState {
   readonly props = {};
   readonly exports!: object;
   readonly facets = FACETS;
@@ -33,9 +38,11 @@ export class ModernState extends DurableObjectState {
     id: DurableObjectId,
     storage: DurableObjectStorage,
     owner: StateOwner,
-    { exports }: ModernContext,
+    sockets: ObjectSockets,
+    { exports, realm, usageModel }: ModernContext,
   ) {
-    super(id, storage, owner);
+    super(id, storage, owner, sockets, usageModel);
+    noteRealm(this, realm);
     if (exports === undefined) Reflect.deleteProperty(this, "exports");
     else this.exports = exports;
     this.#report = owner.report;
@@ -62,7 +69,8 @@ export class ModernState extends DurableObjectState {
     });
   }
 
-  [kRetire](): void {
+  override [kRetire](): void {
+    super[kRetire]();
     this.#retired = true;
   }
 
@@ -82,17 +90,7 @@ export class ModernState extends DurableObjectState {
   }
 }
 
-for (const name of [
-  "abort",
-  "acceptWebSocket",
-  "getHibernatableWebSocketEventTimeout",
-  "getTags",
-  "getWebSocketAutoResponse",
-  "getWebSocketAutoResponseTimestamp",
-  "getWebSockets",
-  "setHibernatableWebSocketEventTimeout",
-  "setWebSocketAutoResponse",
-]) {
+for (const name of ["abort"]) {
   const value = () => {
     throw unsupported(`ctx.${name}()`);
   };

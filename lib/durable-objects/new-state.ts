@@ -4,6 +4,7 @@ import { MODERN_VALUE_BYTES_MAX, ModernStorage } from "../storage/modern-storage
 import { DurableObjectStorage } from "../storage/storage";
 import { isModern } from "./base";
 import type { BoundClass } from "./classes";
+import type { ObjectSockets } from "./hibernation/object-sockets";
 import { addressOf, DurableObjectId, type IdLike } from "./id";
 import { ModernState } from "./modern-state";
 import { nameInside } from "./names";
@@ -16,12 +17,14 @@ export interface Constructed {
   bound: BoundClass;
   storage: DurableObjectStorage;
   owner: StateOwner;
+  /** The hibernating WebSockets of the object. */
+  sockets: () => ObjectSockets;
   /** The worker that binds the class. */
   own: { worker: Worker; bindings: Context };
 }
 
 /** The state of the object, and its bindings: those of the worker that binds a classic class, and that has a modern one. */
-export function newState({ id, bound, storage, owner, own }: Constructed) {
+export function newState({ id, bound, storage, owner, sockets, own }: Constructed) {
   const { name, id: hexId } = addressOf(id);
   if (!isModern(bound.Class)) {
     const unnamedId = new DurableObjectId(name, hexId);
@@ -29,7 +32,8 @@ export function newState({ id, bound, storage, owner, own }: Constructed) {
   }
   const worker = workerOf(bound.exports) ?? own.worker;
   const ownId = new DurableObjectId(name, hexId, nameInside(id));
-  return { state: new ModernState(ownId, storage, owner, worker.context), env: worker.bindings };
+  const state = new ModernState(ownId, storage, owner, sockets(), worker.context);
+  return { state, env: worker.bindings };
 }
 
 /** The class of the storage, and the most bytes of a value: without an option production's for a modern class. */
