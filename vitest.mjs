@@ -1,10 +1,16 @@
 // What `import ferroflare from "ferroflare/vitest"` gives: a plugin for `vitest.config`.
 import { fileURLToPath } from "node:url";
-import names from "./dist/workers/names.js";
+import testNames from "./dist/testing/names.js";
+import workersNames from "./dist/workers/names.js";
+import { definingConfig, isolationOf, optionsOf } from "./vitest/cloudflare.mjs";
 
-const WORKERS = "cloudflare:workers";
+/** The modules that the environment has put into the global scope: where each is, and what it exports. */
+const MODULES = new Map([
+  ["cloudflare:workers", [workersNames.WORKERS_GLOBAL, workersNames.WORKERS_EXPORTS]],
+  ["cloudflare:test", [testNames.TEST_GLOBAL, testNames.TEST_EXPORTS]],
+]);
 /** Vite leaves an id that begins so to the plugin that has made it. */
-const WORKERS_ID = `\0ferroflare:${WORKERS}`;
+const PREFIX = "\0ferroflare:";
 
 /** Path of the environment, for `test.environment`. */
 export const environment = fileURLToPath(new URL("./vitest/environment.mjs", import.meta.url));
@@ -16,10 +22,12 @@ export default function ferroflare(options = {}) {
   return {
     name: "ferroflare",
     enforce: "pre",
-    resolveId: (id) => (id === WORKERS ? WORKERS_ID : undefined),
-    load: (id) => (id === WORKERS_ID ? workersSource() : undefined),
-    config({ test } = {}, { mode } = {}) {
-      const environmentOptions = { ferroflare: options };
+    resolveId: (id) => (MODULES.has(id) ? PREFIX + id : undefined),
+    load: (id) => (id.startsWith(PREFIX) ? sourceOf(id.slice(PREFIX.length)) : undefined),
+    async config({ test } = {}, { mode } = {}) {
+      const environmentOptions = {
+        ferroflare: typeof options === "function" ? await options() : options,
+      };
       // Benchmarks have a runner of another kind.
       const own = test?.runner !== undefined || mode === "benchmark";
       return { test: { environment, environmentOptions, ...(own ? {} : { runner }) } };
@@ -27,12 +35,23 @@ export default function ferroflare(options = {}) {
   };
 }
 
-/** The module of the worker that the environment has put into the global scope. */
-function workersSource() {
-  const { WORKERS_EXPORTS, WORKERS_GLOBAL } = names;
+/** The plugin with the options of `cloudflareTest()` of @cloudflare/vitest-pool-workers. */
+export function cloudflareTest(options) {
+  return ferroflare(() => optionsOf(options, () => "file"));
+}
+
+/** `defineWorkersConfig()` of @cloudflare/vitest-pool-workers/config up to version 0.12. */
+export const defineWorkersConfig = definingConfig((options) =>
+  ferroflare(() => optionsOf(options, isolationOf)),
+);
+
+export const defineWorkersProject = defineWorkersConfig;
+
+function sourceOf(id) {
+  const [place, names] = MODULES.get(id);
   return [
-    `const workers = globalThis[Symbol.for(${JSON.stringify(WORKERS_GLOBAL)})];`,
-    `if (!workers) throw new Error("cloudflare:workers exists only in the environment of ferroflare/vitest");`,
-    `export const { ${WORKERS_EXPORTS.join(", ")} } = workers;`,
+    `const found = globalThis[Symbol.for(${JSON.stringify(place)})];`,
+    `if (!found) throw new Error("${id} exists only in the environment of ferroflare/vitest");`,
+    `export const { ${names.join(", ")} } = found;`,
   ].join("\n");
 }

@@ -20,7 +20,7 @@ import {
 import type { DurableObjectStorage } from "../storage/storage";
 import type { TestCore } from "./core";
 
-type FetchMock = ReturnType<typeof import("@miniflare/core").createFetchMock>;
+export type FetchMock = ReturnType<typeof import("@miniflare/core").createFetchMock>;
 
 /** An event or context with promises to wait for. */
 interface Extendable {

@@ -46,7 +46,7 @@ export class ObjectSockets {
   readonly #home: Home;
   readonly #wake: () => void;
   /** The oldest one first. */
-  #accepted: Accepted[] = [];
+  readonly #accepted = new Set<Accepted>();
   #instance: Instance | undefined;
   /** The ends of the sockets while no instance runs. */
   #asleep = new Sockets();
@@ -73,7 +73,7 @@ export class ObjectSockets {
    * An `Error` if the object has as many sockets as it can have.
    */
   accept(instance: Instance, socket: WebSocket, tags: readonly string[]): void {
-    if (this.#accepted.length >= SOCKETS_MAX) {
+    if (this.#accepted.size >= SOCKETS_MAX) {
       throw new Error(
         `only ${SOCKETS_MAX} websockets can be accepted on a single Durable Object instance`,
       );
@@ -83,7 +83,7 @@ export class ObjectSockets {
     disown(socket);
     own(socket, instance[kEvents]);
     if (this.#instance === instance) {
-      this.#accepted.push(accepted);
+      this.#accepted.add(accepted);
       this.#home.noteOpen(this);
     } else accepted.isOver = true;
     acceptEnd(socket);
@@ -92,27 +92,31 @@ export class ObjectSockets {
   /** All sockets, the newest first; those with a tag, the oldest first, as in production. */
   list(instance: Instance, tag: string | undefined): WebSocket[] {
     if (this.#instance !== instance) return [];
-    if (tag === undefined) return this.#accepted.map(({ socket }) => socket).reverse();
-    return this.#accepted.filter(({ tags }) => tags.includes(tag)).map(({ socket }) => socket);
+    const all = [...this.#accepted];
+    if (tag === undefined) return all.map(({ socket }) => socket).reverse();
+    return all.filter(({ tags }) => tags.includes(tag)).map(({ socket }) => socket);
   }
 
   /** Resolves when what was sent to the sockets has left. */
   sent(): Promise<void> {
-    return framesOf(this.#accepted.map(({ socket }) => socket));
+    return framesOf([...this.#accepted].map(({ socket }) => socket));
   }
 
   /** The sockets stay open without an instance. What the instance knows them by is closed. */
   sleep(): void {
     if (this.#instance === undefined) return;
     this.#instance = undefined;
-    this.#accepted = this.#accepted.filter(({ isOver }) => !isOver);
     for (const accepted of this.#accepted) {
       const old = accepted.socket;
       disown(old);
+      if (accepted.isOver) {
+        this.#accepted.delete(accepted);
+        continue;
+      }
       accepted.replace(replaceEnd(old));
       this.#asleep.add(accepted.socket);
     }
-    if (this.#accepted.length === 0) this.#home.noteEmpty(this);
+    if (this.#accepted.size === 0) this.#home.noteEmpty(this);
     this.#home.noteAsleep(this.#key, this);
   }
 
@@ -131,7 +135,7 @@ export class ObjectSockets {
 
   /** Closes the sockets that were accepted in an inner level of a test. */
   closeAbove(level: number): void {
-    for (const accepted of this.#accepted.filter((one) => one.level > level)) {
+    for (const accepted of [...this.#accepted].filter((one) => one.level > level)) {
       const { socket } = accepted;
       accepted.isOver = true;
       closeNow(socket, false, [1006, LOST_TEXT]);
@@ -174,14 +178,14 @@ export class ObjectSockets {
 
   /** The peer does not exist any more. A connection has seen its end, another peer sees that of the object. */
   #drop(accepted: Accepted): void {
-    this.#accepted = this.#accepted.filter((other) => other !== accepted);
-    if (this.#accepted.length === 0) this.#home.noteEmpty(this);
+    this.#accepted.delete(accepted);
+    if (this.#accepted.size === 0) this.#home.noteEmpty(this);
     if (isCoupled(peerOf(accepted.socket))) disown(accepted.socket);
   }
 
   #forget(): void {
     for (const accepted of this.#accepted) accepted.isOver = true;
-    this.#accepted = [];
+    this.#accepted.clear();
     this.#waiting = [];
     this.#home.noteEmpty(this);
   }

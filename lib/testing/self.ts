@@ -1,0 +1,30 @@
+/** `SELF` of `cloudflare:test`: the worker of a test environment, as a service. */
+import type { RequestInfo, RequestInit, Response } from "@miniflare/core";
+import { kDefaultService } from "../shared/symbols";
+import type { TestCore } from "./core";
+
+interface ScheduledOptions {
+  scheduledTime?: Date | number;
+  cron?: string;
+}
+
+/** Requests and scheduled events go to the worker; other members are those of its default export, over RPC. */
+export function selfOf(core: TestCore): object {
+  const own: Record<PropertyKey, unknown> = {
+    fetch: (input: RequestInfo, init?: RequestInit): Promise<Response> =>
+      core.dispatchFetch(input, init),
+
+    scheduled: async ({ scheduledTime, cron }: ScheduledOptions = {}) => {
+      const at = scheduledTime === undefined ? undefined : Number(scheduledTime);
+      await core.dispatchScheduled(at, cron);
+      return { outcome: "ok", noRetry: false };
+    },
+  };
+  let service: Record<PropertyKey, unknown> | undefined;
+  void core.getPlugins().then(({ DurableObjectsPlugin: plugin }) => {
+    service = plugin[kDefaultService] as typeof service;
+  });
+  return new Proxy(own, {
+    get: (target, key) => (Object.hasOwn(target, key) ? target[key] : service?.[key]),
+  });
+}
