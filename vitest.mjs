@@ -1,4 +1,5 @@
 // What `import ferroflare from "ferroflare/vitest"` gives: a plugin for `vitest.config`.
+import path from "node:path";
 import { fileURLToPath } from "node:url";
 import testNames from "./dist/testing/names.js";
 import workersNames from "./dist/workers/names.js";
@@ -11,41 +12,67 @@ const MODULES = new Map([
 ]);
 /** Vite leaves an id that begins so to the plugin that has made it. */
 const PREFIX = "\0ferroflare:";
+/** What the setup file imports. */
+const MAIN = "ferroflare:main";
+
+const pathOf = (name) => fileURLToPath(new URL(`./vitest/${name}.mjs`, import.meta.url));
 
 /** Path of the environment, for `test.environment`. */
-export const environment = fileURLToPath(new URL("./vitest/environment.mjs", import.meta.url));
+export const environment = pathOf("environment");
 
 /** Path of the runner that isolates tests, for `test.runner`. */
-export const runner = fileURLToPath(new URL("./vitest/runner.mjs", import.meta.url));
+export const runner = pathOf("runner");
+
+const setupFile = pathOf("main");
 
 export default function ferroflare(options = {}) {
-  return {
-    name: "ferroflare",
-    enforce: "pre",
-    resolveId: (id) => (MODULES.has(id) ? PREFIX + id : undefined),
-    load: (id) => (id.startsWith(PREFIX) ? sourceOf(id.slice(PREFIX.length)) : undefined),
-    async config({ test } = {}, { mode } = {}) {
-      const environmentOptions = {
-        ferroflare: typeof options === "function" ? await options() : options,
-      };
-      // Benchmarks have a runner of another kind.
-      const own = test?.runner !== undefined || mode === "benchmark";
-      return { test: { environment, environmentOptions, ...(own ? {} : { runner }) } };
-    },
-  };
+  return plugin(() => options);
 }
 
 /** The plugin with the options of `cloudflareTest()` of @cloudflare/vitest-pool-workers. */
 export function cloudflareTest(options) {
-  return ferroflare(() => optionsOf(options, () => "file"));
+  return plugin((root) => optionsOf(options, root, () => "file"));
 }
 
 /** `defineWorkersConfig()` of @cloudflare/vitest-pool-workers/config up to version 0.12. */
 export const defineWorkersConfig = definingConfig((options) =>
-  ferroflare(() => optionsOf(options, isolationOf)),
+  plugin((root) => optionsOf(options, root, isolationOf)),
 );
 
 export const defineWorkersProject = defineWorkersConfig;
+
+function plugin(optionsIn) {
+  let main;
+  return {
+    name: "ferroflare",
+    enforce: "pre",
+    resolveId(id) {
+      if (id === MAIN) return this.resolve(main);
+      return MODULES.has(id) ? PREFIX + id : undefined;
+    },
+    load: (id) => (id.startsWith(PREFIX) ? sourceOf(id.slice(PREFIX.length)) : undefined),
+    async config(config = {}, { mode } = {}) {
+      const root = path.resolve(config.root ?? ".");
+      const { main: given, ...options } = await optionsIn(root);
+      const environmentOptions = { ferroflare: { ...options, main: given !== undefined } };
+      // Benchmarks have a runner of another kind.
+      const own = config.test?.runner !== undefined || mode === "benchmark";
+      const test = { environment, environmentOptions, ...(own ? {} : { runner }) };
+      if (given !== undefined) {
+        main = path.resolve(root, given);
+        importMain(config, test);
+      }
+      return { test };
+    },
+  };
+}
+
+/** Lets Vitest run the setup file before those of the project, and transform it. */
+function importMain(config, test) {
+  config.test ??= {};
+  config.test.setupFiles = [setupFile, ...[config.test.setupFiles ?? []].flat()];
+  if (config.test.server?.deps?.inline !== true) test.server = { deps: { inline: [setupFile] } };
+}
 
 function sourceOf(id) {
   const [place, names] = MODULES.get(id);

@@ -190,6 +190,7 @@ describe("a suite of Cloudflare's integration", () => {
 
 const wrangler = `
 name = "room"
+main = "src/index.ts"
 compatibility_date = "2026-04-25"
 kv_namespaces = [{ binding = "KV", id = "kv" }]
 [durable_objects]
@@ -249,22 +250,23 @@ const IMPORTS = `import * as helpers from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import worker, { Room } from "./src/index.mjs";
 `;
+const TYPED_IMPORTS = IMPORTS.replace("index.mjs", "index");
 const VITEST = ["vitest", "run", "--reporter=json", "--outputFile=report.json"];
 
 test("runners: a suite for @cloudflare/vitest-pool-workers runs after one line of its configuration has changed", (t) =>
   run(
     t,
     {
-      "src/index.mjs": room,
+      "src/index.ts": room.replace("(ctx, env)", "(ctx: DurableObjectState, env: unknown)"),
       "wrangler.toml": wrangler,
       "vitest.config.mjs": `import { cloudflareTest } from "ferroflare/vitest";
         import { defineConfig } from "vitest/config";
         export default defineConfig({
-          plugins: [cloudflareTest({ main: "./src/index.mjs", wrangler: { configPath: "./wrangler.toml" } })],
+          plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
         });`,
       // Today's integration isolates files, not tests.
-      "room.test.mjs": IMPORTS + suite(2, "the file's"),
-      "other.test.mjs": IMPORTS + suite(2, "the file's"),
+      "room.test.ts": TYPED_IMPORTS + suite(2, "the file's"),
+      "other.test.ts": TYPED_IMPORTS + suite(2, "the file's"),
     },
     VITEST,
     12,

@@ -1,5 +1,6 @@
 /** The module `cloudflare:test` of a test environment. */
 import { kWaitUntil } from "@miniflare/core";
+import type { Context } from "@miniflare/shared";
 import { unsupported } from "../shared/error";
 import { kDeleteObjects, kForgetObjects } from "../shared/symbols";
 import type { TestCore } from "./core";
@@ -22,17 +23,20 @@ const ABSENT = [
 
 export type TestModule = Record<(typeof TEST_EXPORTS)[number], unknown>;
 
-export async function cloudflareTest(
+export function cloudflareTest(
   core: TestCore,
   storage: StackedStorageFactory,
   fetchMock: FetchMock,
-): Promise<TestModule> {
+  bindings: () => Context,
+): TestModule {
   const absent = Object.fromEntries(ABSENT.map((name) => [name, refusing(name)]));
   return {
     ...(absent as Record<(typeof ABSENT)[number], unknown>),
     ...cloudflareHelpers(core),
     SELF: selfOf(core),
-    env: await core.getBindings(),
+    get env() {
+      return bindings();
+    },
     fetchMock,
     createExecutionContext: () => new ExecutionContext(),
     createScheduledController,

@@ -28,12 +28,11 @@ interface Extendable {
 }
 
 /** Miniflare 2's helpers, by the names of its test environments. */
-export async function miniflareHelpers(core: TestCore, fetchMock: FetchMock) {
-  const bindings = await core.getBindings();
+export function miniflareHelpers(core: TestCore, fetchMock: FetchMock, bindings: () => Context) {
   const factory = core.getPluginStorage("DurableObjectsPlugin");
   const plugin = async () => (await core.getPlugins()).DurableObjectsPlugin;
   return {
-    getMiniflareBindings: (): Context => bindings,
+    getMiniflareBindings: (): Context => bindings(),
 
     getMiniflareDurableObjectStorage: async (id: IdLike): Promise<DurableObjectStorage> =>
       (await plugin()).getStorage(factory, id),

@@ -21,9 +21,12 @@ export function selfOf(core: TestCore): object {
     },
   };
   let service: Record<PropertyKey, unknown> | undefined;
-  void core.getPlugins().then(({ DurableObjectsPlugin: plugin }) => {
+  const note = async () => {
+    const { DurableObjectsPlugin: plugin } = await core.getPlugins();
     service = plugin[kDefaultService] as typeof service;
-  });
+  };
+  // The environment tells why it could not be set up.
+  note().catch(() => {});
   return new Proxy(own, {
     get: (target, key) => (Object.hasOwn(target, key) ? target[key] : service?.[key]),
   });
