@@ -141,11 +141,6 @@ export function waits(socket: WebSocket): boolean {
   return turns.has(socket);
 }
 
-/** Resolves when the frames that wait have left. */
-export async function framesOf(sockets: Iterable<WebSocket>): Promise<void> {
-  await Promise.all([...sockets].map((socket) => turns.get(socket)));
-}
-
 /** Closes a socket whose object is not its own any more; with `drops`, what still waits is not sent. */
 export function closeNow(
   socket: WebSocket,

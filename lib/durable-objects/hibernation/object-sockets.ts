@@ -6,15 +6,7 @@ import type { WebSocket } from "@miniflare/web-sockets";
 import { runWithGates } from "../../shared/gate-context";
 import { kEnter, kEvents, kHear, kSockets } from "../../shared/symbols";
 import type { EventGate } from "../event-gate";
-import {
-  acceptEnd,
-  closeNow,
-  framesOf,
-  isCoupled,
-  peerOf,
-  replaceEnd,
-  sendBehind,
-} from "../frames";
+import { acceptEnd, closeNow, isCoupled, peerOf, replaceEnd, sendBehind } from "../frames";
 import { disown, type End, LOST_TEXT, own, Sockets } from "../sockets";
 import { moveAttachment } from "./attachments";
 import { type Call, callOf, type Handler } from "./events";
@@ -95,11 +87,6 @@ export class ObjectSockets {
     const all = [...this.#accepted];
     if (tag === undefined) return all.map(({ socket }) => socket).reverse();
     return all.filter(({ tags }) => tags.includes(tag)).map(({ socket }) => socket);
-  }
-
-  /** Resolves when what was sent to the sockets has left. */
-  sent(): Promise<void> {
-    return framesOf([...this.#accepted].map(({ socket }) => socket));
   }
 
   /** The sockets stay open without an instance. What the instance knows them by is closed. */

@@ -145,7 +145,6 @@ export class HibernatingState extends DurableObjectState {
   /** A socket that does not hibernate keeps the object running. */
   override async [kIdle](): Promise<void> {
     await super[kIdle]();
-    await this.#sockets.sent();
     await this[kSockets].whenFree();
   }
 }
