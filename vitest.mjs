@@ -24,6 +24,8 @@ export const environment = pathOf("environment");
 export const runner = pathOf("runner");
 
 const setupFile = pathOf("main");
+/** It imports what only Vite knows. */
+const TRANSFORMED = /[\\/]vitest[\\/]main\.mjs$/;
 
 export default function ferroflare(options = {}) {
   return plugin(() => options);
@@ -71,7 +73,7 @@ function plugin(optionsIn) {
 function importMain(config, test) {
   config.test ??= {};
   config.test.setupFiles = [setupFile, ...[config.test.setupFiles ?? []].flat()];
-  if (config.test.server?.deps?.inline !== true) test.server = { deps: { inline: [setupFile] } };
+  if (config.test.server?.deps?.inline !== true) test.server = { deps: { inline: [TRANSFORMED] } };
 }
 
 function sourceOf(id) {
