@@ -23,6 +23,11 @@ interface AnyNamespace {
   idFromString(id: string): AnyId;
 }
 
+/** What becomes of WebSockets that hibernate; they stay open by default. */
+interface EvictionOptions {
+  webSockets?: "hibernate" | "close";
+}
+
 declare global {
   /** The bindings of the worker, as its handlers get them. */
   // biome-ignore lint/suspicious/noExplicitAny: what is bound is for the caller to know
@@ -69,11 +74,14 @@ declare global {
   /** Runs the alarm of an object now, and removes it; says whether one was set. */
   function runDurableObjectAlarm(stub: AnyStub): Promise<boolean>;
 
-  /** Discards a running object once its requests have ended: the next one constructs it again, from its storage. */
-  function evictDurableObject(stub: AnyStub): Promise<void>;
+  /** Discards a running object once its requests have ended: the next event constructs it again, from its storage. */
+  function evictDurableObject(stub: AnyStub, options?: EvictionOptions): Promise<void>;
 
   /** Discards all running objects. */
-  function evictAllDurableObjects(): Promise<void>;
+  function evictAllDurableObjects(options?: EvictionOptions): Promise<void>;
+
+  /** Resets all running objects: what runs in them rejects. Their storage stays. */
+  function abortAllDurableObjects(): Promise<void>;
 
   /** What handlers of module workers get as their third argument. */
   var ExecutionContext: new () => {

@@ -21,5 +21,24 @@ export const runner: string;
 /** A plugin of Vite that has Vitest run tests in the global scope of a worker, each with its own storage. */
 export default function ferroflare(options?: TestEnvironmentOptions): {
   name: string;
-  config(config?: object, env?: object): object;
+  config(config?: object, env?: object): Promise<object>;
 };
+
+/** Options of Cloudflare's Vitest integration. */
+interface CloudflareOptions {
+  /** The entry of the worker. */
+  main?: string;
+  wrangler?: { configPath?: string; environment?: string };
+  miniflare?: Record<string, unknown>;
+}
+
+type Given<T> = T | (() => T | Promise<T>);
+
+/** The plugin with the options of `cloudflareTest()` of @cloudflare/vitest-pool-workers. Each file has its own storage. */
+export function cloudflareTest(options?: Given<CloudflareOptions>): ReturnType<typeof ferroflare>;
+
+/** `defineWorkersConfig()` of @cloudflare/vitest-pool-workers/config up to version 0.12. */
+export function defineWorkersConfig<Config>(config: Config): Config;
+
+/** The same for a project of a workspace. */
+export function defineWorkersProject<Config>(config: Config): Config;

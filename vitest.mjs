@@ -1,38 +1,86 @@
 // What `import ferroflare from "ferroflare/vitest"` gives: a plugin for `vitest.config`.
+import path from "node:path";
 import { fileURLToPath } from "node:url";
-import names from "./dist/workers/names.js";
+import testNames from "./dist/testing/names.js";
+import workersNames from "./dist/workers/names.js";
+import { definingConfig, isolationOf, optionsOf } from "./vitest/cloudflare.mjs";
 
-const WORKERS = "cloudflare:workers";
+/** The modules that the environment has put into the global scope: where each is, and what it exports. */
+const MODULES = new Map([
+  ["cloudflare:workers", [workersNames.WORKERS_GLOBAL, workersNames.WORKERS_EXPORTS]],
+  ["cloudflare:test", [testNames.TEST_GLOBAL, testNames.TEST_EXPORTS]],
+]);
 /** Vite leaves an id that begins so to the plugin that has made it. */
-const WORKERS_ID = `\0ferroflare:${WORKERS}`;
+const PREFIX = "\0ferroflare:";
+/** What the setup file imports. */
+const MAIN = "ferroflare:main";
+
+const pathOf = (name) => fileURLToPath(new URL(`./vitest/${name}.mjs`, import.meta.url));
 
 /** Path of the environment, for `test.environment`. */
-export const environment = fileURLToPath(new URL("./vitest/environment.mjs", import.meta.url));
+export const environment = pathOf("environment");
 
 /** Path of the runner that isolates tests, for `test.runner`. */
-export const runner = fileURLToPath(new URL("./vitest/runner.mjs", import.meta.url));
+export const runner = pathOf("runner");
+
+const setupFile = pathOf("main");
+/** It imports what only Vite knows. */
+const TRANSFORMED = /[\\/]vitest[\\/]main\.mjs$/;
 
 export default function ferroflare(options = {}) {
+  return plugin(() => options);
+}
+
+/** The plugin with the options of `cloudflareTest()` of @cloudflare/vitest-pool-workers. */
+export function cloudflareTest(options) {
+  return plugin((root) => optionsOf(options, root, () => "file"));
+}
+
+/** `defineWorkersConfig()` of @cloudflare/vitest-pool-workers/config up to version 0.12. */
+export const defineWorkersConfig = definingConfig((options) =>
+  plugin((root) => optionsOf(options, root, isolationOf)),
+);
+
+export const defineWorkersProject = defineWorkersConfig;
+
+function plugin(optionsIn) {
+  let main;
   return {
     name: "ferroflare",
     enforce: "pre",
-    resolveId: (id) => (id === WORKERS ? WORKERS_ID : undefined),
-    load: (id) => (id === WORKERS_ID ? workersSource() : undefined),
-    config({ test } = {}, { mode } = {}) {
-      const environmentOptions = { ferroflare: options };
+    resolveId(id) {
+      if (id === MAIN) return this.resolve(main);
+      return MODULES.has(id) ? PREFIX + id : undefined;
+    },
+    load: (id) => (id.startsWith(PREFIX) ? sourceOf(id.slice(PREFIX.length)) : undefined),
+    async config(config = {}, { mode } = {}) {
+      const root = path.resolve(config.root ?? ".");
+      const { main: given, ...options } = await optionsIn(root);
+      const environmentOptions = { ferroflare: { ...options, main: given !== undefined } };
       // Benchmarks have a runner of another kind.
-      const own = test?.runner !== undefined || mode === "benchmark";
-      return { test: { environment, environmentOptions, ...(own ? {} : { runner }) } };
+      const own = config.test?.runner !== undefined || mode === "benchmark";
+      const test = { environment, environmentOptions, ...(own ? {} : { runner }) };
+      if (given !== undefined) {
+        main = path.resolve(root, given);
+        importMain(config, test);
+      }
+      return { test };
     },
   };
 }
 
-/** The module of the worker that the environment has put into the global scope. */
-function workersSource() {
-  const { WORKERS_EXPORTS, WORKERS_GLOBAL } = names;
+/** Lets Vitest run the setup file before those of the project, and transform it. */
+function importMain(config, test) {
+  config.test ??= {};
+  config.test.setupFiles = [setupFile, ...[config.test.setupFiles ?? []].flat()];
+  if (config.test.server?.deps?.inline !== true) test.server = { deps: { inline: [TRANSFORMED] } };
+}
+
+function sourceOf(id) {
+  const [place, names] = MODULES.get(id);
   return [
-    `const workers = globalThis[Symbol.for(${JSON.stringify(WORKERS_GLOBAL)})];`,
-    `if (!workers) throw new Error("cloudflare:workers exists only in the environment of ferroflare/vitest");`,
-    `export const { ${WORKERS_EXPORTS.join(", ")} } = workers;`,
+    `const found = globalThis[Symbol.for(${JSON.stringify(place)})];`,
+    `if (!found) throw new Error("${id} exists only in the environment of ferroflare/vitest");`,
+    `export const { ${names.join(", ")} } = found;`,
   ].join("\n");
 }

@@ -229,14 +229,6 @@ test("errors: blockConcurrencyWhile() is nested 64 deep at most, and wants a fun
 test("errors: what a modern object does not have yet says so, by its name", async (t) => {
   const { stub } = await open(t);
   for (const member of [
-    "acceptWebSocket",
-    "getWebSockets",
-    "getTags",
-    "setWebSocketAutoResponse",
-    "getWebSocketAutoResponse",
-    "getWebSocketAutoResponseTimestamp",
-    "setHibernatableWebSocketEventTimeout",
-    "getHibernatableWebSocketEventTimeout",
     "facets.get",
     "facets.abort",
     "facets.delete",

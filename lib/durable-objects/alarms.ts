@@ -294,7 +294,7 @@ export class AlarmStore {
 
   /** The objects whose alarm is set, those whose handler is to run again last. */
   #pending(store: Store): string[] {
-    const keys = store.pendingAlarms([...this.#names]).map(unpadded);
+    const keys = store.dueAlarms([...this.#names], END_OF_TIME_MS).map(unpadded);
     return [...keys, ...(this.#modern?.waiting ?? [])];
   }
 

@@ -6,7 +6,11 @@ import type { kEnter, kLeave, kSockets } from "../shared/symbols";
 
 /** The object that events of a gate belong to. */
 export interface GatedObject {
-  readonly [kSockets]: { add(socket: WebSocket): void; delete(socket: WebSocket): void };
+  readonly [kSockets]: {
+    add(socket: WebSocket): void;
+    delete(socket: WebSocket): void;
+    noteClose(): void;
+  };
   [kEnter](gate: EventGate, handler: () => Awaitable<unknown>): void;
   [kLeave](): Promise<void> | undefined;
 }

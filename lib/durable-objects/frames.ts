@@ -19,9 +19,14 @@ const kPair = symbolOf(probe, "kPair");
 const kAccepted = symbolOf(probe, "kAccepted");
 const kCoupled = symbolOf(probe, "kCoupled");
 const kClosedOutgoing = symbolOf(probe, "kClosedOutgoing");
+const kClosedIncoming = symbolOf(probe, "kClosedIncoming");
+const kSend = symbolOf(WebSocket.prototype, "kSend");
 
-/** Miniflare's own method, which sends at once behind no gate. */
+/** Miniflare's own methods, which send at once behind no gate. */
 const close = Reflect.get(WebSocket.prototype, kClose) as Close;
+const send = Reflect.get(WebSocket.prototype, kSend) as (message: string) => void;
+/** Miniflare's own method, which knows nothing of objects. */
+const { accept } = WebSocket.prototype;
 
 /** The last frame of a socket that waits. */
 const turns = new WeakMap<WebSocket, Promise<void>>();
@@ -49,6 +54,43 @@ export function isAccepted(socket: WebSocket): boolean {
 /** Whether an end is coupled with a connection. */
 export function isCoupled(socket: WebSocket): boolean {
   return (socket as unknown as Members)[kCoupled] === true;
+}
+
+/** Accepts an end: what its peer has sent before is dispatched now. */
+export function acceptEnd(socket: WebSocket): void {
+  accept.call(socket);
+}
+
+export function hasClosed(socket: WebSocket): boolean {
+  return (socket as unknown as Members)[kClosedOutgoing] === true;
+}
+
+/** Whether the other end has closed, or was lost. */
+export function hasHeardClose(socket: WebSocket): boolean {
+  return (socket as unknown as Members)[kClosedIncoming] === true;
+}
+
+/**
+ * Puts another end in the place of one whose object goes to sleep: the peer goes on with the new end. The old one is
+ * closed for good.
+ */
+export function replaceEnd(old: WebSocket): WebSocket {
+  const [fresh] = Object.values(new WebSocketPair()) as [WebSocket];
+  const from = old as unknown as Members;
+  const to = fresh as unknown as Members;
+  for (const key of [kPair, kAccepted, kClosedOutgoing, kClosedIncoming]) to[key] = from[key];
+  (from[kPair] as Members)[kPair] = fresh;
+  from[kClosedOutgoing] = true;
+  from[kClosedIncoming] = true;
+  const turn = turns.get(old);
+  if (turn !== undefined) turns.set(fresh, turn);
+  return fresh;
+}
+
+/** Sends a text for an object, which is not asked: behind the frames that wait, but behind no gate. */
+export function sendBehind(socket: WebSocket, text: string): void {
+  if (hasClosed(socket)) return;
+  runWithGates(undefined, undefined, () => frame(socket, undefined, () => send.call(socket, text)));
 }
 
 export function peerOf(socket: WebSocket): WebSocket {

@@ -19,9 +19,12 @@ import type { ModernStorage } from "../storage/modern-storage";
 import { type AbortOptions, abort } from "./abort";
 import { limited, noAlarmHandler } from "./alarm-limit";
 import { currentEvents, type EventGate } from "./event-gate";
+import { noteRealm } from "./hibernation/attachments";
+import type { ObjectSockets } from "./hibernation/object-sockets";
+import { HibernatingState } from "./hibernation/state";
 import type { DurableObjectId } from "./id";
 import type { AlarmInvocationInfo } from "./modern-alarms";
-import { DurableObjectState, type StateOwner } from "./state";
+import type { StateOwner } from "./state";
 
 /** As in production. */
 const BLOCKS_MAX = 64;
@@ -29,6 +32,7 @@ const BLOCKS_MAX = 64;
 /** What the worker that defines the class gives its objects. */
 export interface ModernContext {
   exports: object | undefined;
+  realm: Realm;
   usageModel: Parameters<typeof usageModelExternalSubrequestLimit>[0];
 }
 
@@ -41,7 +45,7 @@ export interface ModernSetting extends ModernContext {
 /** How many `blockConcurrencyWhile()` are around the code behind an inner gate. */
 const depths = new WeakMap<EventGate, number>();
 
-export class ModernState extends DurableObjectState {
+export class ModernState extends HibernatingState {
   readonly props = {};
   readonly exports!: object;
   readonly facets = FACETS;
@@ -57,9 +61,11 @@ export class ModernState extends DurableObjectState {
     id: DurableObjectId,
     storage: ModernStorage,
     owner: StateOwner,
-    { exports, realm }: ModernSetting,
+    sockets: ObjectSockets,
+    { exports, realm, usageModel }: ModernSetting,
   ) {
-    super(id, storage, owner);
+    super(id, storage, owner, sockets, usageModel);
+    noteRealm(this, realm);
     if (exports === undefined) Reflect.deleteProperty(this, "exports");
     else this.exports = exports;
     this.#report = owner.report;
@@ -111,7 +117,8 @@ export class ModernState extends DurableObjectState {
     return limited(handled, (reason) => this[kReset](reason));
   }
 
-  [kRetire](): void {
+  override [kRetire](): void {
+    super[kRetire]();
     this.#retired = true;
   }
 
@@ -129,22 +136,6 @@ export class ModernState extends DurableObjectState {
       await Promise.all(this.#background);
     } while (this.#background.size > 0);
   }
-}
-
-for (const name of [
-  "acceptWebSocket",
-  "getHibernatableWebSocketEventTimeout",
-  "getTags",
-  "getWebSocketAutoResponse",
-  "getWebSocketAutoResponseTimestamp",
-  "getWebSockets",
-  "setHibernatableWebSocketEventTimeout",
-  "setWebSocketAutoResponse",
-]) {
-  const value = () => {
-    throw unsupported(`ctx.${name}()`);
-  };
-  Object.defineProperty(ModernState.prototype, name, { value, writable: true, configurable: true });
 }
 
 const FACETS = Object.fromEntries(

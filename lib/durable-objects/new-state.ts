@@ -5,6 +5,7 @@ import { MODERN_VALUE_BYTES_MAX, ModernStorage } from "../storage/modern-storage
 import { DurableObjectStorage } from "../storage/storage";
 import { isModern } from "./base";
 import type { BoundClass } from "./classes";
+import type { ObjectSockets } from "./hibernation/object-sockets";
 import { addressOf, DurableObjectId, type IdLike } from "./id";
 import { ModernState } from "./modern-state";
 import { nameInside } from "./names";
@@ -17,12 +18,14 @@ export interface Constructed {
   bound: BoundClass;
   storage: DurableObjectStorage;
   owner: StateOwner;
+  /** The hibernating WebSockets of the object. */
+  sockets: () => ObjectSockets;
   /** The worker that binds the class. */
   own: { worker: Worker; bindings: Context };
 }
 
 /** The state of the object, and its bindings: those of the worker that binds a classic class, and that has a modern one. */
-export function newState({ id, bound, storage, owner, own }: Constructed) {
+export function newState({ id, bound, storage, owner, sockets, own }: Constructed) {
   const { name, id: hexId } = addressOf(id);
   if (!isModern(bound.Class)) {
     const unnamedId = new DurableObjectId(name, hexId);
@@ -31,7 +34,7 @@ export function newState({ id, bound, storage, owner, own }: Constructed) {
   const worker = workerOf(bound.exports) ?? own.worker;
   const ownId = new DurableObjectId(name, hexId, nameInside(id));
   const setting = { ...worker.context, realm: realmOf(bound.Class as unknown as new () => object) };
-  const state = new ModernState(ownId, storage as ModernStorage, owner, setting);
+  const state = new ModernState(ownId, storage as ModernStorage, owner, sockets(), setting);
   return { state, env: worker.bindings };
 }
 

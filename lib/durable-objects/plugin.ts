@@ -17,15 +17,17 @@ import { PERSIST_DEFAULT } from "../shared/default-place";
 import { received, warnOf } from "../shared/error";
 import { isRedisUrl } from "../shared/redis-url";
 import {
+  kAbortObjects,
   kAlarm,
   kAlarmExists,
   kBroken,
   kConstruct,
-  kEnd,
+  kDefaultService,
+  kDeleteObjects,
+  kEnterLevel,
   kEvict,
   kForgetObjects,
   kHandle,
-  kIdle,
   kInstance,
   kListIds,
   kOnBroken,
@@ -43,7 +45,10 @@ import type { WorkersModule } from "../workers/module";
 import { AlarmStore, alarmBridge } from "./alarms";
 import { isModern } from "./base";
 import { type BoundClass, findClass, notBound } from "./classes";
+import { evict, notRunning, type SocketsEnd } from "./eviction";
 import "./globals";
+import "./hibernation/globals";
+import { type SocketsHome, socketsHome } from "./hibernation/home";
 import {
   addressOf,
   addressOfCacheKey,
@@ -119,6 +124,7 @@ export class DurableObjectsPlugin
   readonly #running: Map<string, unknown>;
   /** The states that this plugin has constructed and that have not ended, those of an earlier worker too. */
   readonly #living = new Set<DurableObjectState>();
+  readonly #sockets: SocketsHome;
   readonly #reloads: Reloads<DurableObjectsPlugin>;
   readonly #alarms: AlarmStore;
   #factory: StorageFactory | undefined;
@@ -132,6 +138,7 @@ export class DurableObjectsPlugin
     this.#objects = boundObjects(this.durableObjects);
     this.#running = ctx.sharedCache;
     if (!parents.has(this.#running)) parents.set(this.#running, this);
+    this.#sockets = socketsHome(this.#running);
     const persist = checkPersist(this.durableObjectsPersist);
     this.#persist =
       persist === true ? this.#defaultPersist() : resolveStoragePersist(ctx.rootPath, persist);
@@ -249,21 +256,49 @@ export class DurableObjectsPlugin
     return [...new Set([...stored, ...running])].sort();
   }
 
-  async [kEvict](id?: IdLike): Promise<void> {
+  async [kEvict](id?: IdLike, webSockets: SocketsEnd = "hibernate"): Promise<void> {
     const evicted = id === undefined ? undefined : STATE_PREFIX + cacheKeyOf(addressOf(id));
+    if (evicted !== undefined && !this.#running.has(evicted)) throw notRunning();
     const keys = evicted === undefined ? [...this.#running.keys()] : [evicted];
-    await Promise.all(keys.map((key) => key.startsWith(STATE_PREFIX) && this.#evict(key)));
+    const states = keys.filter((key) => key.startsWith(STATE_PREFIX));
+    await Promise.all(states.map((key) => this.#evict(key, webSockets)));
   }
 
-  [kForgetObjects](): void {
+  [kForgetObjects](level?: number): void {
     for (const key of this.#running.keys()) {
       if (key.startsWith(STATE_PREFIX)) this.#running.delete(key);
     }
+    if (level === undefined) this.#sockets.end("evicted");
+    else this.#sockets.sleep();
     this.#forget("evicted");
+  }
+
+  [kEnterLevel](level: number): void {
+    this.#sockets.enterLevel(level);
+  }
+
+  [kAbortObjects](reason: unknown): void {
+    for (const state of [...this.#living]) state[kReset](reason);
+    this.#sockets.end("reset");
+  }
+
+  async [kDeleteObjects](storage: StorageFactory): Promise<void> {
+    for (const { name } of this.#objects) {
+      for (const id of await this[kListIds](storage, name)) {
+        const stored = this.getStorage(storage, new DurableObjectId(name, id));
+        await stored.deleteAll();
+        await stored.deleteAlarm();
+      }
+    }
+  }
+
+  get [kDefaultService](): object | undefined {
+    return this.#worker.defaultService;
   }
 
   /** Closes the sockets of all objects, whose instances are not reached any more. */
   #forget(how: "evicted" | "reloaded"): void {
+    if (how === "reloaded") this.#sockets.end(how);
     for (const state of this.#living) {
       state[kSockets].end(how);
       if (state instanceof ModernState) state[kRetire]();
@@ -380,7 +415,9 @@ export class DurableObjectsPlugin
       report: (reason) => constructed && this.#report(`Durable Object ${key}`, reason),
     };
     const own = { worker: this.#worker, bindings: this.#bindings };
-    const { state, env } = newState({ id, bound, storage: objectStorage, owner, own });
+    const wake = () => void this.#wake(key, id);
+    const sockets = () => this.#sockets.of(cacheKey, wake);
+    const { state, env } = newState({ id, bound, storage: objectStorage, owner, sockets, own });
     let constructed = false;
     const onBroken = (error: unknown) => state[kReset](error);
     objectStorage[kOnBroken] = onBroken;
@@ -403,13 +440,20 @@ export class DurableObjectsPlugin
     return state;
   }
 
-  async #evict(cacheKey: string): Promise<void> {
-    const state = this.#running.get(cacheKey) as DurableObjectState | undefined;
-    if (state === undefined) return;
-    do await state[kIdle]();
-    while (!state[kEnd]());
+  async #evict(cacheKey: string, webSockets: SocketsEnd): Promise<void> {
+    const state = this.#running.get(cacheKey) as DurableObjectState;
+    await evict(state, webSockets);
     this.#living.delete(state);
     if (this.#running.get(cacheKey) === state) this.#running.delete(cacheKey);
+  }
+
+  /** Constructs an object that does not run, for what has happened to its sockets. */
+  async #wake(key: string, id: IdLike): Promise<void> {
+    try {
+      await this.getObject(this.#factory!, id);
+    } catch (error) {
+      this.#report(`Durable Object ${key}`, error);
+    }
   }
 
   async #fireAlarm(key: string, info?: AlarmInvocationInfo): Promise<void> {

@@ -16,7 +16,20 @@ import { replaceMethods } from "../shared/replace-methods";
 import { symbolOf } from "../shared/symbol-of";
 import { kEnter, kSockets } from "../shared/symbols";
 import { currentEvents, type EventGate } from "./event-gate";
-import { closeNow, frame, isAccepted, isCoupled, isOver, kClose, peerOf, waits } from "./frames";
+import {
+  closeNow,
+  frame,
+  hasClosed,
+  hasHeardClose,
+  isAccepted,
+  isCoupled,
+  isOver,
+  kClose,
+  peerOf,
+  waits,
+} from "./frames";
+import { checkClose } from "./hibernation/close";
+import { hibernatableOf } from "./hibernation/registry";
 
 // Taken when the module is loaded: fake timers must not keep a socket open.
 const { setImmediate } = globalThis;
@@ -24,6 +37,7 @@ const { setImmediate } = globalThis;
 /** Node.js's methods, which Miniflare's call with a wrapped listener. */
 const native: EventTarget = Object.getPrototypeOf(TypedEventTarget.prototype);
 
+type Method = (this: WebSocket, ...given: unknown[]) => void;
 type Listener = ((event: Event) => unknown) | { handleEvent(event: Event): unknown } | null;
 
 /** The gate of the object that owns a socket: the one behind which the socket was accepted. */
@@ -33,12 +47,17 @@ const wrappers = new WeakMap<WebSocket, Map<Listener, (event: Event) => void>>()
 /** The results of the listeners of the event that is dispatched now. */
 let results: Promise<unknown>[] | undefined;
 
-type End = "reset" | "evicted" | "reloaded";
+export type End = "reset" | "evicted" | "reloaded";
+
+/** What the peer of a socket that hibernates sees where the socket ends without a close. */
+export const LOST_TEXT = "WebSocket disconnected without sending Close frame.";
 
 /** The sockets of one object. */
 export class Sockets {
   readonly #open = new Set<WebSocket>();
   #end: End | undefined;
+  /** Called when a socket has closed. */
+  #closed = () => {};
 
   add(socket: WebSocket): void {
     this.#open.add(socket);
@@ -48,6 +67,31 @@ export class Sockets {
 
   delete(socket: WebSocket): void {
     this.#open.delete(socket);
+    this.#closed();
+  }
+
+  /** Whether a socket is open that ends with its object. */
+  get isBusy(): boolean {
+    return [...this.#open].some((socket) => !hibernatableOf(socket) && !hasHeardClose(socket));
+  }
+
+  /** Resolves when no socket is open that ends with its object. */
+  async whenFree(): Promise<void> {
+    while (this.isBusy) await new Promise<void>((resolve) => this.#listen(resolve));
+  }
+
+  #listen(resolve: () => void): void {
+    const before = this.#closed;
+    this.#closed = () => {
+      this.#closed = () => {};
+      before();
+      resolve();
+    };
+  }
+
+  /** The other end of a socket has closed. */
+  noteClose(): void {
+    this.#closed();
   }
 
   /**
@@ -59,9 +103,11 @@ export class Sockets {
     for (const socket of this.#open) {
       if (isCoupled(socket)) continue;
       const restarts = how === "reloaded" && isCoupled(peerOf(socket));
-      closeNow(socket, how === "reset", restarts ? [1012, "Service Restart"] : [1006]);
+      const lost: [number, string?] = hibernatableOf(socket) ? [1006, LOST_TEXT] : [1006];
+      closeNow(socket, how === "reset", restarts ? [1012, "Service Restart"] : lost);
     }
     this.#open.clear();
+    this.#closed();
   }
 }
 
@@ -69,16 +115,22 @@ export class Sockets {
 export function adopt(socket: WebSocket): void {
   const gate = currentEvents();
   if (gate === undefined || owners.has(socket)) return;
+  own(socket, gate);
+}
+
+/** Makes a socket one of the object behind a gate. */
+export function own(socket: WebSocket, gate: EventGate): void {
   owners.set(socket, gate);
   gate.object[kSockets].add(socket);
 }
 
-function disown(socket: WebSocket): void {
+export function disown(socket: WebSocket): void {
   owners.get(socket)?.object[kSockets].delete(socket);
   owners.delete(socket);
 }
 
 function forgetIfOver(socket: WebSocket): void {
+  owners.get(peerOf(socket))?.object[kSockets].noteClose();
   if (!isOver(socket)) return;
   for (const end of [socket, peerOf(socket)]) {
     if (!waits(end)) owners.get(end)?.object[kSockets].delete(end);
@@ -131,12 +183,24 @@ const kError = symbolOf(WebSocket.prototype, "kError");
 replaceMethods(WebSocket.prototype, {
   accept: (accept) =>
     function (this: WebSocket) {
+      if (hibernatableOf(this)) {
+        throw new TypeError("Can't accept() WebSocket after enabling hibernation.");
+      }
       // The code that accepts a socket gets its events, whichever code has it first.
       if (!isAccepted(this)) {
         disown(this);
         adopt(this);
       }
       accept.call(this);
+    },
+
+  /** A handler may answer a close that the object has begun: that is no error. */
+  close: (close) =>
+    function (this: WebSocket, code?: number, reason?: string) {
+      if (!hibernatableOf(this)) return close.call(this, code, reason);
+      const given = checkClose(code, reason);
+      if (!hasClosed(this)) (Reflect.get(this, kClose) as Method).apply(this, given);
+      return undefined;
     },
 
   addEventListener: (addEventListener) =>
@@ -158,6 +222,11 @@ replaceMethods(WebSocket.prototype, {
 
   dispatchEvent: (dispatchEvent) =>
     function (this: WebSocket, event: Event) {
+      const hibernatable = hibernatableOf(this);
+      if (hibernatable?.socket === this) {
+        hibernatable.deliver(event);
+        return true;
+      }
       const gate = owners.get(this);
       if (gate === undefined || isCoupled(this)) return dispatchEvent.call(this, event);
       gate.object[kEnter](gate, () => runListeners(() => dispatchEvent.call(this, event)));

@@ -12,6 +12,7 @@ import {
   kConstruct,
   kEnd,
   kEnter,
+  kEvents,
   kEvicted,
   kFetch,
   kHandle,
@@ -27,6 +28,7 @@ import { EffectGate, PendingWrites } from "../storage/effect-gate";
 import type { DurableObjectStorage } from "../storage/storage";
 import { gateBody } from "./bodies";
 import { currentEvents, EventGate, type GatedObject } from "./event-gate";
+import { noteReturned } from "./hibernation/registry";
 import type { DurableObjectId } from "./id";
 import type { AlarmInvocationInfo } from "./modern-alarms";
 import { Sockets } from "./sockets";
@@ -164,6 +166,10 @@ export class DurableObjectState implements GatedObject {
     void ended;
   }
 
+  get [kEvents](): EventGate {
+    return this.#events;
+  }
+
   [kLeave](): Promise<void> | undefined {
     return this.#writes.leave();
   }
@@ -213,9 +219,10 @@ export class DurableObjectState implements GatedObject {
     });
   }
 
-  [kEnd](): boolean {
+  [kEnd](first?: () => void): boolean {
     if (this.#running.size > 0) return false;
     if (this.#broken) return true;
+    first?.();
     this.#broken = EVICTED;
     this.#events.end();
     this[kSockets].end("evicted");
@@ -239,6 +246,7 @@ export class DurableObjectState implements GatedObject {
       throw this[kNoFetch];
     });
     gateBody(response, this.#writes);
+    if (response?.webSocket) noteReturned(response.webSocket);
     return response;
   }
 
@@ -270,7 +278,7 @@ export class DurableObjectState implements GatedObject {
 }
 
 /** Whether an event has failed because `dispose()` came before its end. */
-function isDisposed(reason: unknown): boolean {
+export function isDisposed(reason: unknown): boolean {
   return (Object(reason) as { code?: unknown }).code === "ERR_STORAGE_CLOSED";
 }
 

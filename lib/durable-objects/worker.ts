@@ -75,6 +75,11 @@ export class Worker {
     return isEnabled(this.compat, "exports") ? this.#exports : undefined;
   }
 
+  /** The stub of the default export, with or without the flag of exports. */
+  get defaultService(): object | undefined {
+    return (this.#exports as Context | undefined)?.default;
+  }
+
   get side(): Side {
     this.#side ??= { realm: this.#realm ?? HOST, style: this.#style() };
     return this.#side;
@@ -82,7 +87,8 @@ export class Worker {
 
   /** What an object of a class of this worker is given. */
   get context(): ModernContext {
-    return { exports: this.exports, usageModel: this.#ctx.usageModel };
+    const { realm } = this.side;
+    return { exports: this.exports, realm, usageModel: this.#ctx.usageModel };
   }
 
   /** What is known of a binding to the worker, or to code outside of workers. */

@@ -31,8 +31,12 @@ export function isDomException(value: unknown): value is DOMException {
   return value instanceof HostDOMException || value instanceof WorkerDOMException;
 }
 
+export function domException(message: string, name: string): DOMException {
+  return new HostDOMException(message, name);
+}
+
 export function dataCloneError(message: string): DOMException {
-  return new HostDOMException(message, "DataCloneError");
+  return domException(message, "DataCloneError");
 }
 
 export function notSerializable(object: object): DOMException {

@@ -1,10 +1,11 @@
 /** RPC: calls of what lives elsewhere in this process, by copies of values and stubs of what cannot be copied. */
 
 export { RpcPromise, RpcProperty, RpcStub, ServiceStub } from "./classes";
-export { dataCloneError } from "./error-kinds";
+export { dataCloneError, domException } from "./error-kinds";
 export { type ErrorMarks, errorForCaller } from "./errors";
 export { currentObject, EventHost, type Host, setObjectFinder } from "./host";
 export { stubClass } from "./own-stubs";
+export { copyPlainly } from "./plain-copy";
 export { property, type Source, serviceStub } from "./proxies";
 export { HOST, type Realm, realmOf, realmOfValue } from "./realm";
 export { kService, type Service, type Side, type Style } from "./refs";

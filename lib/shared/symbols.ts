@@ -21,8 +21,17 @@ export const kEnter = Symbol("kEnter");
 export const kLeave = Symbol("kLeave");
 /** On a state: the WebSockets that the object has accepted or opened. */
 export const kSockets = Symbol("kSockets");
-/** On a state: `() => boolean`; ends the object if nothing runs in it: no event enters any more, and sockets close. */
+/**
+ * On a state: `(first?) => boolean`; ends the object if nothing runs in it: no event enters any more, and sockets close.
+ * `first` is called before.
+ */
 export const kEnd = Symbol("kEnd");
+/** On a state: the gate that its events have to pass. */
+export const kEvents = Symbol("kEvents");
+/** On a state of a modern class: `(handler, args) => Promise`; runs a handler of WebSockets as code of the object. */
+export const kHear = Symbol("kHear");
+/** On a state of a modern class: `() => void`; lets its WebSockets sleep, as far as they were accepted for hibernation. */
+export const kSleep = Symbol("kSleep");
 /** On a state: whether the object has been evicted. */
 export const kEvicted = Symbol("kEvicted");
 /** On a state: `(closure) => Promise`; runs the closure as if it were a request to the object. */
@@ -62,10 +71,24 @@ export const kWake = Symbol("kWake");
 export const kReloadFailed = Symbol("kReloadFailed");
 /** On a plugin: `(name) => string[]`; ids of the objects of a binding that hold anything or are running, in order. */
 export const kListIds = Symbol("kListIds");
-/** On a plugin: `(id?) => Promise`; discards a running object, or all, when nothing runs in it. */
+/**
+ * On a plugin: `(id?, webSockets?) => Promise`; discards a running object, or all, when nothing runs in it. Its
+ * hibernating WebSockets stay open, or close.
+ */
 export const kEvict = Symbol("kEvict");
-/** On a plugin: `() => void`; discards every running object at once; what still runs in them goes on without being heard. */
+/**
+ * On a plugin: `(level?) => void`; discards every running object at once. What still runs in them goes on without being
+ * heard. Hibernating WebSockets that were accepted in this level of a test or in an outer one stay open.
+ */
 export const kForgetObjects = Symbol("kForgetObjects");
+/** On a plugin: `(level) => void`; closes hibernating WebSockets that were accepted in an inner level of a test. */
+export const kEnterLevel = Symbol("kEnterLevel");
+/** On a plugin: `(reason) => void`; resets every object. */
+export const kAbortObjects = Symbol("kAbortObjects");
+/** On a plugin: `() => Promise`; deletes what the objects of its bindings have stored. */
+export const kDeleteObjects = Symbol("kDeleteObjects");
+/** On a plugin: the stub of the default export of its worker, if that handles events. */
+export const kDefaultService = Symbol("kDefaultService");
 /** On a plugin: the module `cloudflare:workers` of its worker. */
 export const kWorkersModule = Symbol("kWorkersModule");
 /** On a plugin: `(id) => Promise<boolean>`; runs an object's alarm now if it is set. */

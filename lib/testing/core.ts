@@ -1,13 +1,12 @@
 /** The Miniflare instance of a test environment: plugins and options as Miniflare 2's environments have them. */
 import { CachePlugin } from "@miniflare/cache";
 import type { MiniflareCoreContext, MiniflareCoreOptions } from "@miniflare/core";
-import { BindingsPlugin, CorePlugin, createFetchMock, MiniflareCore } from "@miniflare/core";
+import { BindingsPlugin, CorePlugin, type createFetchMock, MiniflareCore } from "@miniflare/core";
 import { D1Plugin } from "@miniflare/d1";
 import { HTMLRewriterPlugin } from "@miniflare/html-rewriter";
 import { KVPlugin } from "@miniflare/kv";
 import { QueueBroker, QueuesPlugin } from "@miniflare/queues";
 import { R2Plugin } from "@miniflare/r2";
-import type { Context } from "@miniflare/shared";
 import { NoOpLog } from "@miniflare/shared";
 import { SitesPlugin } from "@miniflare/sites";
 import { WebSocketPlugin } from "@miniflare/web-sockets";
@@ -30,25 +29,31 @@ const PLUGINS = {
 
 export type TestCore = MiniflareCore<typeof PLUGINS>;
 export type CoreOptions = MiniflareCoreOptions<typeof PLUGINS>;
-type CoreContext = Pick<MiniflareCoreContext, "scriptRunner" | "storageFactory">;
+type CoreContext = Pick<
+  MiniflareCoreContext,
+  "scriptRunner" | "storageFactory" | "scriptRunForModuleExports"
+>;
+type FetchMock = ReturnType<typeof createFetchMock>;
 
 /**
  * Only `durableObjectsPersist` is taken from the options of the environment, not from `wrangler.toml`: that names the
  * data of development. Everything else is kept in memory.
  */
-export function createCore(context: CoreContext, options: CoreOptions, globals: Context) {
+export function createCore(
+  context: CoreContext,
+  options: CoreOptions,
+  fetchMock: FetchMock,
+): TestCore {
   const log = new NoOpLog();
-  const fetchMock = createFetchMock();
-  const core: TestCore = new MiniflareCore(
+  return new MiniflareCore(
     tellingBindings(PLUGINS),
-    { log, queueBroker: new QueueBroker(log), scriptRunForModuleExports: true, ...context },
+    { log, queueBroker: new QueueBroker(log), ...context },
     {
       wranglerConfigPath: true,
       packagePath: true,
       envPathDefaultFallback: true,
       durableObjectsPersist: false,
       ...options,
-      globals: { ...options.globals, ...globals },
       watch: false,
       kvPersist: false,
       d1Persist: false,
@@ -61,5 +66,4 @@ export function createCore(context: CoreContext, options: CoreOptions, globals: 
       fetchMock,
     } as CoreOptions,
   );
-  return { core, fetchMock };
 }

@@ -1,13 +1,19 @@
 /** What the Jest and Vitest environments have in common: a Miniflare instance, its globals, and levels of isolation. */
+import { createFetchMock } from "@miniflare/core";
 import type { Context, ScriptRunner } from "@miniflare/shared";
 import type { DurableObjectsPlugin } from "../durable-objects/plugin";
 import { kBeforeRun } from "../durable-objects/worker";
-import { kForgetObjects, kWorkersModule } from "../shared/symbols";
+import { kEnterLevel, kForgetObjects, kWorkersModule } from "../shared/symbols";
 import { WORKERS_GLOBAL } from "../workers/names";
+import { cloudflareTest } from "./cloudflare-test";
 import { type CoreOptions, createCore, type TestCore } from "./core";
 import { ExecutionContext } from "./execution-context";
 import { cloudflareHelpers, miniflareHelpers } from "./helpers";
+import { ImportedScript } from "./imported-script";
+import { TEST_GLOBAL } from "./names";
 import { StackedStorageFactory } from "./stacked-storage";
+
+const WORKERS_KEY = Symbol.for(WORKERS_GLOBAL) as unknown as string;
 
 /** Options of Miniflare, and those of the environment. */
 export type TestEnvironmentOptions = CoreOptions & {
@@ -16,29 +22,40 @@ export type TestEnvironmentOptions = CoreOptions & {
    * each starts with objects constructed again, from what is stored; true by default.
    */
   resetDurableObjects?: boolean;
+  /**
+   * Whether each test and each group starts with what was stored before it ("test", the default), or only each file
+   * ("file").
+   */
+  isolation?: "test" | "file";
 };
 
 export class TestEnvironment {
   readonly #core: TestCore;
   readonly #storage: StackedStorageFactory;
-  readonly #plugin: DurableObjectsPlugin;
+  readonly #imported: ImportedScript | undefined;
   readonly #reset: boolean;
+  /** How many levels are kept: those within the last one are none of their own. */
+  readonly #levelsMax: number;
+  #level = 0;
+  /** What is known when the worker's script has run. */
+  #plugin: DurableObjectsPlugin | undefined;
+  #bindings: Context = {};
   /** What the worker's global scope has, and the helpers. */
-  readonly globals: Context;
+  globals: Context = {};
 
-  private constructor(
-    core: TestCore,
-    storage: StackedStorageFactory,
-    plugin: DurableObjectsPlugin,
-    globals: Context,
-    reset: boolean,
-  ) {
-    this.#core = core;
-    this.#storage = storage;
-    this.#plugin = plugin;
-    this.globals = globals;
-    this.#reset = reset;
+  private constructor(scriptRunner: ScriptRunner, options: TestEnvironmentOptions) {
+    const { resetDurableObjects = true, isolation = "test", ...coreOptions } = options;
+    checkOptions(resetDurableObjects, isolation);
+    this.#reset = resetDurableObjects;
+    this.#levelsMax = isolation === "file" ? 1 : Number.POSITIVE_INFINITY;
+    this.#storage = new StackedStorageFactory();
+    this.#imported = scriptRunner instanceof ImportedScript ? scriptRunner : undefined;
+    const scriptRunForModuleExports = this.#imported === undefined;
+    const context = { scriptRunner, storageFactory: this.#storage, scriptRunForModuleExports };
+    this.#core = createCore(context, coreOptions, this.#fetchMock);
   }
+
+  readonly #fetchMock = createFetchMock();
 
   /** `globals` replace those that Miniflare has, in worker scripts too. */
   static async create(
@@ -46,48 +63,91 @@ export class TestEnvironment {
     options: TestEnvironmentOptions = {},
     globals: Context = {},
   ): Promise<TestEnvironment> {
-    const { resetDurableObjects = true, ...coreOptions } = options;
-    if (typeof resetDurableObjects !== "boolean") {
-      throw new TypeError(
-        `resetDurableObjects must be true or false, not ${String(resetDurableObjects)}`,
-      );
-    }
-    const storageFactory = new StackedStorageFactory();
-    const { core, fetchMock } = createCore({ scriptRunner, storageFactory }, coreOptions, {
-      ExecutionContext,
-      ...globals,
-    });
+    const given = { ...options, globals: { ...options.globals, ExecutionContext, ...globals } };
+    const environment = new TestEnvironment(scriptRunner, given);
     try {
-      const scope = await core.getGlobalScope();
-      const { DurableObjectsPlugin: plugin } = await core.getPlugins();
-      Object.assign(scope, await miniflareHelpers(core, fetchMock), cloudflareHelpers(core));
-      Object.assign(scope, { [Symbol.for(WORKERS_GLOBAL)]: plugin[kWorkersModule] });
-      return new TestEnvironment(core, storageFactory, plugin, scope, resetDurableObjects);
+      await environment.#setUp();
     } catch (error) {
-      await core.dispose().catch(() => {});
+      await environment.#core.dispose().catch(() => {});
       throw error;
     }
+    return environment;
+  }
+
+  async #setUp(): Promise<void> {
+    const core = this.#core;
+    const ready = core.getGlobalScope();
+    const begun = await this.#imported?.begun(ready);
+    if (begun === undefined) await this.#noteReady();
+    const workers = begun?.workers ?? this.#plugin![kWorkersModule];
+    const bindings = () => this.#bindings;
+    this.globals = Object.assign(
+      begun?.scope ?? (await ready),
+      miniflareHelpers(core, this.#fetchMock, bindings),
+      cloudflareHelpers(core),
+      {
+        [WORKERS_KEY]: workers,
+        [Symbol.for(TEST_GLOBAL)]: cloudflareTest(core, this.#storage, this.#fetchMock, bindings),
+      },
+    );
+  }
+
+  async #noteReady(): Promise<void> {
+    this.#plugin = (await this.#core.getPlugins()).DurableObjectsPlugin;
+    this.#bindings = await this.#core.getBindings();
+  }
+
+  /** The test runner has imported the script. */
+  async load(exports: Context): Promise<void> {
+    this.#imported?.give(exports);
+    await this.#noteReady();
   }
 
   /** Results of RPC are objects of the realm of the tests, by one of its constructors. */
   enterRealm(Class: unknown): void {
-    const module = this.#plugin[kWorkersModule] as { [kBeforeRun]?: unknown };
+    const module = this.globals[WORKERS_KEY] as { [kBeforeRun]?: unknown };
     (module[kBeforeRun] as (scope: undefined, Class: unknown) => void)(undefined, Class);
   }
 
   /** Begins a test or a group of tests. */
   push(): void {
+    this.#level++;
+    if (this.#level > this.#levelsMax) return;
     this.#storage.push();
-    if (this.#reset) this.#plugin[kForgetObjects]();
+    this.#enterLevel();
   }
 
   /** Ends it: everything is stored as it was before. */
   pop(): void {
+    const isOwn = this.#level <= this.#levelsMax;
+    this.#level = Math.max(this.#level - 1, 0);
+    if (!isOwn) return;
     this.#storage.pop();
-    if (this.#reset) this.#plugin[kForgetObjects]();
+    this.#enterLevel();
+  }
+
+  #enterLevel(): void {
+    this.#plugin?.[kEnterLevel](this.#level);
+    if (this.#reset) this.#plugin?.[kForgetObjects](this.#level);
   }
 
   async dispose(): Promise<void> {
-    await this.#core.dispose();
+    const isReady = this.#plugin !== undefined;
+    this.#imported?.give({});
+    // The error of a script that could not be loaded has been told.
+    await this.#core.dispose().catch((error) => {
+      if (isReady) throw error;
+    });
+  }
+}
+
+function checkOptions(resetDurableObjects: unknown, isolation: unknown): void {
+  if (typeof resetDurableObjects !== "boolean") {
+    throw new TypeError(
+      `resetDurableObjects must be true or false, not ${String(resetDurableObjects)}`,
+    );
+  }
+  if (isolation !== "test" && isolation !== "file") {
+    throw new TypeError(`isolation must be "test" or "file", not ${String(isolation)}`);
   }
 }

@@ -10,6 +10,7 @@ import { DurableObjectStub } from "../durable-objects/stub";
 import { received } from "../shared/error";
 import {
   _kRunWithGates,
+  kAbortObjects,
   kEvict,
   kInstance,
   kListIds,
@@ -19,7 +20,7 @@ import {
 import type { DurableObjectStorage } from "../storage/storage";
 import type { TestCore } from "./core";
 
-type FetchMock = ReturnType<typeof import("@miniflare/core").createFetchMock>;
+export type FetchMock = ReturnType<typeof import("@miniflare/core").createFetchMock>;
 
 /** An event or context with promises to wait for. */
 interface Extendable {
@@ -27,12 +28,11 @@ interface Extendable {
 }
 
 /** Miniflare 2's helpers, by the names of its test environments. */
-export async function miniflareHelpers(core: TestCore, fetchMock: FetchMock) {
-  const bindings = await core.getBindings();
+export function miniflareHelpers(core: TestCore, fetchMock: FetchMock, bindings: () => Context) {
   const factory = core.getPluginStorage("DurableObjectsPlugin");
   const plugin = async () => (await core.getPlugins()).DurableObjectsPlugin;
   return {
-    getMiniflareBindings: (): Context => bindings,
+    getMiniflareBindings: (): Context => bindings(),
 
     getMiniflareDurableObjectStorage: async (id: IdLike): Promise<DurableObjectStorage> =>
       (await plugin()).getStorage(factory, id),
@@ -108,16 +108,44 @@ export function cloudflareHelpers(core: TestCore) {
     },
 
     /** Discards the running object once its requests have ended; its storage stays. */
-    async evictDurableObject(stub: DurableObjectStub): Promise<void> {
+    async evictDurableObject(stub: DurableObjectStub, options?: EvictionOptions): Promise<void> {
       checkStub("evictDurableObject", stub);
-      await (await plugin())[kEvict](stub.id);
+      const webSockets = webSocketsOf(options, "evictDurableObject", 2);
+      await (await plugin())[kEvict](stub.id, webSockets);
     },
 
     /** Discards every running object. */
-    async evictAllDurableObjects(): Promise<void> {
-      await (await plugin())[kEvict]();
+    async evictAllDurableObjects(options?: EvictionOptions): Promise<void> {
+      const webSockets = webSocketsOf(options, "evictAllDurableObjects", 1);
+      await (await plugin())[kEvict](undefined, webSockets);
+    },
+
+    /** Resets every running object: what runs in it rejects. Its storage stays. */
+    async abortAllDurableObjects(): Promise<void> {
+      (await plugin())[kAbortObjects](new Error("Application called abortAllDurableObjects()."));
     },
   };
+}
+
+/** What becomes of WebSockets that hibernate; they stay open by default. */
+export interface EvictionOptions {
+  webSockets?: "hibernate" | "close";
+}
+
+function webSocketsOf(
+  options: EvictionOptions | null | undefined,
+  helper: string,
+  position: number,
+): EvictionOptions["webSockets"] {
+  if (options === undefined || options === null) return "hibernate";
+  if (typeof options !== "object") {
+    throw new TypeError(
+      `Failed to execute '${helper}': parameter ${position} is not of type 'EvictOptions'. (received ${received(options)})`,
+    );
+  }
+  const { webSockets = "hibernate" } = options;
+  if (webSockets === "hibernate" || webSockets === "close") return webSockets;
+  throw new TypeError('options.webSockets must be "hibernate" or "close".');
 }
 
 function checkStub(helper: string, stub: unknown): void {

@@ -62,6 +62,16 @@ class StackedStorage extends MemoryStorage {
     return database;
   }
 
+  /** Deletes everything; the end of the level brings back what was there before it. */
+  clear(): void {
+    this.#map.clear();
+    const tables =
+      "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+    for (const { name } of (this.sqliteDB?.prepare(tables).all() ?? []) as { name: string }[]) {
+      this.sqliteDB?.exec(`DROP TABLE "${name.replaceAll('"', '""')}"`);
+    }
+  }
+
   push(): void {
     this.#map.push();
     this.#depth++;
@@ -95,6 +105,11 @@ export class StackedStorageFactory implements StorageFactory {
       this.#storages.set(namespace, storage);
     }
     return storage;
+  }
+
+  /** Deletes what is in all storages. */
+  clear(): void {
+    for (const storage of this.#storages.values()) storage.clear();
   }
 
   push(): void {

@@ -2,18 +2,29 @@
 import type { Context } from "@miniflare/shared";
 import { ScriptRunner } from "../miniflare/script-runner";
 import { TestEnvironment, type TestEnvironmentOptions } from "./environment";
+import { ImportedScript } from "./imported-script";
 
 /** Where the runner finds what begins and ends the levels of isolation. */
 const ISOLATION = Symbol.for("ferroflare.isolation");
 
+/** Whether Vitest imports the script of the worker itself. */
+interface VitestOptions extends TestEnvironmentOptions {
+  main?: boolean;
+}
+
 /** Options stand under this name, or alone as for `vitest-environment-miniflare`. */
-interface EnvironmentOptions extends TestEnvironmentOptions {
-  ferroflare?: TestEnvironmentOptions;
+interface EnvironmentOptions extends VitestOptions {
+  ferroflare?: VitestOptions;
 }
 
 export async function setup(global: Context, options: EnvironmentOptions, describe: unknown) {
-  const { ferroflare = options } = options;
-  const environment = await TestEnvironment.create(new ScriptRunner(), ferroflare);
+  const { main = false, ...ferroflare } = options.ferroflare ?? options;
+  const environment = await (main
+    ? TestEnvironment.create(
+        new ImportedScript(new ScriptRunner()),
+        ImportedScript.options(ferroflare),
+      )
+    : TestEnvironment.create(new ScriptRunner(), ferroflare));
   environment.enterRealm(global.Object);
   const restore = define(global, {
     // Node.js has one, workers have it only by a compatibility flag.
