@@ -9,6 +9,7 @@ import {
   resolveStoragePersist,
   usageModelExternalSubrequestLimit,
 } from "@miniflare/shared";
+import type { DeclaredClasses } from "../config/classes";
 import type { Answer } from "../native/answers";
 import { leaveStores, objectIds, type StoreOptions, storeFor, useStores } from "../native/stores";
 import { settle } from "../native/tickets";
@@ -62,6 +63,7 @@ import {
   type BoundObject,
   boundObjects,
   checkPersist,
+  classesOption,
   type Durability,
   type DurableObjectsObjectsOptions,
   type DurableObjectsOptions,
@@ -85,6 +87,7 @@ const ADDED_OPTIONS = [
   "durableObjectsMaxValueSize",
   "durableObjectsDurability",
   "durableObjectsMaxOpen",
+  "durableObjectsClasses",
 ] as const;
 
 export class DurableObjectsPlugin
@@ -108,6 +111,9 @@ export class DurableObjectsPlugin
 
   @Option(maxOpenOption)
   durableObjectsMaxOpen?: number;
+
+  @Option(classesOption)
+  durableObjectsClasses?: DeclaredClasses;
 
   readonly #objects: BoundObject[];
   readonly #persist: boolean | string | undefined;

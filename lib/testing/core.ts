@@ -1,7 +1,7 @@
 /** The Miniflare instance of a test environment: plugins and options as Miniflare 2's environments have them. */
 import { CachePlugin } from "@miniflare/cache";
 import type { MiniflareCoreContext, MiniflareCoreOptions } from "@miniflare/core";
-import { BindingsPlugin, CorePlugin, createFetchMock, MiniflareCore } from "@miniflare/core";
+import { createFetchMock, MiniflareCore } from "@miniflare/core";
 import { D1Plugin } from "@miniflare/d1";
 import { HTMLRewriterPlugin } from "@miniflare/html-rewriter";
 import { KVPlugin } from "@miniflare/kv";
@@ -11,7 +11,10 @@ import type { Context } from "@miniflare/shared";
 import { NoOpLog } from "@miniflare/shared";
 import { SitesPlugin } from "@miniflare/sites";
 import { WebSocketPlugin } from "@miniflare/web-sockets";
+import { withConfigFiles } from "../config/choice";
 import { DurableObjectsPlugin } from "../durable-objects/plugin";
+import { BindingsPlugin } from "../miniflare/bindings-plugin";
+import { CorePlugin } from "../miniflare/core-plugin";
 import { tellingBindings } from "../workers/early-bindings";
 
 const PLUGINS = {
@@ -43,11 +46,13 @@ export function createCore(context: CoreContext, options: CoreOptions, globals: 
     tellingBindings(PLUGINS),
     { log, queueBroker: new QueueBroker(log), scriptRunForModuleExports: true, ...context },
     {
-      wranglerConfigPath: true,
-      packagePath: true,
-      envPathDefaultFallback: true,
-      durableObjectsPersist: false,
-      ...options,
+      ...withConfigFiles({
+        wranglerConfigPath: true,
+        packagePath: true,
+        envPathDefaultFallback: true,
+        durableObjectsPersist: false,
+        ...options,
+      }),
       globals: { ...options.globals, ...globals },
       watch: false,
       kvPersist: false,
