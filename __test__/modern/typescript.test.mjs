@@ -90,7 +90,7 @@ test("TypeScript: stack traces name the lines of the sources, in the worker, in 
   const thrown = await failure(text("/throw"));
   assert.equal(
     thrown.stack.split("\n")[1].trim(),
-    `at Object.fetch (${line("src/index.ts", 14, 37)})`,
+    `at Object.fetch (${line("src/index.ts", 14, 38)})`,
   );
   const stub = (await mf.getDurableObjectNamespace("ROOM")).getByName("a");
   const inObject = await failure(stub.fail("no"));

@@ -24,7 +24,7 @@ import {
   nameOf,
   rulesOf,
 } from "../config/worker";
-import { kSource, type Source } from "./source";
+import { kSource, runnable, type Source } from "./source";
 
 type Options = ConstructorParameters<typeof MiniflareCorePlugin>[1] & {
   configuration?: Configuration;
@@ -56,6 +56,8 @@ type Script = ScriptBlueprint & { [kSource]?: Source };
 export class CorePlugin extends MiniflareCorePlugin {
   declare configuration?: Configuration;
   readonly #modules: boolean | undefined;
+  /** Whether a script is built and read only if it runs. */
+  protected readonly onlyIfRun: boolean = false;
 
   constructor(ctx: PluginContext, options?: Options) {
     super(ctx, options);
@@ -77,7 +79,10 @@ export class CorePlugin extends MiniflareCorePlugin {
     }
     const rules = this.modules ? this.#rules(isMain) : [];
     this.processedModuleRules.splice(0, Number.POSITIVE_INFINITY, ...rules);
-    return result;
+    if (this.onlyIfRun) return result;
+    // A build that fails leaves the worker that runs as it is.
+    const ready = await runnable(script);
+    return { ...result, script: ready, watch: [...(result.watch ?? []), ...ready.inputs] };
   }
 
   #isMain(filePath: string): boolean {
@@ -139,6 +144,11 @@ export class CorePlugin extends MiniflareCorePlugin {
     }
     return processed;
   }
+}
+
+/** For tests, most of which need no script to run. */
+export class TestCorePlugin extends CorePlugin {
+  protected override readonly onlyIfRun: boolean = true;
 }
 
 /** The options of Miniflare 2's plugin, some of which come from more keys of a configuration. */

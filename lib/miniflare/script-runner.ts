@@ -29,13 +29,12 @@ export class ScriptRunner extends VMScriptRunner {
   override async run(...given: RunParameters): ReturnType<VMScriptRunner["run"]> {
     const script = await runnable(given[1]);
     const [scope, , ...rest] = given;
-    if (!script.isBuilt) return this.#run([scope, script, ...rest]);
+    if (script.entry === undefined) return this.#run([scope, script, ...rest]);
     try {
       const result = await this.#run([scope, script, ...rest]);
       return { ...result, watch: [...(result.watch ?? []), ...script.inputs] };
     } catch (thrown) {
-      if (isInstanceOf(thrown, VMScriptRunnerError))
-        explainBuilt(thrown, script, given[1].filePath);
+      if (isInstanceOf(thrown, VMScriptRunnerError)) explainBuilt(thrown, script);
       throw thrown;
     }
   }
@@ -72,8 +71,8 @@ export class ScriptRunner extends VMScriptRunner {
 }
 
 /** Names the script that the user has written, and the way to Node.js's modules. */
-function explainBuilt(thrown: Error, script: Runnable, entry: string): void {
-  nameEntry(thrown, script, entry);
+function explainBuilt(thrown: Error, script: Runnable): void {
+  nameEntry(thrown, script);
   const [first] = thrown.message.split("\n", 1);
   if (!/ dependency "node:[^"]*": no matching module rules/.test(thrown.message)) return;
   thrown.message = `${first}\nAdd "nodejs_compat" to the compatibility flags to import modules of Node.js.`;

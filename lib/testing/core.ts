@@ -14,11 +14,11 @@ import { WebSocketPlugin } from "@miniflare/web-sockets";
 import { withConfigFiles } from "../config/choice";
 import { DurableObjectsPlugin } from "../durable-objects/plugin";
 import { BindingsPlugin } from "../miniflare/bindings-plugin";
-import { CorePlugin } from "../miniflare/core-plugin";
+import { TestCorePlugin } from "../miniflare/core-plugin";
 import { tellingBindings } from "../workers/early-bindings";
 
 const PLUGINS = {
-  CorePlugin,
+  CorePlugin: TestCorePlugin,
   KVPlugin,
   D1Plugin,
   R2Plugin,
