@@ -11,12 +11,13 @@ import type { CronScheduler } from "@miniflare/scheduler";
 import { startScheduler } from "@miniflare/scheduler";
 import { NoOpLog } from "@miniflare/shared";
 import sourceMapSupport from "source-map-support";
-import { chooseConfig, withConfigFiles } from "../config/choice";
+import { withConfigFiles } from "../config/choice";
 import type { DurableObjectId, DurableObjectNamespace } from "../durable-objects/namespace";
 import { closeStores } from "../native/stores";
 import { printable } from "../shared/thrown";
 import type { DurableObjectStorage } from "../storage/storage";
 import { tellingBindings } from "../workers/early-bindings";
+import { followConfigFiles } from "./configured";
 import { type DispatchFetch, dispatchAnyRequest } from "./dispatch";
 import { listen } from "./listen";
 import type { MiniflareOptions } from "./options";
@@ -50,10 +51,6 @@ function withPrintableErrors(mf: Miniflare): Miniflare {
 export class Miniflare extends MiniflareCore<Plugins> {
   declare dispatchFetch: DispatchFetch;
   readonly #storageFactory: VariedStorageFactory;
-  /** The options as they were given, with those of `setOptions()`. */
-  #given: MiniflareOptions;
-  /** The configuration file that was chosen for them. */
-  #config: boolean | string | undefined;
 
   constructor(options?: MiniflareOptions) {
     if (options?.sourceMap) sourceMapSupport.install({ emptyCacheBetweenOperations: true });
@@ -73,24 +70,8 @@ export class Miniflare extends MiniflareCore<Plugins> {
       chosen,
     );
     this.#storageFactory = storageFactory;
-    this.#given = { ...options };
-    this.#config = chosen?.wranglerConfigPath;
+    followConfigFiles(this, options ?? {}, chosen?.wranglerConfigPath);
     dispatchAnyRequest(this);
-  }
-
-  override async setOptions(options: MiniflareOptions, dispatchReloadEvent = true): Promise<void> {
-    this.#given = { ...this.#given, ...options };
-    const { rootPath, wranglerConfigPath, mounts } = withConfigFiles(this.#given, this.log);
-    this.#config = wranglerConfigPath;
-    const decided = { rootPath, wranglerConfigPath, mounts };
-    const chosen = Object.entries(decided).filter(([key]) => key in this.#given);
-    return super.setOptions({ ...options, ...Object.fromEntries(chosen) }, dispatchReloadEvent);
-  }
-
-  /** Also notices that another configuration file counts now. */
-  override async reload(): Promise<void> {
-    if (chooseConfig(this.#given) !== this.#config) await this.setOptions({});
-    return super.reload();
   }
 
   /**
