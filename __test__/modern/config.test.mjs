@@ -332,6 +332,7 @@ test("config: an environment that JSON lacks is named with those that exist", as
     'There is no environment "nope" in "./wrangler.jsonc". Add "env": { "nope": {} }.',
   );
   assert.match(await of("a"), /"env" in "[^"]*" must be an object/);
+  assert.equal(await of({ nope: "a" }), '"env.nope" must be an object of settings.');
 });
 
 test("config: mounts have configuration files too, by directory and by options", async (t) => {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
+import { runModule } from "../support/cli.mjs";
 import { addFiles, projectOf, serveIn } from "../support/configured.mjs";
 import { failure } from "../support/modern.mjs";
 
@@ -196,4 +197,29 @@ test("TypeScript: a build is made again when a source has changed, and only then
   await first.mf.reload();
   const { page, loud } = await first.json();
   assert.deepEqual([page, loud], ["<b>", 1]);
+});
+
+test("TypeScript: module rules that differ make builds that differ", async (t) => {
+  const directory = await projectOf(t, {
+    "a.ts": 'import text from "./a.md";\nexport default { fetch: () => new Response(text) };\n',
+    "a.md": "text",
+  });
+  const options = { scriptPath: "a.ts", wranglerConfigPath: false };
+  const without = await failure(serveIn(t, directory, options).mf.getPlugins());
+  assert.match(without.message, /No loader is configured for "\.md" files/);
+  const modulesRules = [{ type: "Text", include: ["**/*.md"] }];
+  assert.equal(await serveIn(t, directory, { ...options, modulesRules }).text(), "text");
+});
+
+test("TypeScript: a program that has built a worker ends by itself", async (t) => {
+  const directory = await projectOf(t, FILES);
+  const program = `import { Miniflare } from "ferroflare";
+    const mf = new Miniflare({ rootPath: ${JSON.stringify(directory)}, wranglerConfigPath: true });
+    console.log((await (await mf.dispatchFetch("http://a/")).json()).level);
+    await mf.dispose();`;
+  const { code, hung, stdout, stderr } = await runModule(program);
+  assert.deepEqual(
+    { code, hung, stdout, stderr },
+    { code: 0, hung: false, stdout: "2\n", stderr: "" },
+  );
 });

@@ -46,9 +46,8 @@ export function builtName(entry: string): string {
  * `BuildError`: esbuild is missing, or the sources are wrong, with each place.
  */
 export async function bundle(options: BuildOptions): Promise<Built> {
-  const key = JSON.stringify(options, (_name, value) =>
-    value instanceof RegExp ? String(value) : value,
-  );
+  const rules = options.rules.map(({ type, include }) => [type, String(include)]);
+  const key = JSON.stringify({ ...options, rules });
   const known = kept.get(key);
   if (known !== undefined && isFresh(known)) return known.built;
   const { built, sources } = await build(options);

@@ -57,6 +57,9 @@ export function prepareEnvironments(config: Config, file: string): void {
 
 /** What an environment changes: keys that it lacks and does not inherit are undefined. */
 function layer(config: Config, name: string, own: Config): Config {
+  if (typeof own !== "object" || own === null || Array.isArray(own)) {
+    throw new ConfigError(`"env.${name}" must be an object of settings.`);
+  }
   const missing = NOT_INHERITED.filter((key) => config[key] !== undefined && !(key in own));
   const about = missing.map(
     (key) =>
