@@ -256,6 +256,24 @@ test("wrangler: --watch builds again when a source changes, and reads the config
   await becomes("c2");
 });
 
+test("wrangler: --watch builds again when a file comes that an import has missed", async (t) => {
+  const cwd = await projectOf(t, {
+    "wrangler.jsonc": { main: "src/index.ts" },
+    "src/index.ts": 'export default { fetch: () => new Response("first") };\n',
+  });
+  const cli = await startCli(t, ["--watch"], { cwd });
+  assert.equal(await cli.text(), "first");
+  await writeFile(
+    path.join(cwd, "src/index.ts"),
+    'import { word } from "./late";\nexport default { fetch: () => new Response(word) };\n',
+  );
+  const missed = () => /Could not resolve "\.\/late"/.exec(cli.output.stdout + cli.output.stderr);
+  await until(() => missed() ?? undefined, "the error");
+  assert.equal(await cli.text(), "first");
+  await writeFile(path.join(cwd, "src/late.ts"), 'export const word: string = "late";\n');
+  await until(async () => ((await cli.text()) === "late" ? true : undefined), "the answer");
+});
+
 test("wrangler: doctor says which file counts, what it declares, and where its data are", async (t) => {
   const cwd = await projectOf(t, {
     ...VARS,

@@ -275,14 +275,18 @@ test("config: a script that imports or exports is a module without the option, a
     "script.js":
       '// export default\naddEventListener("fetch", (e) => e.respondWith(new Response("script")));',
   });
-  for (const name of ["module", "script"]) {
+  await addFiles(directory, {
+    // What only a script may have makes it one, whatever its comments look like.
+    "sloppy.js": `/*\nexport default {}\n*/\nconst eight = 010;\naddEventListener("fetch", (e) => e.respondWith(new Response("sloppy")));`,
+  });
+  for (const name of ["module", "script", "sloppy"]) {
     assert.equal(await serveIn(t, directory, { scriptPath: `${name}.js` }).text(), name);
   }
   const { mf } = serveIn(t, directory, { scriptPath: "module.js", modules: false });
   assert.equal((await failure(mf.getPlugins())).name, "SyntaxError");
 });
 
-test("config: an environment has what it says; of JSON it inherits no bindings and variables", async (t) => {
+test("config: an environment has what it says, and in JSON inherits no bindings and variables", async (t) => {
   const config = {
     main: "worker.mjs",
     compatibility_date: "2026-04-01",

@@ -78,7 +78,7 @@ async function build(options: BuildOptions): Promise<{ built: Built; sources: st
   try {
     result = await esbuild.build(esbuildOptions(options, root, outfile));
   } catch (error) {
-    throw buildError(path.relative("", entry), error);
+    throw buildError(path.relative("", entry), root, error);
   }
   const text = (ending: string) =>
     result.outputFiles.find((file) => file.path.endsWith(ending))?.text ?? "";

@@ -20,11 +20,20 @@ const OWN_MODULES = /^(cloudflare|node|workerd):/;
 export function isModule(code: string, file: string): boolean {
   if (!/\b(?:import|export)\b/.test(code)) return false;
   if (isTypeScript(file)) return MODULE_LINE.test(code);
-  try {
-    const { body } = parse(code, { ecmaVersion: "latest", sourceType: "module" });
+  const body = bodyOf(code, "module");
+  if (body !== undefined) {
     return body.some(({ type }) => type === "ImportDeclaration" || type.startsWith("Export"));
+  }
+  // What is no module may be a script; what is neither shows a better error as what it looks like.
+  return bodyOf(code, "script") === undefined && MODULE_LINE.test(code);
+}
+
+/** The statements of code, or `undefined` if it cannot be parsed. */
+function bodyOf(code: string, sourceType: "module" | "script"): { type: string }[] | undefined {
+  try {
+    return parse(code, { ecmaVersion: "latest", sourceType }).body;
   } catch {
-    return MODULE_LINE.test(code);
+    return undefined;
   }
 }
 

@@ -11,6 +11,7 @@ import {
   type SetupResult,
   STRING_SCRIPT_PATH,
 } from "@miniflare/shared";
+import { BuildError } from "../build/error";
 import { isModule } from "../build/script";
 import { mountsWithConfigFiles } from "../config/choice";
 import { noticesOf } from "../config/notices";
@@ -24,7 +25,8 @@ import {
   nameOf,
   rulesOf,
 } from "../config/worker";
-import { kSource, runnable, type Source } from "./source";
+import { kSource, type Runnable, runnable, type Source } from "./source";
+import { watchForMissing } from "./watch/watcher";
 
 type Options = ConstructorParameters<typeof MiniflareCorePlugin>[1] & {
   configuration?: Configuration;
@@ -80,9 +82,18 @@ export class CorePlugin extends MiniflareCorePlugin {
     const rules = this.modules ? this.#rules(isMain) : [];
     this.processedModuleRules.splice(0, Number.POSITIVE_INFINITY, ...rules);
     if (this.onlyIfRun) return result;
-    // A build that fails leaves the worker that runs as it is.
-    const ready = await runnable(script);
+    const ready = await this.#ready(script);
     return { ...result, script: ready, watch: [...(result.watch ?? []), ...ready.inputs] };
+  }
+
+  /** A build that fails leaves the worker that runs as it is; it is made again when a file comes that was missing. */
+  async #ready(script: Script): Promise<Runnable> {
+    try {
+      return await runnable(script);
+    } catch (error) {
+      if (error instanceof BuildError) watchForMissing(error.missing, script.filePath);
+      throw error;
+    }
   }
 
   #isMain(filePath: string): boolean {
