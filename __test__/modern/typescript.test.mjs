@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { readdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
-import { runModule } from "../support/cli.mjs";
+import { transform } from "esbuild";
+import { runModule, start } from "../support/cli.mjs";
 import { addFiles, projectOf, serveIn } from "../support/configured.mjs";
 import { failure } from "../support/modern.mjs";
 
@@ -114,6 +115,29 @@ test("TypeScript: stacks that have nothing to do with a built worker stay as the
   assert.equal(new Error("").stack.split("\n", 1)[0], "Error");
 });
 
+test("TypeScript: a program that Node.js maps by --enable-source-maps keeps its own lines", async (t) => {
+  const directory = await projectOf(t, FILES);
+  const program = `import { Miniflare } from ${JSON.stringify(new URL("../../index.mjs", import.meta.url).href)};
+    interface Nothing {}
+    const rootPath: string = ${JSON.stringify(directory)};
+    const mf: Miniflare = new Miniflare({ rootPath, wranglerConfigPath: true });
+    const stack = async (): Promise<string> => new Error("own").stack!;
+    await mf.dispatchFetch("http://a/");
+    console.log(await stack());
+    await mf.dispose();`;
+  const { code } = await transform(program, {
+    loader: "ts",
+    format: "esm",
+    sourcemap: "inline",
+    sourcefile: "program.ts",
+  });
+  await addFiles(directory, { "program.mjs": code });
+  const args = ["--enable-source-maps", "--no-warnings", path.join(directory, "program.mjs")];
+  const { stdout, stderr } = await start(process.execPath, args).ended;
+  assert.equal(stderr, "");
+  assert.match(stdout, /^Error: own\n {4}at stack \([^\n]*program\.ts:5:48\)\n/);
+});
+
 test("TypeScript: an error of the build shows file, line and caret, each of them", async (t) => {
   const directory = await projectOf(t, {
     ...FILES,
@@ -140,7 +164,7 @@ test("TypeScript: a script by option is built too, and so is JavaScript that imp
   const directory = await projectOf(t, {
     ...FILES,
     "worker.ts":
-      'const answer: string = "ts";\nexport default { fetch: () => new Response(answer) };\n',
+      'import page from "./src/page.html";\nconst answer: string = "ts" + page;\nexport default { fetch: () => new Response(answer) };\n',
     "worker.mjs":
       'import { shout } from "loud";\nexport default { fetch: () => new Response(shout("js")) };\n',
     "deep.mjs": 'import worker from "./worker.mjs";\nexport default worker;\n',
@@ -150,7 +174,7 @@ test("TypeScript: a script by option is built too, and so is JavaScript that imp
       'const text = `import a from "loud"`;\nexport default { fetch: () => new Response(text) };\n',
   });
   const of = (scriptPath) => serveIn(t, directory, { scriptPath, wranglerConfigPath: false });
-  assert.equal(await of("worker.ts").text(), "ts");
+  assert.equal(await of("worker.ts").text(), "ts<p>");
   assert.equal(await of("worker.mjs").text(), "JS!");
   assert.equal(await of("deep.mjs").text(), "JS!");
   assert.equal(await of("plain.ts").text(), "plain");

@@ -1,5 +1,5 @@
 /** Stack traces of built scripts name the sources: files and lines that a user has written. */
-import { SourceMap, type SourceMapPayload } from "node:module";
+import { findSourceMap, SourceMap, type SourceMapPayload } from "node:module";
 import path from "node:path";
 
 /** What V8 gives for each frame of a stack. */
@@ -53,10 +53,15 @@ function fileOf(frame: Frame): string {
   return typeof name === "string" ? name : "";
 }
 
+/** A frame of a built script in its source. */
 function mapped(frame: Frame): string {
-  const file = fileOf(frame);
-  const [row, column] = [frame.getLineNumber() ?? 1, frame.getColumnNumber() ?? 1];
-  const found = maps.get(file)!.findEntry(row - 1, column - 1);
+  return inSource(frame, maps.get(fileOf(frame)));
+}
+
+function inSource(frame: Frame, map: SourceMap | undefined): string {
+  const [file, row, column] = [fileOf(frame), frame.getLineNumber(), frame.getColumnNumber()];
+  if (map === undefined || row === null || column === null) return String(frame);
+  const found = map.findEntry(row - 1, column - 1);
   if (!("originalSource" in found)) return String(frame);
   const place = `${found.originalSource}:${found.originalLine + 1}:${found.originalColumn + 1}`;
   return String(frame).replace(`${file}:${row}:${column}`, () => place);
@@ -68,9 +73,12 @@ function lineOf(stack: unknown, frame: Frame): string {
   return at === -1 ? String(frame) : String(stack).slice(at + "\n    at ".length);
 }
 
-/** A stack as V8 writes it. */
+/** A stack as Node.js writes it, also with --enable-source-maps: it leaves that to functions like ours. */
 function plain(error: unknown, frames: Frame[]): string {
-  return [headOf(error), ...frames.map((frame) => `    at ${frame}`)].join("\n");
+  const { sourceMapsEnabled } = process as { sourceMapsEnabled?: boolean };
+  const shown = (frame: Frame) =>
+    sourceMapsEnabled ? inSource(frame, findSourceMap(fileOf(frame))) : String(frame);
+  return [headOf(error), ...frames.map((frame) => `    at ${shown(frame)}`)].join("\n");
 }
 
 function headOf(error: unknown): string {

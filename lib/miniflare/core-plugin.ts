@@ -12,7 +12,7 @@ import {
   STRING_SCRIPT_PATH,
 } from "@miniflare/shared";
 import { BuildError } from "../build/error";
-import { isModule } from "../build/script";
+import { isModule, isTypeScript } from "../build/script";
 import { mountsWithConfigFiles } from "../config/choice";
 import { noticesOf } from "../config/notices";
 import type { Config } from "../config/types";
@@ -79,7 +79,7 @@ export class CorePlugin extends MiniflareCorePlugin {
     if (filePath !== STRING_SCRIPT_PATH) {
       script[kSource] = { ...script[kSource], ...this.#sourceOf(filePath) };
     }
-    const rules = this.modules ? this.#rules(isMain) : [];
+    const rules = this.modules ? this.#rules(filePath) : [];
     this.processedModuleRules.splice(0, Number.POSITIVE_INFINITY, ...rules);
     if (this.onlyIfRun) return result;
     const ready = await this.#ready(script);
@@ -130,7 +130,7 @@ export class CorePlugin extends MiniflareCorePlugin {
     const { build = {} } = this.configuration ?? {};
     const options = {
       rootPath: this.ctx.rootPath,
-      rules: this.#rules(true),
+      rules: this.#rules(filePath),
       define: build.define,
       alias: build.alias,
       tsconfig: build.tsconfig,
@@ -141,8 +141,9 @@ export class CorePlugin extends MiniflareCorePlugin {
     return { build: options, asWrangler: isMain && !build.no_bundle, asItIs: build.no_bundle };
   }
 
-  /** In order: the first rule of each type counts, unless it says otherwise. */
-  #rules(withData: boolean): ProcessedRule[] {
+  /** In order: the first rule of each type counts, unless it says otherwise. Wrangler's are for what Miniflare 2 cannot run. */
+  #rules(filePath: string): ProcessedRule[] {
+    const withData = this.#isMain(filePath) || isTypeScript(filePath);
     const given = (this.modulesRules ?? []) as { type: string; include: string[] }[];
     const defaults = withData ? [...CODE_RULES, ...DATA_RULES] : CODE_RULES;
     const final = new Set<string>();
