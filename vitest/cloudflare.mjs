@@ -1,14 +1,10 @@
 // The options of Cloudflare's Vitest integration as those of `ferroflare/vitest`.
-import { readFile } from "node:fs/promises";
 import path from "node:path";
-import toml from "@iarna/toml";
+import { readConfig } from "../dist/config/reading.js";
+import { mainOf } from "../dist/config/worker.js";
 
 /** Bindings that may be an object from name to id there, and are an array of names here. */
 const NAMED = ["kvNamespaces", "r2Buckets", "d1Databases"];
-
-/** A text of JSON, a comment, or a comma before the end of a list. */
-const STRING_OR_COMMENT = /("(?:\\.|[^"\\])*")|\/\/[^\n]*|\/\*[\s\S]*?\*\//g;
-const STRING_OR_COMMA = /("(?:\\.|[^"\\])*")|,(?=\s*[}\]])/g;
 
 /** `isolationOf` says of the options what begins with fresh storage: each test, or each file. */
 export async function optionsOf(given, root, isolationOf) {
@@ -20,7 +16,7 @@ export async function optionsOf(given, root, isolationOf) {
       "ferroflare/vitest has no miniflare.workers: give other workers as `mounts` to the plugin that it exports by default.",
     );
   }
-  const main = options.main ?? (await mainOf(root, wrangler));
+  const main = options.main ?? mainIn(root, wrangler);
   return {
     ...(main === undefined ? {} : { main }),
     wranglerConfigPath: wrangler.configPath ?? false,
@@ -56,18 +52,12 @@ export function definingConfig(plugin) {
 }
 
 /** The entry that the configuration of Wrangler names, relative to it. */
-async function mainOf(root, { configPath, environment }) {
+function mainIn(root, { configPath, environment }) {
   if (configPath === undefined) return undefined;
   const file = path.resolve(root, configPath);
-  const text = await readFile(file, "utf8");
-  const config = file.endsWith(".toml") ? toml.parse(text) : parseJson(text);
-  const main = config.env?.[environment]?.main ?? config.main;
-  return main && path.resolve(path.dirname(file), main);
-}
-
-function parseJson(text) {
-  const keep = (_match, string) => string ?? "";
-  return JSON.parse(text.replace(STRING_OR_COMMENT, keep).replace(STRING_OR_COMMA, keep));
+  const config = readConfig(file);
+  const { main = config.main } = config.env?.[environment] ?? {};
+  return mainOf({ ...config, main }, path.dirname(file));
 }
 
 function inject() {

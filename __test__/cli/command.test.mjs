@@ -256,11 +256,11 @@ test("cli: --repl evaluates in the worker's scope and ends with it", async () =>
 });
 
 /** Starts a worker in a project of its own, with a registry in place of npm's. */
-async function startWithRegistry(t, registry, env = {}) {
+async function startWithRegistry(t, registry, env = {}, args = ["--update-check"]) {
   const cwd = await temporaryDirectory(t);
   await mkdir(path.join(cwd, "node_modules"));
   await writeFile(path.join(cwd, "worker.js"), 'addEventListener("fetch", () => {});');
-  return startCli(t, ["worker.js"], {
+  return startCli(t, ["worker.js", ...args], {
     cwd,
     env: {
       CI: undefined,
@@ -296,6 +296,15 @@ test("cli: a registry that answers nonsense is not reported", async (t) => {
   const { stdout, stderr } = await cli.end("SIGINT");
   assert.equal(stderr, "");
   assert.doesNotMatch(stdout, /\[mf:(wrn|err)\]/);
+});
+
+test("cli: there is no update check unless it is asked for", async (t) => {
+  const registry = await fakeRegistry(t, newer);
+  const cli = await startWithRegistry(t, registry, {}, []);
+  // A check would begin when the server listens, and be done long before these are answered.
+  for (let i = 0; i < 20; i++) await cli.text();
+  await cli.end("SIGINT");
+  assert.deepEqual(registry.asked, []);
 });
 
 for (const [name, env] of [

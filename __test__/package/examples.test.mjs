@@ -1,10 +1,12 @@
 // The examples, as a user runs them: copied out of the repository, installed from the packed packages, started by npm.
 import assert from "node:assert/strict";
+import { on } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
+import { WebSocket } from "ws";
 import { packageRoot, startCli } from "../support/cli.mjs";
 import { install, makeProject, runIn } from "../support/projects.mjs";
 import { redisServer } from "../support/redis.mjs";
@@ -81,10 +83,10 @@ test("examples: cli serves objects of its own and of a mounted script, and keeps
   }
 });
 
-/** Asserts that a runner says that both tests have passed. */
-function assertPassed({ stdout, stderr }) {
+/** Asserts that a runner says that all tests have passed. */
+function assertPassed({ stdout, stderr }, count = 2) {
   const [, passed] = /Tests:?\s+(\d+) passed/.exec(stripVTControlCharacters(stdout + stderr)) ?? [];
-  assert.equal(passed, "2", stdout + stderr);
+  assert.equal(passed, String(count), stdout + stderr);
 }
 
 test("examples: jest gives each test storage of its own", async (t) => {
@@ -93,6 +95,40 @@ test("examples: jest gives each test storage of its own", async (t) => {
 
 test("examples: vitest gives each test storage of its own", async (t) => {
   assertPassed(await runIn(await installed(t, "vitest"), ["npm", "test"]));
+});
+
+/** Opens a socket of the chat, and says something in it when it is open; gives what has come until that is heard. */
+async function chat(port, user, text) {
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/lobby/socket?user=${user}`);
+  const heard = [];
+  for await (const [data] of on(socket, "message")) {
+    const { message, ...event } = JSON.parse(String(data));
+    heard.push(message ? `${message.from}: ${message.text}` : event);
+    if (event.joined === user) socket.send(text);
+    if (message?.text === text) break;
+  }
+  socket.close();
+  return heard;
+}
+
+test("examples: modern is a chat in TypeScript, by the command without an option, in Jest and in Vitest", async (t) => {
+  const cwd = await installed(t, "modern");
+  const command = path.join(cwd, "node_modules", "ferroflare", "bin", "ferroflare.js");
+  const running = await startCli(t, [], { command, cwd });
+  assert.match(await running.text("/"), /<title>Chat<\/title>/);
+  await running.text("/lobby", { method: "POST", body: "before" });
+  assert.deepEqual(await chat(running.port, "ann", "hello"), [{ joined: "ann" }, "ann: hello"]);
+  const history = JSON.parse(await running.text("/lobby"));
+  assert.deepEqual(
+    history.map(({ from, text }) => `${from}: ${text}`),
+    ["post: before", "ann: hello"],
+  );
+  const { hung, stdout } = await running.end("SIGINT");
+  assert.equal(hung, false);
+  assert.doesNotMatch(stdout, /mf:(wrn|err)/);
+  for (const runner of ["jest", "vitest"]) {
+    assertPassed(await runIn(cwd, ["npm", "run", `test:${runner}`]), 5);
+  }
 });
 
 test("examples: redis is shared by two processes", async (t) => {

@@ -12,14 +12,15 @@ import { Miniflare } from "../miniflare/miniflare";
 import type { MiniflareOptions, WorkerOptions } from "../miniflare/options";
 import { createREPL } from "../miniflare/repl";
 import { updateCheck } from "../miniflare/update-check";
+import { nearest } from "../shared/nearest";
 import { ownPackage } from "../shared/own-package";
 import { describeThrown, isError, messageOf } from "../shared/thrown";
 import { doctorCommand } from "./doctor/command";
 import { importCommand } from "./import/command";
 import { initCommand } from "./init/command";
-import { nearest } from "./nearest";
 import { objectsCommand } from "./objects/command";
 import { parseCommand } from "./run/arguments";
+import { withEnvironment } from "./run/environment";
 import { endOnSignal } from "./run/shutdown";
 import { describeStartError } from "./run/start-errors";
 import { endWithReader, suggestion } from "./subcommand";
@@ -60,9 +61,7 @@ function logLevel(options: WorkerOptions): LogLevel {
 /** Adds what a command implies beyond its options: config files are looked for, and a class needs a module to be exported from. */
 function withImpliedOptions(options: WorkerOptions): WorkerOptions & MiniflareOptions {
   const implied: WorkerOptions & MiniflareOptions = {
-    wranglerConfigPath: true,
-    packagePath: true,
-    ...options,
+    ...withEnvironment({ wranglerConfigPath: true, packagePath: true, ...options }),
     envPathDefaultFallback: true,
     log: new Log(logLevel(options)),
     sourceMap: true,
@@ -99,12 +98,12 @@ async function openBrowser(mf: Miniflare): Promise<void> {
   }
 }
 
-/** Never fails and never holds up the end of the process: news of an update is not worth that. */
+/** Only if it is asked for. Never fails and never holds up the end of the process: news of an update is not worth that. */
 async function checkForUpdate(mf: Miniflare): Promise<void> {
   const { CorePlugin } = await mf.getPlugins();
   const { CI, NODE_ENV, NO_UPDATE_NOTIFIER } = process.env;
   const pkg = ownPackage();
-  if (CorePlugin.updateCheck === false || CI || NODE_ENV === "test" || NO_UPDATE_NOTIFIER) return;
+  if (!CorePlugin.updateCheck || CI || NODE_ENV === "test" || NO_UPDATE_NOTIFIER) return;
   if (!existsSync("node_modules")) return;
   try {
     const directory = path.resolve("node_modules", ".mf");

@@ -1,7 +1,7 @@
 /** What the subcommands share: reading their arguments, printing lines, and one line for each error. */
 import { once } from "node:events";
+import { nearest } from "../shared/nearest";
 import { EXEC_NAME, UsageError } from "./errors";
-import { nearest } from "./nearest";
 
 /** Options by name, without dashes, and whether each takes a value. */
 export type Flags = Record<string, "flag" | "value" | "optional value">;

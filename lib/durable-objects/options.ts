@@ -1,5 +1,8 @@
 /** Reads the plugin's options: the shape of each, where it comes from, and one clear error for a value it cannot have. */
 import { type OptionMetadata, OptionType } from "@miniflare/shared";
+import { type DeclaredClasses, declaredClasses } from "../config/classes";
+import { ConfigError } from "../config/error";
+import type { Config as ConfigFile } from "../config/types";
 import { limits } from "../native/addon";
 import { DEFAULT_STORE_OPTIONS, type StoreOptions } from "../native/stores";
 import { DurableObjectError } from "../shared/error";
@@ -22,6 +25,8 @@ export interface DurableObjectsOptions {
   durableObjectsDurability?: Durability;
   /** The most objects whose files are open at once; 256 by default. */
   durableObjectsMaxOpen?: number;
+  /** The classes that `migrations` or `exports` of a configuration declare, and whether each is SQLite-backed. */
+  durableObjectsClasses?: DeclaredClasses;
 }
 
 export type Durability = "fsync" | "process";
@@ -47,14 +52,31 @@ export const objectsOption: OptionMetadata = {
   alias: "o",
   description: "Durable Object to bind",
   fromEntries: (entries) => Object.fromEntries(entries.map(parseBinding)),
-  fromWrangler: ({ durable_objects }) =>
-    durable_objects?.bindings &&
-    Object.fromEntries(
-      durable_objects.bindings.map(({ name, class_name, script_name }) => [
-        name,
-        { className: class_name, scriptName: script_name },
-      ]),
-    ),
+  fromWrangler: ({ durable_objects }) => {
+    const bindings: unknown = durable_objects?.bindings;
+    if (!bindings) return bindings;
+    if (!Array.isArray(bindings)) throw wrongBindings(bindings);
+    return Object.fromEntries(bindings.map(boundInConfig));
+  },
+};
+
+type ConfigBinding = { name?: unknown; class_name?: unknown; script_name?: string };
+
+function boundInConfig(binding: unknown): [string, DurableObjectsObjectsOptions[string]] {
+  const { name, class_name: className, script_name: scriptName }: ConfigBinding = Object(binding);
+  if (typeof name !== "string" || typeof className !== "string") throw wrongBindings(binding);
+  return [name, { className, scriptName }];
+}
+
+function wrongBindings(value: unknown): ConfigError {
+  return new ConfigError(
+    `"durable_objects.bindings" must be an array of { "name": "ROOM", "class_name": "Room" }, not ${JSON.stringify(value)}.`,
+  );
+}
+
+export const classesOption: OptionMetadata = {
+  type: OptionType.NONE,
+  fromWrangler: (config) => declaredClasses(config as unknown as ConfigFile),
 };
 
 export const persistOption: OptionMetadata = {

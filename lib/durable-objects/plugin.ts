@@ -9,6 +9,7 @@ import {
   resolveStoragePersist,
   usageModelExternalSubrequestLimit,
 } from "@miniflare/shared";
+import type { DeclaredClasses } from "../config/classes";
 import type { Answer } from "../native/answers";
 import { leaveStores, objectIds, type StoreOptions, storeFor, useStores } from "../native/stores";
 import { settle } from "../native/tickets";
@@ -70,6 +71,7 @@ import {
   type BoundObject,
   boundObjects,
   checkPersist,
+  classesOption,
   type Durability,
   type DurableObjectsObjectsOptions,
   type DurableObjectsOptions,
@@ -93,6 +95,7 @@ const ADDED_OPTIONS = [
   "durableObjectsMaxValueSize",
   "durableObjectsDurability",
   "durableObjectsMaxOpen",
+  "durableObjectsClasses",
 ] as const;
 
 export class DurableObjectsPlugin
@@ -116,6 +119,9 @@ export class DurableObjectsPlugin
 
   @Option(maxOpenOption)
   durableObjectsMaxOpen?: number;
+
+  @Option(classesOption)
+  durableObjectsClasses?: DeclaredClasses;
 
   readonly #objects: BoundObject[];
   readonly #persist: boolean | string | undefined;

@@ -11,11 +11,13 @@ import type { CronScheduler } from "@miniflare/scheduler";
 import { startScheduler } from "@miniflare/scheduler";
 import { NoOpLog } from "@miniflare/shared";
 import sourceMapSupport from "source-map-support";
+import { withConfigFiles } from "../config/choice";
 import type { DurableObjectId, DurableObjectNamespace } from "../durable-objects/namespace";
 import { closeStores } from "../native/stores";
 import { printable } from "../shared/thrown";
 import type { DurableObjectStorage } from "../storage/storage";
 import { tellingBindings } from "../workers/early-bindings";
+import { followConfigFiles } from "./configured";
 import { type DispatchFetch, dispatchAnyRequest } from "./dispatch";
 import { listen } from "./listen";
 import type { MiniflareOptions } from "./options";
@@ -55,6 +57,7 @@ export class Miniflare extends MiniflareCore<Plugins> {
     const log = options?.log ?? new NoOpLog();
     const storageFactory = new VariedStorageFactory();
     installWatcher();
+    const chosen = options && withConfigFiles(options, log);
     super(
       tellingBindings(PLUGINS),
       {
@@ -64,9 +67,10 @@ export class Miniflare extends MiniflareCore<Plugins> {
         scriptRunner: new ScriptRunner(),
         scriptRequired: options?.scriptRequired ?? true,
       },
-      options,
+      chosen,
     );
     this.#storageFactory = storageFactory;
+    followConfigFiles(this, options ?? {}, chosen?.wranglerConfigPath);
     dispatchAnyRequest(this);
   }
 

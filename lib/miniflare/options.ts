@@ -11,6 +11,16 @@ import type { Log } from "@miniflare/shared";
 import type { SitesOptions } from "@miniflare/sites";
 import type { DurableObjectsOptions } from "../durable-objects/options";
 
+type Service = NonNullable<BindingsOptions["serviceBindings"]>[string];
+
+/** A service may also name the class of the other worker; without one it is the default export. */
+type ServicesOptions = Omit<BindingsOptions, "serviceBindings"> & {
+  serviceBindings?: Record<
+    string,
+    Service | { service: string; environment?: string; entrypoint?: string }
+  >;
+};
+
 type PluginsOptions = CoreOptions &
   HTTPOptions &
   SchedulerOptions &
@@ -22,7 +32,7 @@ type PluginsOptions = CoreOptions &
   CacheOptions &
   SitesOptions &
   QueuesOptions &
-  BindingsOptions;
+  ServicesOptions;
 
 /** What a mounted worker may be given. */
 export type MountOptions = Omit<PluginsOptions, "mounts">;

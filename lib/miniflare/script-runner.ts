@@ -5,6 +5,7 @@
 import vm from "node:vm";
 import { defineHasInstances, VMScriptRunner, VMScriptRunnerError } from "@miniflare/runner-vm";
 import { type AdditionalModules, STRING_SCRIPT_PATH } from "@miniflare/shared";
+import { hasBuiltScripts, mapStackTraces } from "../build/source-maps";
 import { kBeforeRun } from "../durable-objects/worker";
 import { runModules } from "../modules";
 import { SUGGEST_CLOUDFLARE } from "../modules/loader";
@@ -12,6 +13,7 @@ import { findSyntaxProblem } from "../modules/syntax-error";
 import { defineDisposeSymbols } from "../shared/dispose";
 import { isInstanceOf } from "../shared/thrown";
 import { WORKERS_MODULE } from "../workers/module";
+import { nameEntry, type Runnable, runnable } from "./source";
 
 type RunParameters = Parameters<VMScriptRunner["run"]>;
 
@@ -24,7 +26,20 @@ export class ScriptRunner extends VMScriptRunner {
     this.#context = context;
   }
 
-  override async run(...args: RunParameters): ReturnType<VMScriptRunner["run"]> {
+  override async run(...given: RunParameters): ReturnType<VMScriptRunner["run"]> {
+    const script = await runnable(given[1]);
+    const [scope, , ...rest] = given;
+    if (script.entry === undefined) return this.#run([scope, script, ...rest]);
+    try {
+      const result = await this.#run([scope, script, ...rest]);
+      return { ...result, watch: [...(result.watch ?? []), ...script.inputs] };
+    } catch (thrown) {
+      if (isInstanceOf(thrown, VMScriptRunnerError)) explainBuilt(thrown, script);
+      throw thrown;
+    }
+  }
+
+  async #run(args: RunParameters): ReturnType<VMScriptRunner["run"]> {
     const [globalScope, blueprint, moduleRules, additionalModules = {}, compat] = args;
     const context = this.#contextFor(globalScope);
     prepare(context, additionalModules, globalScope);
@@ -55,6 +70,14 @@ export class ScriptRunner extends VMScriptRunner {
   }
 }
 
+/** Names the script that the user has written, and the way to Node.js's modules. */
+function explainBuilt(thrown: Error, script: Runnable): void {
+  nameEntry(thrown, script);
+  const [first] = thrown.message.split("\n", 1);
+  if (!/ dependency "node:[^"]*": no matching module rules/.test(thrown.message)) return;
+  thrown.message = `${first}\nAdd "nodejs_compat" to the compatibility flags to import modules of Node.js.`;
+}
+
 /** Looks at what the script has thrown, which may throw when it is looked at. */
 function isModuleSyntaxError(thrown: unknown): thrown is Error {
   try {
@@ -73,8 +96,12 @@ function isCloudflareModule(thrown: unknown): thrown is Error {
 
 /** Gives a context what Node.js may not define in it, and tells the worker's module of the context. */
 function prepare(context: vm.Context, modules: AdditionalModules, scope: object): void {
-  const [symbols, anyClass] = vm.runInContext("[Symbol, Object]", context);
+  const [symbols, anyClass, errors] = vm.runInContext("[Symbol, Object, Error]", context);
   defineDisposeSymbols(symbols);
+  if (hasBuiltScripts()) {
+    mapStackTraces(Error);
+    mapStackTraces(errors);
+  }
   const beforeRun: unknown = Reflect.get(modules[WORKERS_MODULE] ?? {}, kBeforeRun);
   if (typeof beforeRun === "function") beforeRun(scope, anyClass);
 }

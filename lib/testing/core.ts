@@ -1,7 +1,7 @@
 /** The Miniflare instance of a test environment: plugins and options as Miniflare 2's environments have them. */
 import { CachePlugin } from "@miniflare/cache";
 import type { MiniflareCoreContext, MiniflareCoreOptions } from "@miniflare/core";
-import { BindingsPlugin, CorePlugin, type createFetchMock, MiniflareCore } from "@miniflare/core";
+import { type createFetchMock, MiniflareCore } from "@miniflare/core";
 import { D1Plugin } from "@miniflare/d1";
 import { HTMLRewriterPlugin } from "@miniflare/html-rewriter";
 import { KVPlugin } from "@miniflare/kv";
@@ -10,11 +10,14 @@ import { R2Plugin } from "@miniflare/r2";
 import { NoOpLog } from "@miniflare/shared";
 import { SitesPlugin } from "@miniflare/sites";
 import { WebSocketPlugin } from "@miniflare/web-sockets";
+import { withConfigFiles } from "../config/choice";
 import { DurableObjectsPlugin } from "../durable-objects/plugin";
+import { BindingsPlugin } from "../miniflare/bindings-plugin";
+import { TestCorePlugin } from "../miniflare/core-plugin";
 import { tellingBindings } from "../workers/early-bindings";
 
 const PLUGINS = {
-  CorePlugin,
+  CorePlugin: TestCorePlugin,
   KVPlugin,
   D1Plugin,
   R2Plugin,
@@ -49,11 +52,13 @@ export function createCore(
     tellingBindings(PLUGINS),
     { log, queueBroker: new QueueBroker(log), ...context },
     {
-      wranglerConfigPath: true,
-      packagePath: true,
-      envPathDefaultFallback: true,
-      durableObjectsPersist: false,
-      ...options,
+      ...withConfigFiles({
+        wranglerConfigPath: true,
+        packagePath: true,
+        envPathDefaultFallback: true,
+        durableObjectsPersist: false,
+        ...options,
+      }),
       watch: false,
       kvPersist: false,
       d1Persist: false,

@@ -3,6 +3,7 @@ import { Request } from "@miniflare/core";
 import { type Awaitable, getRequestContext, RequestContext } from "@miniflare/shared";
 import {
   EventHost,
+  HOST,
   type Holder,
   type Realm,
   type Remote,
@@ -37,6 +38,41 @@ export function entrypointStub(entrypoint: Entrypoint, worker: EntrypointWorker)
   const remote = new EntrypointRemote(entrypoint, worker);
   const fetch = (input: unknown, init: unknown) => remote.fetch(input, init);
   return serviceStub({ remote, fetch }, worker.side);
+}
+
+/** The entrypoint of another worker, which may be loaded later than the one that is bound to it. */
+export class LateEntrypoint implements Remote {
+  readonly #entrypoint: Entrypoint;
+  readonly #worker: () => EntrypointWorker | undefined;
+
+  constructor(entrypoint: object, worker: () => EntrypointWorker | undefined) {
+    this.#entrypoint = entrypoint;
+    this.#worker = worker;
+  }
+
+  get realm(): Realm {
+    return this.#worker()?.side.realm ?? HOST;
+  }
+
+  enter<T>(event: RemoteEvent<T>): Promise<T> {
+    return this.#remote().enter(event);
+  }
+
+  fetch(input: unknown, init: unknown): Promise<unknown> {
+    return this.#remote().fetch(input, init);
+  }
+
+  dup(): Remote {
+    return this;
+  }
+
+  dispose(): void {}
+
+  #remote(): EntrypointRemote {
+    const worker = this.#worker();
+    if (worker === undefined) throw new Error("The worker of this service is not loaded yet.");
+    return new EntrypointRemote(this.#entrypoint, worker);
+  }
 }
 
 class EntrypointRemote implements Remote {

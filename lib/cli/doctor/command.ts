@@ -21,7 +21,7 @@ import { managerFlags, managerOf } from "../project/manager-option";
 import { current, REPLACED, targetOf, UNDICI_PATCHED, UNDICI_PINNED } from "../project/overrides";
 import { findRoot, MANAGERS, type Manager } from "../project/package-manager";
 import { type Arguments, hint, print, readArguments } from "../subcommand";
-import { configuredPlace } from "./configured-place";
+import { configuredPlace, projectConfig } from "./configured-place";
 import { load, roundTrip } from "./round-trip";
 
 const HELP = `Usage: ${EXEC_NAME} doctor [options]
@@ -31,7 +31,7 @@ and reads an object in memory, in files and there. The exit code is 1 if anythin
 standard error.
 
 Options:
-  --do-persist PLACE   The directory or redis:// URL to try; what wrangler.toml says by default
+  --do-persist PLACE   The directory or redis:// URL to try; what wrangler.jsonc, .json or .toml says by default
   --manager NAME       The package manager: ${MANAGERS.join(", ")}; found by itself if nothing is said`;
 
 const LABEL_COLUMNS = 12;
@@ -57,9 +57,10 @@ export async function doctorCommand(argv: string[]): Promise<void> {
   await attempt("memory", () => roundTrip(inUse));
   await attempt("files", () => inScratch((directory) => roundTrip(inUse, directory)));
   const given = values.get("do-persist");
+  const config = await describeConfig();
   const place =
     given === undefined
-      ? configuredPlace(process.cwd())
+      ? configuredPlace(config)
       : { place: placeOf(given), where: "--do-persist" };
   if (place.place === undefined) return line("data", `in memory (${place.where})`);
   await attempt(
@@ -124,6 +125,16 @@ async function describeOverride(root: string, manager: Manager, users: User[]): 
     }
   }
   return replaced;
+}
+
+/** Says which configuration file counts, and what it declares. */
+async function describeConfig(): Promise<ReturnType<typeof projectConfig>> {
+  const config = projectConfig(process.cwd());
+  if (config === undefined) return undefined;
+  const { file, ignored, classes } = config;
+  await line("config", ignored === undefined ? file : `${file}: ${ignored}`);
+  if (classes.length > 0) await line("classes", classes.join(", "));
+  return config;
 }
 
 async function describeUndici(objects: Installed): Promise<void> {

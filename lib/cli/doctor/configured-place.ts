@@ -1,12 +1,11 @@
 /** Reads where a project's configuration file keeps Durable Objects. */
 
-import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { parse } from "@iarna/toml";
+import { declaredClasses } from "../../config/classes";
+import { aboutIgnored, CONFIG_NAMES, findConfig } from "../../config/files";
+import { readConfig } from "../../config/reading";
 import { PERSIST_DEFAULT } from "../../shared/default-place";
 import { CommandError, lineOf } from "../errors";
-
-const FILE = "wrangler.toml";
 
 export interface ConfiguredPlace {
   /** An absolute path or a URL; `undefined` for memory. */
@@ -15,23 +14,43 @@ export interface ConfiguredPlace {
   where: string;
 }
 
-/** # Errors `CommandError` if the file cannot be read. */
-export function configuredPlace(directory: string): ConfiguredPlace {
-  const file = path.join(directory, FILE);
-  if (!existsSync(file))
-    return { place: undefined, where: `the default; there is no ${FILE} here` };
-  const { miniflare } = read(file) as { miniflare?: { durable_objects_persist?: unknown } };
-  const persist = miniflare?.durable_objects_persist;
-  const where = `durable_objects_persist in ${FILE}`;
-  if (persist === true) return { place: path.resolve(directory, PERSIST_DEFAULT), where };
-  if (typeof persist !== "string") return { place: undefined, where: `${FILE} names no place` };
-  return { place: persist.includes("://") ? persist : path.resolve(directory, persist), where };
+/** A configuration file of a project, as the report has it. */
+export interface ProjectConfig {
+  file: string;
+  /** The line about other files beside it. */
+  ignored: string | undefined;
+  /** The classes that it declares. */
+  classes: string[];
+  persist: unknown;
 }
 
-function read(file: string): object {
+/** # Errors `CommandError` if the file cannot be read, or declares classes that cannot be. */
+export function projectConfig(directory: string): ProjectConfig | undefined {
+  const found = findConfig(directory);
+  if (found === undefined) return undefined;
   try {
-    return parse(readFileSync(file, "utf8"));
+    const config = readConfig(found.file);
+    const declared = Object.entries(declaredClasses(config) ?? {});
+    const classes = declared.map(([name, { sqlite }]) => (sqlite ? `${name} (SQLite)` : name));
+    const { durable_objects_persist: persist } = Object(config.miniflare);
+    return { file: found.file, ignored: aboutIgnored(found), classes, persist };
   } catch (error) {
-    throw new CommandError(`Cannot parse ${file}: ${lineOf(error)}`);
+    throw new CommandError(lineOf(error));
   }
+}
+
+export function configuredPlace(config: ProjectConfig | undefined): ConfiguredPlace {
+  if (config === undefined) {
+    return {
+      place: undefined,
+      where: `the default; there is no ${CONFIG_NAMES.join(", ")} here`,
+    };
+  }
+  const { file, persist } = config;
+  const directory = path.dirname(file);
+  const name = path.basename(file);
+  const where = `durable_objects_persist in ${name}`;
+  if (persist === true) return { place: path.resolve(directory, PERSIST_DEFAULT), where };
+  if (typeof persist !== "string") return { place: undefined, where: `${name} names no place` };
+  return { place: persist.includes("://") ? persist : path.resolve(directory, persist), where };
 }

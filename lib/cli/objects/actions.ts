@@ -8,8 +8,8 @@ import {
   type StoredObjects,
   UnreadableValue,
 } from "../../native/raw-objects";
+import { nearest } from "../../shared/nearest";
 import { CommandError, EXEC_NAME, lineOf, UsageError } from "../errors";
-import { nearest } from "../nearest";
 import { type Arguments, hint, print, suggestion } from "../subcommand";
 import { jsonValue } from "./json";
 

@@ -2,8 +2,8 @@
 
 import type { StoredObjects } from "../../native/raw-objects";
 import { PERSIST_DEFAULT } from "../../shared/default-place";
+import { nearest } from "../../shared/nearest";
 import { EXEC_NAME, UsageError } from "../errors";
-import { nearest } from "../nearest";
 import { openObjects, placeFlags } from "../place";
 import { type Arguments, type Flags, hint, print, readArguments, suggestion } from "../subcommand";
 import { exportLines, list, remove, show } from "./actions";

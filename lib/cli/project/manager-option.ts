@@ -1,6 +1,7 @@
 /** The option `--manager` of the commands that look at a project. */
+
+import { nearest } from "../../shared/nearest";
 import { UsageError } from "../errors";
-import { nearest } from "../nearest";
 import { type Arguments, type Flags, hint, suggestion } from "../subcommand";
 import { detectManager, isManager, MANAGERS, type Manager } from "./package-manager";
 

@@ -4,8 +4,8 @@ import type { OptionMetadata } from "@miniflare/shared";
 import { kebabCase, OptionType } from "@miniflare/shared";
 import type { WorkerOptions } from "../../miniflare/options";
 import { PLUGINS } from "../../miniflare/plugins";
+import { nearest } from "../../shared/nearest";
 import { EXEC_NAME, UsageError } from "../errors";
-import { nearest } from "../nearest";
 
 const HELP_HINT = `Run "${EXEC_NAME} --help" to see the options.`;
 const HELP_COLUMNS_DEFAULT = 100;

@@ -3,6 +3,9 @@
 import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { MiniflareError } from "@miniflare/shared";
+import { BuildError } from "../../build/error";
+import { ConfigError } from "../../config/error";
+import { TOML_NAME } from "../../config/files";
 import { ListenError } from "../../miniflare/listen";
 import type { WorkerOptions } from "../../miniflare/options";
 import { ownDirectory } from "../../shared/own-package";
@@ -78,7 +81,7 @@ function describePackageFile(error: SyntaxError, options: WorkerOptions): string
 
 function describeToml(error: Error, options: WorkerOptions): string {
   const given = options.wranglerConfigPath;
-  const name = typeof given === "string" ? given : "wrangler.toml";
+  const name = typeof given === "string" ? given : TOML_NAME;
   const file = path.resolve(options.rootPath ?? ".", name);
   const problem = error.message.split("\n", 1)[0]?.replace(/:$/, "") ?? "";
   return `Cannot parse "${file}" (--wrangler-config): ${problem}.`;
@@ -87,8 +90,8 @@ function describeToml(error: Error, options: WorkerOptions): string {
 function describeMiniflareError(error: MiniflareError, options: WorkerOptions): string {
   if (error.code === "ERR_NO_SCRIPT") {
     return (
-      `No worker script. Name it on the command line (${EXEC_NAME} worker.mjs), as "main" (or "module", for modules) ` +
-      `in package.json, or as "main" under [build.upload] in wrangler.toml.`
+      `No worker script. Name it on the command line (${EXEC_NAME} worker.mjs), as "main" in wrangler.jsonc, wrangler.json ` +
+      `or wrangler.toml, or as "main" (or "module", for modules) in package.json.`
     );
   }
   const cause = error.cause === undefined ? "" : `: ${describeStartError(error.cause, options)}`;
@@ -128,6 +131,8 @@ export function describeStartError(error: unknown, options: WorkerOptions): stri
 function describeByKind(error: unknown, options: WorkerOptions): string {
   if (error instanceof MiniflareError) return describeMiniflareError(error, options);
   if (error instanceof ListenError) return error.message;
+  // Their place in the source takes several lines.
+  if (error instanceof ConfigError || error instanceof BuildError) return error.message;
   if (!(error instanceof Error)) return describeScriptError(error);
   if ((error as NodeJS.ErrnoException).syscall !== undefined) {
     return describeSystemError(error, options);

@@ -13,10 +13,20 @@ const DEBOUNCE_MS = 50;
 
 interface Watched {
   path: WatchedPath;
+  /** The path that a change is reported as. */
+  reported: string;
   timer: NodeJS.Timeout | undefined;
 }
 
 type Paths = string | Iterable<string>;
+
+/** Watchers that have not been disposed of. */
+const watchers = new Set<Watcher>();
+
+/** For those who watch `file`, it also changes when one of these files comes into being. */
+export function watchForMissing(missing: string[], file: string): void {
+  for (const watcher of watchers) watcher.watchForMissing(missing, path.resolve(file));
+}
 
 /** Has the methods of the `Watcher` of `@miniflare/watcher`. */
 export class Watcher {
@@ -26,18 +36,36 @@ export class Watcher {
   /** `callback` gets the watched path in or at which something has changed. */
   constructor(callback: (path: string) => void) {
     this.#callback = callback;
+    watchers.add(this);
   }
 
   watch(paths: Paths): void {
     for (const file of resolved(paths)) {
-      if (this.#watched.has(file)) continue;
-      const changed = () => {
-        clearTimeout(watched.timer);
-        watched.timer = setTimeout(this.#callback, DEBOUNCE_MS, file);
-      };
-      const watched: Watched = { path: new WatchedPath(file, changed), timer: undefined };
-      this.#watched.set(file, watched);
+      // It was missing, and does not only stand for another one any more.
+      if (this.#watched.get(file)?.reported !== file) this.unwatch(file);
+      this.#watch(file, file);
     }
+  }
+
+  watchForMissing(missing: string[], file: string): void {
+    if (!this.#watched.has(file)) return;
+    for (const candidate of missing) this.#watch(candidate, file);
+  }
+
+  /** A change of `file` is reported as one of `reported`. */
+  #watch(file: string, reported: string): void {
+    if (this.#watched.has(file)) return;
+    const report = () => {
+      if (file !== reported) this.unwatch(file);
+      this.#callback(reported);
+    };
+    const changed = () => {
+      clearTimeout(watched.timer);
+      watched.timer = setTimeout(report, DEBOUNCE_MS);
+    };
+    const path = new WatchedPath(file, changed);
+    const watched: Watched = { path, reported, timer: undefined };
+    this.#watched.set(file, watched);
   }
 
   unwatch(paths: Paths): void {
@@ -50,6 +78,7 @@ export class Watcher {
   }
 
   dispose(): void {
+    watchers.delete(this);
     this.unwatch([...this.#watched.keys()]);
   }
 }

@@ -1,0 +1,206 @@
+/** Miniflare 2's core plugin, which also takes the worker's script and its settings from today's configuration files. */
+import path from "node:path";
+import { CorePlugin as MiniflareCorePlugin } from "@miniflare/core";
+import {
+  globsToMatcher,
+  type Log,
+  type OptionMetadata,
+  OptionType,
+  type PluginContext,
+  type ScriptBlueprint,
+  type SetupResult,
+  STRING_SCRIPT_PATH,
+} from "@miniflare/shared";
+import { BuildError } from "../build/error";
+import { isModule, isTypeScript } from "../build/script";
+import { mountsWithConfigFiles } from "../config/choice";
+import { noticesOf } from "../config/notices";
+import type { Config } from "../config/types";
+import {
+  type BuildSettings,
+  bindsOwnClass,
+  buildSettings,
+  isOfToday,
+  mainOf,
+  nameOf,
+  rulesOf,
+} from "../config/worker";
+import { kSource, type Runnable, runnable, type Source } from "./source";
+import { watchForMissing } from "./watch/watcher";
+
+type Options = ConstructorParameters<typeof MiniflareCorePlugin>[1] & {
+  configuration?: Configuration;
+};
+
+/** What a configuration file says beyond Miniflare 2's options. */
+interface Configuration {
+  /** The script, if the file names it as `main`. */
+  main: string | undefined;
+  build: BuildSettings;
+}
+
+type FromWrangler = (config: Config, directory: string, log: Log) => unknown;
+
+/** Wrangler's rules for what is no code. */
+const DATA_RULES = [
+  { type: "Text", include: ["**/*.txt", "**/*.html", "**/*.sql"] },
+  { type: "Data", include: ["**/*.bin"] },
+  { type: "CompiledWasm", include: ["**/*.wasm"] },
+] as const;
+const CODE_RULES = [
+  { type: "ESModule", include: ["**/*.mjs"] },
+  { type: "CommonJS", include: ["**/*.js", "**/*.cjs"] },
+] as const;
+
+type ProcessedRule = MiniflareCorePlugin["processedModuleRules"][number];
+type Script = ScriptBlueprint & { [kSource]?: Source };
+
+export class CorePlugin extends MiniflareCorePlugin {
+  declare configuration?: Configuration;
+  readonly #modules: boolean | undefined;
+  /** Whether a script is built and read only if it runs. */
+  protected readonly onlyIfRun: boolean = false;
+
+  constructor(ctx: PluginContext, options?: Options) {
+    super(ctx, options);
+    this.#modules = this.modules;
+    if (this.configuration === undefined) delete this.configuration;
+  }
+
+  override async setup(): Promise<SetupResult> {
+    const result = await this.#readScript();
+    const script = result.script as Script | undefined;
+    if (script === undefined) return result;
+    const { filePath } = script;
+    const isMain = this.#isMain(filePath);
+    if (this.#modules === undefined) {
+      this.modules = isMain || isModule(script.code, filePath) || undefined;
+    }
+    if (filePath !== STRING_SCRIPT_PATH) {
+      script[kSource] = { ...script[kSource], ...this.#sourceOf(filePath) };
+    }
+    const rules = this.modules ? this.#rules(filePath) : [];
+    this.processedModuleRules.splice(0, Number.POSITIVE_INFINITY, ...rules);
+    if (this.onlyIfRun) return result;
+    const ready = await this.#ready(script);
+    return { ...result, script: ready, watch: [...(result.watch ?? []), ...ready.inputs] };
+  }
+
+  /** A build that fails leaves the worker that runs as it is; it is made again when a file comes that was missing. */
+  async #ready(script: Script): Promise<Runnable> {
+    try {
+      return await runnable(script);
+    } catch (error) {
+      if (error instanceof BuildError) watchForMissing(error.missing, script.filePath);
+      throw error;
+    }
+  }
+
+  #isMain(filePath: string): boolean {
+    return this.configuration?.main === filePath;
+  }
+
+  /** A script that a configuration names may be missing where none is run, as in tests without objects. */
+  async #readScript(): Promise<SetupResult> {
+    try {
+      return await super.setup();
+    } catch (error) {
+      const { scriptPath } = this;
+      const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
+      if (!missing || scriptPath === undefined || !this.#isMain(scriptPath)) throw error;
+      const script: Script = { filePath: scriptPath, code: "", [kSource]: { missing: error } };
+      return { ...(await this.#setupWithoutScript()), script, watch: [scriptPath] };
+    }
+  }
+
+  async #setupWithoutScript(): Promise<SetupResult> {
+    const { scriptPath, packagePath } = this;
+    this.scriptPath = undefined;
+    this.packagePath = false;
+    try {
+      return await super.setup();
+    } finally {
+      this.scriptPath = scriptPath;
+      this.packagePath = packagePath;
+    }
+  }
+
+  #sourceOf(filePath: string): Source {
+    const isMain = this.#isMain(filePath);
+    const { build = {} } = this.configuration ?? {};
+    const options = {
+      rootPath: this.ctx.rootPath,
+      rules: this.#rules(filePath),
+      define: build.define,
+      alias: build.alias,
+      tsconfig: build.tsconfig,
+      jsxFactory: build.jsx_factory,
+      jsxFragment: build.jsx_fragment,
+      keepNames: build.keep_names,
+    };
+    return { build: options, asWrangler: isMain && !build.no_bundle, asItIs: build.no_bundle };
+  }
+
+  /** In order: the first rule of each type counts, unless it says otherwise. Wrangler's are for what Miniflare 2 cannot run. */
+  #rules(filePath: string): ProcessedRule[] {
+    const withData = this.#isMain(filePath) || isTypeScript(filePath);
+    const given = (this.modulesRules ?? []) as { type: string; include: string[] }[];
+    const defaults = withData ? [...CODE_RULES, ...DATA_RULES] : CODE_RULES;
+    const final = new Set<string>();
+    const processed: ProcessedRule[] = [];
+    for (const rule of [...given, ...defaults]) {
+      if (final.has(rule.type)) continue;
+      const include = globsToMatcher([...rule.include]);
+      processed.push({ type: rule.type, include } as ProcessedRule);
+      if (!("fallthrough" in rule) || !rule.fallthrough) final.add(rule.type);
+    }
+    return processed;
+  }
+}
+
+/** For tests, most of which need no script to run. */
+export class TestCorePlugin extends CorePlugin {
+  protected override readonly onlyIfRun: boolean = true;
+}
+
+/** The options of Miniflare 2's plugin, some of which come from more keys of a configuration. */
+const options = new Map<string | symbol, OptionMetadata>(MiniflareCorePlugin.prototype.opts);
+
+function extend(key: string, description: string | undefined, more?: FromWrangler): void {
+  const meta = options.get(key)!;
+  const read = meta.fromWrangler as FromWrangler | undefined;
+  const fromWrangler: FromWrangler = (config, directory, log) =>
+    read?.(config, directory, log) ?? more?.(config, directory, log);
+  options.set(key, {
+    ...meta,
+    ...(description === undefined ? {} : { description }),
+    ...(more === undefined ? {} : { fromWrangler: fromWrangler as OptionMetadata["fromWrangler"] }),
+  } as OptionMetadata);
+}
+
+extend("wranglerConfigPath", "Path to wrangler.json, wrangler.jsonc or wrangler.toml");
+extend("wranglerConfigEnv", "Environment in the configuration file to use");
+extend("scriptPath", undefined, mainOf);
+extend("modules", undefined, (config) => (bindsOwnClass(config) ? true : undefined));
+extend("modulesRules", undefined, rulesOf);
+
+const mounts = options.get("mounts")!;
+options.set("mounts", {
+  ...mounts,
+  fromWrangler: (config, directory, log) => {
+    const given = mounts.fromWrangler?.(config, directory, log) as Record<string, unknown>;
+    return given && mountsWithConfigFiles(given, log);
+  },
+} as OptionMetadata);
+
+options.set("configuration", {
+  type: OptionType.NONE,
+  fromWrangler: ((config: Config, directory: string, log: Log): Configuration | undefined => {
+    if (!isOfToday(config)) return undefined;
+    for (const line of noticesOf(config, nameOf(config))) log.warn(line);
+    const main = config.build?.upload?.main ? undefined : mainOf(config, directory);
+    return { main: main && path.resolve(main), build: buildSettings(config, directory) };
+  }) as OptionMetadata["fromWrangler"],
+});
+
+Object.defineProperty(CorePlugin.prototype, "opts", { value: options, writable: true });
