@@ -110,7 +110,7 @@ pub enum Error {
     },
     /// A database cannot be read.
     #[error(
-        "The database {path} is corrupt: {reason}. Restore it from a copy, or delete the directory to start this object again without data."
+        "The database {path} is corrupt: {reason}. Restore it from a copy, or delete the directory to begin with an empty object."
     )]
     Corrupt {
         /// The database.
@@ -120,7 +120,7 @@ pub enum Error {
     },
     /// A database is not as the lock file says that it was left.
     #[error(
-        "The database {path} is corrupt: {reason}, according to {record}. Nothing was changed. Restore it from a copy, or delete the directory to start this object again without data. To go on with what is left of it, delete {record}."
+        "The database {path} is corrupt: {reason}, according to {record}. Nothing was changed. Restore it from a copy, or delete the directory to begin with an empty object. To use what is left of it, delete {record}."
     )]
     Incomplete {
         /// The database.
@@ -196,7 +196,7 @@ pub enum Error {
     },
     /// A lock file has been deleted or moved while its object was in use.
     #[error(
-        "The lock file {path} has been deleted or moved while its object was in use. Another process may have written to the object, so the last writes were refused. The object starts again with what is stored. Leave .ferroflare alone while a process uses the directory."
+        "The lock file {path} has been deleted or moved while its object was in use, so that another process may have written to the object: the last writes were refused. The object is read again from what is stored. Leave .ferroflare alone while a process uses the directory."
     )]
     LockVanished {
         /// The lock file.
@@ -204,7 +204,7 @@ pub enum Error {
     },
     /// A database has been deleted or moved while it was in use.
     #[error(
-        "{path} has been deleted or moved while it was in use: what was written there is lost. The object starts again with what is stored there now."
+        "{path} has been deleted or moved while it was in use: what was written there is lost. The object is read again from what is stored there now."
     )]
     Vanished {
         /// The database.
