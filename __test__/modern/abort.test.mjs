@@ -218,7 +218,11 @@ onEachBackend("abort", (place) => {
     await failure(object().synced());
     assert.deepEqual(await object().keys(), ["gone", "kept", "old", "synced"]);
     await failure(object().cleared());
-    assert.deepEqual(await object().keys(), [], "deleteAll() is not undone, what comes after it is");
+    assert.deepEqual(
+      await object().keys(),
+      [],
+      "deleteAll() is not undone, what comes after it is",
+    );
   });
 
   test("a transaction in which it is called does not commit", async (t) => {
