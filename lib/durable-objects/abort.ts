@@ -19,7 +19,7 @@ export interface AbortOptions {
 }
 
 /**
- * Resets an object. Whoever waits for it gets the reason.
+ * Resets an object. Every caller that waits for it gets the reason.
  *
  * # Errors
  * Always that reason: production ends the code that calls this, and here it goes on as after any error.

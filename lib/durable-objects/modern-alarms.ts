@@ -129,7 +129,7 @@ export class ModernAlarms {
     void this.#release(claim);
   }
 
-  /** Leaves every claimed alarm to whoever claims it next. A handler that runs is not waited for. */
+  /** Leaves every claimed alarm to the next claim. A handler that runs is not waited for. */
   releaseAll(): void {
     const claims = [...this.#running, ...this.#waiting.values()];
     this.#running.clear();

@@ -76,7 +76,7 @@ export class ModernState extends HibernatingState {
   override waitUntil(...promises: [Promise<unknown>]): void {
     if (promises.length < 1) throw wrongArgument("waitUntil", "Promise");
     const report = (reason: unknown) => {
-      // Whoever waits for the object is told of its reset, or its owner.
+      // Callers that wait for the object are told of its reset, or its owner is.
       if (this[kBroken]?.reason !== reason) this.#report(reason);
     };
     const settled = Promise.resolve(promises[0]).then(() => {}, report);

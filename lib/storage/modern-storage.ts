@@ -1,5 +1,6 @@
 /** The storage of an object of a modern class: production's checks of alarms, and what ends with its object. */
 import { types } from "node:util";
+import type { ObjectHandle } from "../native/addon";
 import { settle } from "../native/tickets";
 import { unsupported } from "../shared/error";
 import { nextTick } from "../shared/real-timers";
@@ -62,10 +63,7 @@ export class ModernStorage extends DurableObjectStorage {
   }
 
   [kUndo](): void {
-    if (!this.#turns) return;
-    const handle = this[kHandle];
-    Promise.resolve(settle(handle.undo())).catch(nothing);
-    handle.seal();
+    if (this.#turns) void undo(this[kHandle]);
   }
 
   [kCut](reason: unknown): void {
@@ -150,4 +148,15 @@ function refusing(member: string): () => never {
   return () => {
     throw unsupported(member);
   };
+}
+
+/** Takes back at once what was written in this turn of the event loop. */
+async function undo(handle: ObjectHandle): Promise<void> {
+  try {
+    const undone = handle.undo();
+    handle.seal();
+    await settle(undone);
+  } catch {
+    // The store is closed, or has failed, which breaks the object in any case.
+  }
 }

@@ -3,6 +3,7 @@
 //! On Redis that is a matter of what is not sent yet: the tests are beside its queue, and in JavaScript.
 
 use ferroflare_core::backend::{AlarmEnd, ObjectStorage};
+use ferroflare_core::range::ListOptions;
 use ferroflare_core::write_batch::{TurnId, WriteBatch};
 
 use crate::places::{TestPlace, on_place};
@@ -54,7 +55,7 @@ async fn the_writes_of_a_turn_are_taken_back_and_others_stay(place: &dyn TestPla
     undone.wait().await.unwrap();
     object.seal();
     caller.put("h", "after").await;
-    assert_eq!(caller.keys(&Default::default()).await, ["a", "b", "c", "e", "g", "h"]);
+    assert_eq!(caller.keys(&ListOptions::default()).await, ["a", "b", "c", "e", "g", "h"]);
     assert_eq!(caller.get("a").await.as_deref(), Some("before"));
     assert_eq!(caller.alarm().await, Some(10));
     assert_eq!(place.alarms(&["OBJECT".into()]).unwrap().len(), 1);
