@@ -211,6 +211,8 @@ export interface Limits {
   valueBytesSlack: number
   /** Most open objects of a directory unless configured. */
   openObjectsDefault: number
+  /** Most alarms of a binding that are read from a server at once. */
+  alarmsReadMax: number
 }
 
 /** An alarm that has not fired. */

@@ -69,10 +69,10 @@ declare global {
   /** Runs the alarm of an object now, and removes it; says whether one was set. */
   function runDurableObjectAlarm(stub: AnyStub): Promise<boolean>;
 
-  /** Lets go of a running object once its requests have ended: the next one constructs it anew, from its storage. */
+  /** Discards a running object once its requests have ended: the next one constructs it again, from its storage. */
   function evictDurableObject(stub: AnyStub): Promise<void>;
 
-  /** Lets go of all running objects. */
+  /** Discards all running objects. */
   function evictAllDurableObjects(): Promise<void>;
 
   /** What handlers of module workers get as their third argument. */

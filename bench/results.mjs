@@ -15,6 +15,7 @@ const DIGITS = 5;
 const packages = {
   ferroflare: "../package.json",
   miniflare: "../node_modules/miniflare/package.json",
+  "miniflare@4": "../node_modules/miniflare4/package.json",
   "@miniflare/storage-redis": "../node_modules/miniflare2-storage-redis/package.json",
   ioredis: "../node_modules/ioredis/package.json",
 };

@@ -7,11 +7,11 @@ import { linkPackage } from "./lib/example.mjs";
 import { runNode } from "./lib/process.mjs";
 import { runMain } from "./lib/program.mjs";
 
-const example = "examples/seed/index.mjs";
+const example = "examples/outside-worker/index.mjs";
 const minutesMax = 5;
 
 runMain(async () => {
-  linkPackage("seed");
+  linkPackage("outside-worker");
   const given = process.argv.slice(2);
   await runBuilt(example, [example, ...given], minutesMax);
   if (given.length > 0) return;

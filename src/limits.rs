@@ -17,6 +17,8 @@ pub struct Limits {
     pub value_bytes_slack: u32,
     /// Most open objects of a directory unless configured.
     pub open_objects_default: u32,
+    /// Most alarms of a binding that are read from a server at once.
+    pub alarms_read_max: u32,
 }
 
 /// The limits of the storage API.
@@ -28,6 +30,7 @@ pub fn limits() -> Limits {
         value_bytes_ceiling: small(limits::VALUE_BYTES_CEILING),
         value_bytes_slack: small(limits::VALUE_BYTES_SLACK),
         open_objects_default: small(OPEN_OBJECTS_DEFAULT),
+        alarms_read_max: small(limits::ALARMS_READ_MAX),
     }
 }
 

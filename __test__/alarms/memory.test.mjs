@@ -273,7 +273,7 @@ test("alarms: flushAlarms() rejects with the error of a handler", async () => {
   await assert.rejects(plugin.flushAlarms(factory), (error) => error === failure);
 });
 
-test("mend: an alarm that fails is logged, and the others fire", async () => {
+test("fixed: an alarm that fails is logged, and the others fire", async () => {
   const logged = [];
   class Recorder extends NoOpLog {
     error(error) {
@@ -294,7 +294,7 @@ test("mend: an alarm that fails is logged, and the others fire", async () => {
   assert.deepEqual(logged, ["handler failed"]);
 });
 
-test("mend: an alarm that fails where the log takes no errors is a warning of the process", async () => {
+test("fixed: an alarm that fails where the log takes no errors is a warning of the process", async () => {
   const warned = new Promise((resolve) => process.once("warning", resolve));
   const { storageOf, idOf } = await serveAlarms({
     handler() {
@@ -392,7 +392,7 @@ test("alarms: those that a plugin finds when it starts fire, overdue ones at onc
   assert.deepEqual(second.names(), ["a", "b"]);
 });
 
-test("alarms: two plugins on one store fire an alarm once, whoever set it", async () => {
+test("alarms: two plugins on one store fire an alarm once, whichever set it", async () => {
   const factory = memoryFactory();
   const [one, other] = [await serveAlarms({ factory }), await serveAlarms({ factory })];
   await one.storageOf("a").setAlarm(clock.now + SECOND);

@@ -38,7 +38,7 @@ function open(t, more) {
 const pending = (binding = "OBJECT") =>
   server.call("ZRANGE", `${binding}:alarms`, 0, -1, "WITHSCORES");
 
-/** Waits until the index is empty: what it holds too much is removed when somebody notices. */
+/** Waits until the index is empty: what it holds too much is removed when a process notices. */
 const settled = () =>
   until(async () => ((await pending()).length === 0 ? true : undefined), "the index to be empty");
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { D1DatabaseAPI } from "@miniflare/d1";
 import { waitUntilOnOutputGate } from "@miniflare/shared";
 import { Miniflare } from "ferroflare";
 import { onEachBackend } from "../support/backends.mjs";
@@ -49,6 +50,12 @@ const EFFECTS = {
   },
   "a message to a queue": {
     leave: ({ env }) => env.QUEUE.send("sent").catch(ignored),
+  },
+  "a statement for a D1 database": {
+    leave: ({ env }) => {
+      const body = JSON.stringify({ sql: "SELECT 1" });
+      return env.DATABASE.fetch("/query", { method: "POST", body }).catch(ignored);
+    },
   },
   "a chunk of a body that was returned before": {
     start: async ({ room }, arrived) => {
@@ -107,6 +114,7 @@ async function serveEffects(t, { leave, start = async () => {}, uploads }, write
   };
   const served = await serveRooms(t, { fetch, queue: arrived }, persist, {
     serviceBindings: { SERVICE: service },
+    bindings: { DATABASE: new D1DatabaseAPI({ prepare: arrived }) },
     queueBindings: [{ name: "QUEUE", queueName: "queue" }],
     queueConsumers: [{ queueName: "queue", maxWaitMs: 1 }],
   });

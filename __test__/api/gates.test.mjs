@@ -121,7 +121,7 @@ test("gates: a closure run with gates is held back like a request", async () => 
   assert.equal(state.storage, storage);
 });
 
-test("mend: blockConcurrencyWhile() that rejects resets the object, and waiting requests get its error", async () => {
+test("fixed: blockConcurrencyWhile() that rejects resets the object, and waiting requests get its error", async () => {
   const blocked = deferred();
   const Class = counted((state, number) => {
     if (number === 1) state.blockConcurrencyWhile(() => blocked.promise);
@@ -145,7 +145,7 @@ test("mend: blockConcurrencyWhile() that rejects resets the object, and waiting 
   assert.equal(await text(), "2");
 });
 
-test("mend: blockConcurrencyWhile() that throws, or is given no function, resets the object too", async () => {
+test("fixed: blockConcurrencyWhile() that throws, or is given no function, resets the object too", async () => {
   const Class = counted((state, number) => {
     if (number === 1) {
       state.blockConcurrencyWhile(() => {
@@ -160,7 +160,7 @@ test("mend: blockConcurrencyWhile() that throws, or is given no function, resets
   assert.equal(await text(), "3");
 });
 
-test("mend: a request that runs when the object is reset gets the error, even if it catches it itself", async () => {
+test("fixed: a request that runs when the object is reset gets the error, even if it catches it itself", async () => {
   const Class = counted(() => {});
   const caught = [];
   Class.prototype.fetch = async function ({ url }) {
@@ -183,7 +183,7 @@ test("mend: a request that runs when the object is reset gets the error, even if
   assert.equal(await text(), "2");
 });
 
-test("mend: a state that was reset stays reset", async () => {
+test("fixed: a state that was reset stays reset", async () => {
   const states = [];
   const { text, stub } = await serve(counted((state) => states.push(state)));
   assert.equal(await text(), "1");
@@ -205,7 +205,7 @@ test("mend: a state that was reset stays reset", async () => {
   assert.equal(stub.id.toString(), states[1].id.toString());
 });
 
-test("mend: a reset that no request is told of is reported, once, and no unhandled rejection", async () => {
+test("fixed: a reset that no request is told of is reported, once, and no unhandled rejection", async () => {
   const warnings = [];
   const note = ({ message }) => warnings.push(message.split("\n")[0]);
   process.on("warning", note);
@@ -226,7 +226,7 @@ test("mend: a reset that no request is told of is reported, once, and no unhandl
   assert.equal(await text(), "3");
 });
 
-test("mend: a flush that fails breaks the output gate: the response is the error, and the object is reset", async () => {
+test("fixed: a flush that fails breaks the output gate: the response is the error, and the object is reset", async () => {
   const Class = counted(() => {});
   const failure = new Error("disk full");
   Class.prototype.fetch = function ({ url }) {
@@ -243,7 +243,7 @@ test("mend: a flush that fails breaks the output gate: the response is the error
   assert.equal(await text(), "2");
 });
 
-test("mend: blockConcurrencyWhile() that lasts 30 seconds resets the object", async () => {
+test("fixed: blockConcurrencyWhile() that lasts 30 seconds resets the object", async () => {
   const script = `
     import { Clock } from "./__test__/support/clock.mjs";
     const clock = new Clock().install();
@@ -281,4 +281,39 @@ test("mend: blockConcurrencyWhile() that lasts 30 seconds resets the object", as
     ],
     stderr,
   );
+});
+
+test("blockConcurrencyWhile() that waits for an answer asked before it began resets the object after 30 seconds", async () => {
+  const script = `
+    import { Clock } from "./__test__/support/clock.mjs";
+    const clock = new Clock().install();
+    const { servingPlugin, idle } = await import("./__test__/support/plugin.mjs");
+    const { Response } = await import("@miniflare/core");
+    class OBJECT {
+      constructor(state) {
+        this.state = state;
+      }
+      async fetch({ url }) {
+        if (url.endsWith("/other")) return new Response("other");
+        const answer = namespace("OBJECT").get(other).fetch("http://room/other");
+        const within = url.endsWith("/within");
+        const ask = () => namespace("OBJECT").get(other).fetch("http://room/other");
+        return this.state.blockConcurrencyWhile(within ? ask : () => answer);
+      }
+    }
+    const { namespace } = await servingPlugin({ OBJECT });
+    const other = namespace("OBJECT").idFromName("other");
+    const stub = namespace("OBJECT").get(namespace("OBJECT").idFromName("a"));
+    console.log(await (await stub.fetch("http://room/within")).text());
+    const answers = [];
+    stub.fetch("http://room/before").catch((error) => answers.push(error));
+    await idle();
+    await clock.advance(29_999);
+    console.log(answers.length);
+    await clock.advance(1);
+    await idle();
+    console.log(answers.map(({ code }) => code).join());
+  `;
+  const { stdout, stderr } = await runModule(script);
+  assert.equal(stdout, "other\n0\nERR_TIMEOUT\n", stderr);
 });

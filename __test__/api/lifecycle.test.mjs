@@ -177,7 +177,7 @@ test("lifecycle: the addon may be loaded several times by one thread", async () 
   await mf.dispose();
 });
 
-/** Loads this package's own modules anew inside a VM context, as test runners do; all others are the host's. */
+/** Loads this package's own modules again inside a VM context, as test runners do; all others are the host's. */
 function loadInContext() {
   const context = vm.createContext({
     ...{ Buffer, URL, console, process, queueMicrotask },

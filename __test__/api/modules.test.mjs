@@ -181,10 +181,10 @@ describe("modules: the Miniflare class without the flag", () => {
 const ED25519_WARNING = /^\(node:\d+\) ExperimentalWarning: The Ed25519.*\n\(Use `node .*\n/;
 
 test("S12: the seed's example runs by plain node, and prints nothing else", async () => {
-  linkPackage("seed");
+  linkPackage("outside-worker");
   const [plain, flagged] = await Promise.all([
-    run("examples/seed/index.mjs"),
-    run("examples/seed/index.mjs", { flags: ["--no-warnings", VM_MODULES] }),
+    run("examples/outside-worker/index.mjs"),
+    run("examples/outside-worker/index.mjs", { flags: ["--no-warnings", VM_MODULES] }),
   ]);
   assert.deepEqual([plain.code, plain.stderr.replace(ED25519_WARNING, "")], [0, ""]);
   assert.match(plain.stdout, /^1$/m);

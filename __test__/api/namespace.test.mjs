@@ -336,7 +336,7 @@ test("S12 stub: constructs an object once for requests that come together", asyn
   ]);
 });
 
-test("mend: a constructor that throws is tried again at each request, and each gets the real error", async () => {
+test("fixed: a constructor that throws is tried again at each request, and each gets the real error", async () => {
   let failures = 0;
   const states = [];
   const warnings = [];

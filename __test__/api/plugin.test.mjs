@@ -373,7 +373,7 @@ test("S13 getObjects: lists the running objects of a binding", async () => {
   assert.deepEqual(plugin.getObjects(factory, "NONE"), []);
 });
 
-test("S4 reload: constructs objects anew and keeps their data", async () => {
+test("S4 reload: constructs objects again and keeps their data", async () => {
   const { plugin, factory, namespace, reload } = await servingPlugin({ TEST }, { env: { KEY: 1 } });
   const id = namespace("TEST").idFromName("a");
   const fetched = async () => (await namespace("TEST").get(id).fetch("/")).text();

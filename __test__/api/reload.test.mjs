@@ -29,7 +29,7 @@ const isDisposed = (error) => {
   return true;
 };
 
-test("mend: a stub from before reload() reaches the reloaded class", async () => {
+test("fixed: a stub from before reload() reaches the reloaded class", async () => {
   const { mf, worker, namespace, stub } = await miniflare();
   assert.equal(await fetched(stub), "one");
   for (const text of ["two", "three"]) {
@@ -41,7 +41,7 @@ test("mend: a stub from before reload() reaches the reloaded class", async () =>
   await mf.dispose();
 });
 
-test("mend: a stub from before setOptions() reaches the class of the new options", async () => {
+test("fixed: a stub from before setOptions() reaches the class of the new options", async () => {
   const { mf, worker, stub } = await miniflare();
   worker.exports = { OBJECT: answering("one"), OTHER: answering("other") };
   await mf.setOptions({ durableObjects: { OBJECT: "OTHER" } });
@@ -51,7 +51,7 @@ test("mend: a stub from before setOptions() reaches the class of the new options
   await mf.dispose();
 });
 
-test("mend: a stub whose binding is gone after setOptions() says so, and works when it is back", async () => {
+test("fixed: a stub whose binding is gone after setOptions() says so, and works when it is back", async () => {
   const { mf, stub } = await miniflare();
   await mf.setOptions({ durableObjects: {} });
   await assert.rejects(stub.fetch("/"), {
@@ -63,7 +63,7 @@ test("mend: a stub whose binding is gone after setOptions() says so, and works w
   await mf.dispose();
 });
 
-test("mend: a request that comes during a reload waits for it", async () => {
+test("fixed: a request that comes during a reload waits for it", async () => {
   const { mf, worker, stub } = await miniflare();
   worker.exports = { OBJECT: answering("two") };
   const reloaded = mf.reload();
@@ -78,7 +78,7 @@ test("mend: a request that comes during a reload waits for it", async () => {
   await mf.dispose();
 });
 
-test("mend: a request that waits since before one reload is answered after the next", async () => {
+test("fixed: a request that waits since before one reload is answered after the next", async () => {
   const { plugin, namespace, ctx } = await servingPlugin({ OBJECT: answering("one") });
   const stub = namespace("OBJECT").get(namespace("OBJECT").idFromName("a"));
   await plugin.beforeReload();
@@ -90,7 +90,7 @@ test("mend: a request that waits since before one reload is answered after the n
   assert.equal(await (await response).text(), "two");
 });
 
-test("mend: a class that is missing after a reload is the error of waiting requests, until the next reload", async () => {
+test("fixed: a class that is missing after a reload is the error of waiting requests, until the next reload", async () => {
   const { mf, worker, stub } = await miniflare();
   worker.exports = {};
   const missing = {
@@ -105,7 +105,7 @@ test("mend: a class that is missing after a reload is the error of waiting reque
   await mf.dispose();
 });
 
-test("mend: a request outlives a script that fails and is answered when it is mended", async () => {
+test("fixed: a request outlives a script that fails and is answered when it is fixed", async () => {
   const { mf, worker, stub } = await miniflare();
   worker.error = new SyntaxError("script is broken");
   await assert.rejects(mf.reload(), worker.error);
@@ -117,7 +117,7 @@ test("mend: a request outlives a script that fails and is answered when it is me
   await mf.dispose();
 });
 
-test("mend: a request does not wait for ever for a reload that failed", async () => {
+test("fixed: a request does not wait for ever for a reload that failed", async () => {
   const { stdout, stderr } = await runModule(`
     import { Clock } from "./__test__/support/clock.mjs";
     const clock = new Clock().install();
@@ -141,7 +141,7 @@ test("mend: a request does not wait for ever for a reload that failed", async ()
   );
 });
 
-test("mend: after dispose() namespaces and stubs reject with one clear error", async () => {
+test("fixed: after dispose() namespaces and stubs reject with one clear error", async () => {
   const { mf, namespace, stub } = await miniflare();
   assert.equal(await fetched(stub), "one");
   await mf.dispose();
@@ -150,7 +150,7 @@ test("mend: after dispose() namespaces and stubs reject with one clear error", a
   await assert.rejects(namespace.get(namespace.newUniqueId()).fetch("/"), isDisposed);
 });
 
-test("mend: requests that wait for a reload reject when the instance is disposed instead", async () => {
+test("fixed: requests that wait for a reload reject when the instance is disposed instead", async () => {
   const { plugin, namespace } = await servingPlugin({ OBJECT: answering("one") });
   await plugin.beforeReload();
   const stub = namespace("OBJECT").get(namespace("OBJECT").idFromName("a"));
@@ -164,7 +164,7 @@ test("mend: requests that wait for a reload reject when the instance is disposed
   await assert.rejects(stub.fetch("/"), isDisposed);
 });
 
-test("mend: an unmounted worker's stubs say so; the parent's go on", async () => {
+test("fixed: an unmounted worker's stubs say so; the parent's go on", async () => {
   const worker = {
     exports: { OBJECT: answering("parent") },
     mount: { OBJECT: answering("mount") },

@@ -181,7 +181,7 @@ test("init: without a terminal to ask on it shows the change and writes nothing"
   assert.equal(await read("package.json"), USER);
 });
 
-test("init: leaves an entry of somebody else's where it is, and replaces it only when asked to write", async (t) => {
+test("init: leaves an entry of another tool where it is, and replaces it only when asked to write", async (t) => {
   const foreign = npmUser.replace(VALUE, "2.14.2");
   const { init, read } = await project(t, { "package.json": foreign });
   const kept = await init(["--remove", "--yes"]);

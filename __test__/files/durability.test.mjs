@@ -27,7 +27,7 @@ const settings = (root, durability, body = "") => ({
   durableObjectsDurability: durability,
 });
 
-/** Runs `use` in a process that is killed right after it, and opens the directory anew. */
+/** Runs `use` in a process that is killed right after it, and opens the directory again. */
 async function afterKill(t, use, durability, body) {
   const root = await temporaryDirectory(t);
   const { stdout, stderr, signal } = await runModule(`

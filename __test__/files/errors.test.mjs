@@ -101,7 +101,7 @@ const damages = {
 };
 
 for (const [what, [sessions, pattern, damage]] of Object.entries(damages)) {
-  test(`errors: ${what} is reported, and the object works again once it is mended`, async (t) => {
+  test(`errors: ${what} is reported, and the object works again once it is repaired`, async (t) => {
     const { root, directory } = await rootWithObjects(t, sessions);
     const copy = `${root} copy`;
     cpSync(directory, copy, { recursive: true });
@@ -132,7 +132,7 @@ for (const [what, [sessions, pattern, damage]] of Object.entries(damages)) {
   });
 }
 
-test("errors: a block that is garbled inside a table is reported, and read again once it is mended", async (t) => {
+test("errors: a block that is garbled inside a table is reported, and read again once it is repaired", async (t) => {
   const { root, directory } = await rootWithObjects(t, 2);
   const copy = `${root} copy`;
   cpSync(directory, copy, { recursive: true });
@@ -157,7 +157,7 @@ test("errors: a block that is garbled inside a table is reported, and read again
   assert.equal(await size(storage), KEYS + 1);
 });
 
-test("errors: a deleted directory of a corrupt object starts it anew, as the error says", async (t) => {
+test("errors: a deleted directory of a corrupt object starts it again, as the error says", async (t) => {
   const { root, directory } = await rootWithObjects(t, 1);
   garble(fileOf(directory, /^MANIFEST-/), 0.3);
   const mf = open(t, root);
@@ -289,7 +289,7 @@ for (const [what, { spoil, code, message }] of Object.entries(roots)) {
   });
 }
 
-test("errors: a garbled marker is mended as its error says, and every object is there", async (t) => {
+test("errors: a garbled marker is repaired as its error says, and every object is there", async (t) => {
   const { root } = await rootWithObjects(t, 1);
   const marker = path.join(root, ".ferroflare", "format");
   for (const nonsense of ["nonsense", "", Buffer.from([0xff, 0xfe])]) {

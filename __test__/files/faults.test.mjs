@@ -65,7 +65,7 @@ process.on("exit", () => rmSync(mountPoint, { recursive: true, force: true }));
 
 describe("faults", { concurrency: 2 }, () => {
   for (const durability of ["fsync", "process"]) {
-    test(`a write to a directory that has been deleted fails, and the next one starts anew (${durability})`, () =>
+    test(`a write to a directory that has been deleted fails, and the next one starts again (${durability})`, () =>
       withDirectory(async (directory) => {
         const settings = { directory, durability };
         await withPeers(1, settings, async (peer) => {
@@ -154,7 +154,7 @@ describe("faults", { concurrency: 2 }, () => {
       }));
   }
 
-  test("only the object whose directory was deleted starts anew", () =>
+  test("only the object whose directory was deleted starts again", () =>
     withDirectory(async (directory) => {
       await withPeers(1, { directory }, async (peer) => {
         await ask(peer, "put", "kept", "key", 1);
@@ -175,7 +175,7 @@ describe("faults", { concurrency: 2 }, () => {
       });
     }));
 
-  test("a flush that fails makes the response of an object an error, and the object is constructed anew", () =>
+  test("a flush that fails makes the response of an object an error, and the object is constructed again", () =>
     withDirectory(async (directory) => {
       await withPeers(1, { directory }, async (peer) => {
         const first = await ask(peer, "fetch", "o", "/put?key=a&value=1");

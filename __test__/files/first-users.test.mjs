@@ -1,4 +1,4 @@
-// Two first users of one new directory get no error, and no update of theirs is lost, whoever they are.
+// Two first users of one new directory get no error, and no update of theirs is lost, in every combination.
 import { describe, test } from "node:test";
 import { KINDS, useFirst } from "../support/first-users.mjs";
 

@@ -192,7 +192,7 @@ test("errors: eviction ends what the object has passed to others, and its stub g
   assert.equal(await stub.add(1, 2), 3);
 });
 
-test("errors: a constructor that fails is told to each caller, and the next call constructs anew", async (t) => {
+test("errors: a constructor that fails is told to each caller, and the next call constructs again", async (t) => {
   const { failing, unready } = await open(t);
   for (const [call, remote] of [
     [(stub) => stub.number(), undefined],

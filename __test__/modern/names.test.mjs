@@ -40,7 +40,7 @@ const places = {
 
 for (const [place, open] of Object.entries(places)) {
   describe(place, () => {
-    test(`names, ${place}: an object sees the name that it was got by, and whoever uses its id`, async (t) => {
+    test(`names, ${place}: an object sees the name that it was got by, also through its id`, async (t) => {
       const mf = serve(t, script, classes, { durableObjectsPersist: await open(t) });
       const namespace = await namespaceOf(mf);
       const name = `room ${place}`;

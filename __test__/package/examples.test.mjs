@@ -33,7 +33,7 @@ function projects() {
 
 test("examples: each has a test of its own here", () => {
   const text = readFileSync(fileURLToPath(import.meta.url), "utf8");
-  const tested = [...text.matchAll(/^test\("examples: (\w+) /gm)].map(([, name]) => name);
+  const tested = [...text.matchAll(/^test\("examples: ([\w-]+) /gm)].map(([, name]) => name);
   for (const name of projects()) {
     assert.ok(tested.includes(name), name);
   }
@@ -54,15 +54,19 @@ test("examples: each names the version of this repository and runs by itself", (
   }
 });
 
-test("examples: seed prints what the documentation of Miniflare 2 says", async (t) => {
-  const { stdout } = await runIn(await installed(t, "seed"), ["npm", "start", "--silent"]);
+test("examples: outside-worker prints what the documentation of Miniflare 2 says", async (t) => {
+  const { stdout } = await runIn(await installed(t, "outside-worker"), [
+    "npm",
+    "start",
+    "--silent",
+  ]);
   const core = stdout.match(/^Answered by ferroflare's native core .*$/m);
   assert.ok(core, stdout);
   assert.equal(stdout, `1\n1\n1\n2\n${core[0]}\n`);
 });
 
-test("examples: overrides runs an unmodified miniflare on the native core", async (t) => {
-  const { stdout } = await runIn(await installed(t, "overrides"), ["npm", "start", "--silent"]);
+test("examples: drop-in runs an unmodified miniflare on the native core", async (t) => {
+  const { stdout } = await runIn(await installed(t, "drop-in"), ["npm", "start", "--silent"]);
   assert.equal(stdout, "1\n1\n1\n2\nAnswered by ferroflare\n");
 });
 

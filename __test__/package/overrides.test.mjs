@@ -140,7 +140,7 @@ test("overrides: one entry puts it there without node_modules too, in Yarn's Plu
   assert.match(doctor.stdout, /^miniflare: +2\.14\.4 in .*, on ferroflare 0\.1\.0$/m);
 });
 
-test("overrides: init puts it into a project that is installed, with a mended undici, and --remove takes it out", async (t) => {
+test("overrides: init puts it into a project that is installed, with a patched undici, and --remove takes it out", async (t) => {
   const files = { "package.json": user, "probe.mjs": probe };
   const directory = await makeProject(t, registry, { files });
   const doctor = () => start(process.execPath, [bin, "doctor"], { cwd: directory }).ended;

@@ -118,7 +118,7 @@ test("the README shows the two commands, and documents name no script that packa
   }
 });
 
-test("no file names a folder of somebody's machine", () => {
+test("no file names a folder of a developer's machine", () => {
   const machine = new RegExp(
     `(?<![\\w.:/-])/(?:${["home", "Users", "root", "work"].join("|")})/\\w`,
   );

@@ -243,7 +243,7 @@ describe("S8: one directory for each object", () => {
     assert.deepEqual(await readdir(rootPath), []);
   });
 
-  test("S8: deleteAll() leaves no data on disk, and the next put() makes the directory anew", async (t) => {
+  test("S8: deleteAll() leaves no data on disk, and the next put() makes the directory again", async (t) => {
     const root = await temporaryDirectory(t);
     const mf = miniflare(t, { durableObjectsPersist: root });
     const { id, storage } = await storageOf(mf);

@@ -102,7 +102,7 @@ describe("S7: the three forms", () => {
     const client = await server.client(7);
     t.after(() => client.close());
     assert.ok((await client.call("DBSIZE")) > 0);
-    // Nobody knows what listens there, if anything: it is only asked for.
+    // What listens there, if anything, is unknown: the address is only looked up.
     const standard = miniflare(t, { durableObjectsPersist: "redis://127.0.0.1:1" });
     await assert.rejects(count(standard), /127\.0\.0\.1:1\b/);
   });
@@ -339,7 +339,7 @@ describe("S10: the end", () => {
   for (const [what, use, printed] of [
     ["an instance that was never used", "", []],
     ["reads and writes", `await storage.put("a", 1); console.log(await storage.get("a"));`, ["1"]],
-    ["writes that nobody waited for", `storage.put("unawaited", 1); storage.put("b", 2);`, []],
+    ["writes that no caller waited for", `storage.put("unawaited", 1); storage.put("b", 2);`, []],
     ["an alarm in an hour", "await storage.setAlarm(Date.now() + 3_600_000);", []],
     ["an alarm that is about to fire", "await storage.setAlarm(Date.now() + 20_000);", []],
     [
@@ -367,7 +367,7 @@ describe("S10: the end", () => {
     });
   }
 
-  test("S10: what was written before dispose() is there, though nobody waited for it", async (t) => {
+  test("S10: what was written before dispose() is there, though no caller waited for it", async (t) => {
     await runModule(ending(`storage.put("unawaited", 1);`));
     const { storage } = await storageOf(miniflare(t));
     assert.equal(await storage.get("unawaited"), 1);

@@ -70,7 +70,7 @@ async function listener(t, answer) {
 }
 
 describe("at the start", { concurrency: 6 }, () => {
-  test("nobody listens", async (t) => {
+  test("no server listens", async (t) => {
     const host = `127.0.0.1:${await freePort()}`;
     const mf = miniflare(t, `redis://user:${SECRET}@${host}`);
     await refusal(put(mf), { host, says: /refused|connect/i, code: "ERR_REDIS_UNREACHABLE" });
@@ -315,7 +315,7 @@ describe("later", { concurrency: 6 }, () => {
   });
 
   test("a server that loads its data is waited for", async (t) => {
-    // Redis 6 looks after its clients every 2 MiB only.
+    // Redis 6 checks its clients every 2 MiB only.
     const often = redisVersion() < 7 ? [] : ["--loading-process-events-interval-bytes", "1024"];
     const slow = ["--key-load-delay", "300", "--rdbcompression", "no"];
     const server = await redisServer(t, { args: [...slow, ...often] });
@@ -360,7 +360,7 @@ describe("later", { concurrency: 6 }, () => {
     }
   });
 
-  test("data that is emptied by somebody else is gone, and nothing else happens", async (t) => {
+  test("data that is emptied by another client is gone, and nothing else happens", async (t) => {
     const server = await redisServer(t);
     const mf = miniflare(t, server.url());
     assert.equal(await count(mf), 1);

@@ -168,7 +168,7 @@ describe("connections that are cut on the way", () => {
     assert.deepEqual([await storage.get("fired"), await storage.getAlarm()], [5, null]);
   });
 
-  test("while nobody gets through, operations fail in time, and go on afterwards", async (t) => {
+  test("while no request gets through, operations fail in time, and go on afterwards", async (t) => {
     const server = await redisServer(t);
     const proxy = await startProxy(t, server.port);
     const load = await during(t, server, [proxy.url()], async (running) => {

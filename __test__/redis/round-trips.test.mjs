@@ -125,7 +125,7 @@ describe("inside of the object", () => {
   test("a put, acknowledged by the response, is one command", () =>
     assertCosts(...ONE_SCRIPT, () => ask("/put")));
 
-  test("64 puts that nobody waits for are one command", () =>
+  test("64 puts that no caller waits for are one command", () =>
     assertCosts(...ONE_SCRIPT, () => ask("/puts")));
 });
 

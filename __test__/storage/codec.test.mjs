@@ -360,7 +360,7 @@ function assertEncodes(value, offset = 0) {
   }
   assert.ifError(actual.error);
   const native = encodesNatively(value);
-  // V8 (of Node 26) may keep an array in another form once somebody has looked at it.
+  // V8 (of Node 26) may keep an array in another form once code has looked at it.
   const unchanged = actual.value.equals(expected.value);
   const now = native ? canonical(value) : value;
   const shown = unchanged && !native ? expected.value : v8.serialize(now);

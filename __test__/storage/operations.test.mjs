@@ -273,7 +273,7 @@ describe("batches", () => {
   });
 });
 
-describe("operations that nobody waits for", () => {
+describe("operations that no caller waits for", () => {
   test("take effect in program order", async () => {
     const storage = await newStorage();
     const answers = await Promise.all([

@@ -39,7 +39,7 @@ export class Child {
         this.#onLine();
       }
     });
-    // Whoever was killed cannot read its orders any more.
+    // A killed process cannot read its orders.
     this.process.stdin.on("error", () => {});
     const timer = setTimeout(() => {
       this.stderr += `\nkilled after ${LIFETIME_MS} ms`;
@@ -126,7 +126,7 @@ export class Pool {
     return this.#warm.shift();
   }
 
-  /** Kills those that nobody has taken. */
+  /** Kills those that no test has taken. */
   async close() {
     for (const child of this.#warm) child.kill();
     await Promise.all(this.#warm.map((child) => child.ended));

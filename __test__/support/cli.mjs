@@ -51,7 +51,7 @@ export function start(file, args, options = {}) {
   }, killAfterMs);
   const ended = new Promise((resolve, reject) => {
     child.on("error", reject);
-    // Whoever still holds the pipes now is a process that it left behind.
+    // Only a process that it left behind can still hold the pipes.
     child.on("exit", () => {
       const orphaned = setTimeout(() => {
         hung = true;

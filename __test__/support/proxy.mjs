@@ -8,7 +8,7 @@ const HOST = "127.0.0.1";
 /**
  * Passes everything on until it is told otherwise. A cut is used up by the first connection that reaches it:
  *
- * - `cutAfterRequest(text)`: the command with that text reaches the server, its reply reaches nobody.
+ * - `cutAfterRequest(text)`: the command with that text reaches the server, its reply is dropped.
  * - `cutRequests(bytes)`: so many bytes more reach the server, not a whole command perhaps.
  * - `cutReplies(bytes)`: so many bytes more reach a client.
  */
@@ -18,7 +18,7 @@ export class CuttingProxy {
   #pairs = new Set();
   #cut;
   #done;
-  /** While true, nobody is let in. */
+  /** While true, no connection is accepted. */
   refusing = false;
   /** How many connections there have been. */
   connections = 0;

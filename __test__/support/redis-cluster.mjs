@@ -99,7 +99,7 @@ export class RedisCluster {
         if (slot >= from && slot <= to) return this.nodes.find((other) => other.port === port);
       }
     }
-    throw new Error(`Nobody serves the slot ${slot}.`);
+    throw new Error(`No server serves the slot ${slot}.`);
   }
 
   close() {

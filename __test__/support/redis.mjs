@@ -10,7 +10,7 @@ import { until } from "./cli.mjs";
 
 const PROGRAM = "redis-server";
 const HOST = "127.0.0.1";
-/** Somebody else may take a free port before the server does. */
+/** Another program may take a free port before the server does. */
 const PORT_TRIES = 5;
 
 const living = new Set();

@@ -121,7 +121,7 @@ async function install(folder, manifest, packed) {
   await rename(path.join(temporary, stdout.trim()), path.join(temporary, "ferroflare.tgz"));
   const flags = ["--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", "--silent"];
   await run("npm", ["install", ...flags], options);
-  // Whoever comes second takes what is there.
+  // The second process takes what exists.
   await rename(temporary, folder).catch(() => rm(temporary, { recursive: true, force: true }));
 }
 

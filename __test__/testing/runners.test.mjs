@@ -77,7 +77,7 @@ for (const [name, { run, own }] of Object.entries(runners)) {
     const failed = results.tests
       .filter(([, status]) => status === "failed")
       .map(([title]) => title);
-    assert.ok(failed.some((title) => title.endsWith("second test: objects are constructed anew")));
+    assert.ok(failed.some((title) => title.endsWith("second test: objects are constructed again")));
     assert.ok(!failed.some((title) => /alarm that|runInDurable|argument/.test(title)), `${failed}`);
   });
 

@@ -43,7 +43,7 @@ class Quiet {
 }
 
 describe("levels", () => {
-  test("what is written in a level vanishes with it, whoever holds the storage", async () => {
+  test("what is written in a level vanishes with it, also for those that keep the storage", async () => {
     const factory = stackedFactory();
     const { storage } = await serving({ QUIET: Quiet }, { factory });
     const held = storage("a");

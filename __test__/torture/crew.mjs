@@ -48,7 +48,7 @@ export class Crew {
     ];
   }
 
-  /** Kills those that nobody has taken. */
+  /** Kills those that no test has taken. */
   async close() {
     await Promise.all([this.#pool.close(), this.#numbered?.close()]);
   }

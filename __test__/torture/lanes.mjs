@@ -138,7 +138,7 @@ export const LANES = {
       const name = `alarm-${slot}`;
       const alarm = await (await objects.storage(name)).getAlarm();
       if (alarm !== null && !(await signs()).includes(`${alarm}.TORTURE.${objects.id(name)}`)) {
-        return `nobody will find the alarm at ${alarm}`;
+        return `no process will find the alarm at ${alarm}`;
       }
       const stamp = alarm === null ? 0 : alarm - ALARM_BASE_MS;
       const valid = possible(seen, (at) => at === stamp || (stamp === 0 && at % 5 === 0));
@@ -146,7 +146,7 @@ export const LANES = {
     },
   },
 
-  /** Everything deleted and, three times of four, written anew in the same turn. */
+  /** Everything deleted and, three times of four, written again in the same turn. */
   clear: {
     depth: 2,
     async run({ objects, slot }, stamp) {
@@ -194,7 +194,7 @@ export const LANES = {
   },
 };
 
-/** Whether money and books agree, whoever wrote them, and the counters too. */
+/** Whether money and books agree, whichever process wrote them, and the counters too. */
 export async function checkShared({ objects }) {
   const storage = await objects.storage("bank");
   const expected = range(ACCOUNTS, () => ACCOUNT_START);

@@ -30,7 +30,7 @@ class FilesPlace {
     this.#directory = await mkdtemp(path.join(os.tmpdir(), "ferroflare-torture-"));
   }
 
-  /** What the Miniflare of a slot, or of nobody in particular, persists to. */
+  /** What the Miniflare of a slot, or of no slot, persists to. */
   path() {
     return this.#directory;
   }
@@ -89,7 +89,7 @@ const FAULTS = {
   "lost reply": ({ proxy }) => cut(proxy.cutAfterRequest("EVALSHA")),
 };
 
-/** A cut waits for somebody whom it hits; there may be none any more. */
+/** A cut waits for a connection to hit; none may be left. */
 const cut = (done) => Promise.race([done, sleep(100)]);
 const between = (low, high) => low + Math.floor(Math.random() * (high - low + 1));
 

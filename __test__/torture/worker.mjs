@@ -35,7 +35,7 @@ async function start({ slot, seed, copy }) {
         const value = await lane.run(context, number);
         say(`acknowledged ${slot} ${name} ${number} ${value ?? number}`);
       } catch (error) {
-        // Nobody knows whether an operation was carried out that a broken server has not answered.
+        // An operation that a broken server has not answered may or may not have been carried out.
         delete context.state[name];
         if (working && !order.faulty)
           say(`failed ${slot} ${name} ${number} ${String(error.stack).replaceAll("\n", " | ")}`);

@@ -221,7 +221,7 @@ describe("the writes of a transaction", () => {
     assert.deepEqual(await entriesOf(storage), []);
   });
 
-  test("those that nobody waits for belong to the transaction", async () => {
+  test("those that no caller waits for belong to the transaction", async () => {
     const storage = await newStorage();
     await storage.transaction(async (txn) => {
       txn.put("a", 1);
@@ -283,7 +283,7 @@ describe("the reads of a transaction", () => {
     assert.equal(await storage.getAlarm(), far + 5);
   });
 
-  test("its own writes are not reads: nobody can make it retry through them", async () => {
+  test("its own writes are not reads: they never make it retry", async () => {
     const storage = await newStorage();
     let attempts = 0;
     await storage.transaction(async (txn) => {

@@ -54,7 +54,7 @@ test("a transaction of a killed process may have happened, or not", () => {
   assert.deepEqual(check(lost), []);
 });
 
-test("a killed transaction that somebody saw stays", () => {
+test("a killed transaction that a reader saw stays", () => {
   const killed = { status: "unknown", invoked: 0, ended: undefined };
   finds(
     /real time/,
@@ -134,7 +134,7 @@ test("an intermediate read is found", () => {
   );
 });
 
-test("what nobody wrote, appends out of order and duplicates are found", () => {
+test("what no transaction wrote, appends out of order and duplicates are found", () => {
   finds(/^garbage read/, { steps: [read("a", 9)] });
   finds(
     /^lost or reordered append/,

@@ -1,4 +1,4 @@
-// Failures that no program looks at: each is reported once, as an unhandled rejection or by whoever is told instead.
+// Failures that no program looks at: each is reported once, as an unhandled rejection or by the caller that is told instead.
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
@@ -321,7 +321,7 @@ test("the command: a failed transaction that no program awaits is one entry of t
         const { pathname } = new URL(request.url);
         if (pathname === "/fail") {
           this.storage.transaction(async () => {
-            throw new Error("nobody looks");
+            throw new Error("no program looks");
           });
         }
         return new Response(pathname);
@@ -335,9 +335,9 @@ test("the command: a failed transaction that no program awaits is one entry of t
   assert.equal(await command.text("/fail"), "/fail");
   assert.equal(await command.text("/ok"), "/ok");
   const { stdout, stderr } = await command.end("SIGTERM");
-  const entries = `${stdout}${stderr}`.match(/nobody looks/g);
+  const entries = `${stdout}${stderr}`.match(/no program looks/g);
   assert.equal(entries?.length, 1, `${stdout}${stderr}`);
-  assert.match(`${stdout}${stderr}`, /Unhandled Promise Rejection: Error: nobody looks/);
+  assert.match(`${stdout}${stderr}`, /Unhandled Promise Rejection: Error: no program looks/);
 });
 
 test("the command: an end that fails is one line, and the process ends by the signal", async (t) => {

@@ -19,7 +19,7 @@ async function aloneAt(storage, closure) {
 }
 
 describe("transactions and others", () => {
-  test("an error that nobody waits for is an unhandled rejection", async () => {
+  test("an error that no caller waits for is an unhandled rejection", async () => {
     const { stdout } = await runModule(`
       import { Miniflare } from "ferroflare";
       process.on("unhandledRejection", ({ message }) => console.log("unhandled:", message));
@@ -39,7 +39,7 @@ describe("transactions and others", () => {
     ]);
   });
 
-  test("one that never ends stops nobody", async () => {
+  test("one that never ends stops no other", async () => {
     const storage = await newStorage();
     let stuck;
     storage.transaction(async (txn) => {

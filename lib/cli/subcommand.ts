@@ -82,7 +82,7 @@ export async function print(line: string): Promise<void> {
   if (!process.stdout.write(`${line}\n`)) await once(process.stdout, "drain");
 }
 
-/** Ends the process quietly when whoever reads the output has seen enough, as `head` does. */
+/** Ends the process quietly when the reader of the output has seen enough, as `head` does. */
 export function endWithReader(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     process.exit(error.code === "EPIPE" ? process.exitCode : 1);

@@ -19,7 +19,7 @@ export class SeenObjects {
     return true;
   }
 
-  /** Lets go of the objects, so that they can be collected. */
+  /** Forgets the objects, so that they can be collected. */
   forget(): void {
     for (let i = 0; i < this.#count; i++) this.#objects[i] = undefined;
     this.#count = 0;

@@ -9,7 +9,7 @@ import { ByteWriter } from "./writer";
 /** An array without holes, and of no literal, which V8 may keep in another form. */
 const list = (...items: unknown[]): unknown[] => items;
 
-/** Values made anew for each check: V8 (of Node 26) writes arrays otherwise after they have been compared. */
+/** Values made again for each check: V8 (of Node 26) writes arrays otherwise after they have been compared. */
 const samples = (): readonly unknown[] => [
   undefined,
   null,

@@ -25,7 +25,7 @@ const READY_MAX = 16;
 const END_OF_TIME_MS = Number.MAX_SAFE_INTEGER;
 
 type AlarmCallback = (objectKey: string) => Promise<void>;
-/** Reports an error that nobody waits for. */
+/** Reports an error that no caller waits for. */
 type Report = (what: string, error: unknown) => void;
 
 /** The alarm stores that watch a store: in one process a worker, its mounts and other instances may share it. */
@@ -144,7 +144,7 @@ export class AlarmStore {
     this.#unwatch();
   }
 
-  /** An earlier alarm moves the timer at once; a timer that has become too early is looked after later, for many at once. */
+  /** An earlier alarm moves the timer at once; a timer that has become too early is moved later, once for many changes. */
   [kWake](name: string, timeMs: number | null): void {
     if (!this.#names.has(name)) return;
     if (timeMs !== null && timeMs < this.#next) this.#armFor(timeMs);
@@ -221,10 +221,19 @@ export class AlarmStore {
 
   /** Timers may be early, and a test's clock may stand still: what the timer was set for is due in any case. */
   async #fire(store: Store, due: number): Promise<void> {
-    const now = Math.max(Date.now(), due);
     this.#claiming = true;
+    let now = 0;
     try {
-      await this.#fireAll(store, store.dueAlarms([...this.#names], now).map(unpadded), now);
+      let more = false;
+      do {
+        now = Math.max(Date.now(), due);
+        const keys = store.dueAlarms([...this.#names], now).map(unpadded);
+        await this.#fireAll(store, keys, now);
+        if (this.#store !== store || !this.#callback) break;
+        // When so many were due, a server may have more. The process must not end before they are known.
+        more = keys.length >= limits.alarmsReadMax || (more && keys.length > 0);
+        if (more) await settle(store.refreshAlarms([...this.#names]));
+      } while (more);
     } catch (error) {
       this.#failed(error, now);
     } finally {
@@ -283,7 +292,7 @@ export class AlarmStore {
     }
   }
 
-  /** Until an alarm is handled, somebody else may have to do so in our place. */
+  /** Until an alarm is handled, another process may have to handle it instead. */
   async #handleAlarm(callback: AlarmCallback | undefined, key: string): Promise<void> {
     const handle = this.#handle(key);
     try {

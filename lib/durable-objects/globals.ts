@@ -1,9 +1,10 @@
 /**
  * Gates what a worker gets from Miniflare's plugins, in code of objects: timers and waits are events of the object, and
- * `fetch()`, service bindings and queues are its subrequests.
+ * `fetch()`, service bindings, queues and D1 are its subrequests.
  */
 import { ReadableStream } from "node:stream/web";
 import { BindingsPlugin, CorePlugin, Fetcher, Request, Scheduler } from "@miniflare/core";
+import { D1DatabaseAPI } from "@miniflare/d1";
 import { WorkerQueue } from "@miniflare/queues";
 import type { Context, SetupResult } from "@miniflare/shared";
 import { WebSocketPlugin } from "@miniflare/web-sockets";
@@ -138,6 +139,7 @@ async function sendLater<T>(message: T, send: (copy: T) => Promise<void>): Promi
 }
 
 replaceMethods(Fetcher.prototype, { fetch: asSubrequest });
+replaceMethods(D1DatabaseAPI.prototype, { fetch: asSubrequest });
 replaceMethods(WorkerQueue.prototype, {
   send: (send) =>
     function (this: unknown, body: unknown, ...options: unknown[]) {

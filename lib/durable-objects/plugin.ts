@@ -398,7 +398,7 @@ export class DurableObjectsPlugin
     await context.runWith(() => state[kAlarm]());
   }
 
-  /** Logs an error that nobody waits for, or warns of it where the log throws errors. */
+  /** Logs an error that no caller waits for, or warns of it where the log throws errors. */
   #report(what: string, error: unknown): void {
     try {
       this.ctx.log.error(printable(error));

@@ -54,7 +54,7 @@ interface Running {
 export interface StateOwner {
   /** The state has been reset: the next request needs another one. */
   drop(): void;
-  /** The state has been reset and nobody has been told why. */
+  /** The state has been reset and no caller has been told why. */
   report(reason: unknown): void;
 }
 

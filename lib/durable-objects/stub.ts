@@ -1,4 +1,4 @@
-/** Sends requests to one object, wherever its state is kept and however often it is constructed anew. */
+/** Sends requests to one object, wherever its state is kept and however often it is constructed again. */
 import { URL } from "node:url";
 import type { RequestInfo } from "@miniflare/core";
 import * as core from "@miniflare/core";

@@ -52,7 +52,7 @@ export class Levels {
     return overlay;
   }
 
-  /** Lets go of an overlay that is being closed. */
+  /** Forgets an overlay that is being closed. */
   forget(overlay: Store): void {
     const at = this.#overlays.indexOf(overlay);
     if (at >= 0) this.#overlays.splice(at, 1);

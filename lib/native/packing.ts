@@ -1,7 +1,7 @@
 /** Packs keys and values into one buffer for the native core: each preceded by its length. */
 import { ByteWriter } from "../codec";
 
-/** Bytes on their way in and out; every call uses it anew, and nothing keeps it. */
+/** Bytes on their way in and out; every call uses them again, and nothing keeps them. */
 export const scratch = new ByteWriter();
 
 /** Appends a string, and returns where its length stands. */

@@ -1,4 +1,4 @@
-/** Reads and writes whole objects as the bytes they are stored in, for the commands that look after a directory. */
+/** Reads and writes whole objects as the bytes they are stored in, for the commands that maintain a directory. */
 
 import { decode } from "../codec";
 import { checkKey, durabilityTicket, LOST, limits, type ObjectHandle, type Store } from "./addon";

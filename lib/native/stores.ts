@@ -89,7 +89,7 @@ function ask(known: OpenStore, place: string, wanted: StoreOptions): void {
   known.more.push(openStore(place, known.options));
 }
 
-/** Opens a directory or a Redis; whoever does it has to close the store. */
+/** Opens a directory or a Redis; the caller has to close the store. */
 export function openStore(
   place: string,
   { fsync, openObjectsMax }: StoreOptions = DEFAULT_STORE_OPTIONS,
@@ -132,7 +132,7 @@ export async function leaveStores(factory: StorageFactory): Promise<void> {
 }
 
 /**
- * Closes the stores of a factory: what was written becomes durable, files are let go of, connections end. Storages that
+ * Closes the stores of a factory: what was written becomes durable, files are closed, connections end. Storages that
  * were handed out refuse. Data in memory stays with the factory, for the next user.
  */
 export async function closeStores(factory: StorageFactory): Promise<void> {

@@ -15,7 +15,7 @@ const KINDS = new Map<string, ErrorClass>([
   ["URIError", URIError],
 ]);
 
-/** Own properties that are not copied: the first two are given to the constructor, the marks are made anew. */
+/** Own properties that are not copied: the first two are given to the constructor, the marks are made again. */
 const MADE = new Set(["message", "stack", "remote", "durableObjectId", "durableObjectReset"]);
 
 /** Contexts that this is loaded in need not have one. */

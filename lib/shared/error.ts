@@ -40,7 +40,7 @@ export function received(value: unknown): string {
   }
 }
 
-/** Reports an error that nobody waits for as a warning of the process, which does not end it. */
+/** Reports an error that no caller waits for as a warning of the process, which does not end it. */
 export function warnOf(what: string, error: unknown): void {
   process.emitWarning(
     `${what} failed: ${describeThrown(error)}`,

@@ -11,7 +11,7 @@ export const kConstruct = Symbol("kConstruct");
 export const kFetch = Symbol("kFetch");
 /** On a state: runs the alarm handler; the alarm has been claimed before. */
 export const kAlarm = Symbol("kAlarm");
-/** On a state: `(error) => void`; ends the object, so that whoever waits for it gets `error` and the next request constructs it anew. */
+/** On a state: `(error) => void`; ends the object, so that its callers get `error` and the next request constructs it again. */
 export const kReset = Symbol("kReset");
 /** On a state: `() => Promise`; resolves when nothing runs in the object. */
 export const kIdle = Symbol("kIdle");
@@ -50,9 +50,9 @@ export const kWake = Symbol("kWake");
 export const kReloadFailed = Symbol("kReloadFailed");
 /** On a plugin: `(name) => string[]`; ids of the objects of a binding that hold anything or are running, in order. */
 export const kListIds = Symbol("kListIds");
-/** On a plugin: `(id?) => Promise`; lets go of a running object, or of all, when nothing runs in it. */
+/** On a plugin: `(id?) => Promise`; discards a running object, or all, when nothing runs in it. */
 export const kEvict = Symbol("kEvict");
-/** On a plugin: `() => void`; lets go of every running object at once; what still runs in them goes on without being heard. */
+/** On a plugin: `() => void`; discards every running object at once; what still runs in them goes on without being heard. */
 export const kForgetObjects = Symbol("kForgetObjects");
 /** On a plugin: the module `cloudflare:workers` of its worker. */
 export const kWorkersModule = Symbol("kWorkersModule");

@@ -184,7 +184,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
   }
 
   /**
-   * Shows what a read has found. Nobody is told of what may yet be lost: inside of an object the output gate waits until the writes
+   * Shows what a read has found. No caller is told of what may yet be lost: inside of an object the output gate waits until the writes
    * that the read may have seen are durable, outside the read does.
    */
   #shown<T>(found: T): Answer<T> {

@@ -12,8 +12,8 @@ import { StackedStorageFactory } from "./stacked-storage";
 /** Options of Miniflare, and those of the environment. */
 export type TestEnvironmentOptions = CoreOptions & {
   /**
-   * Whether the objects that are running are let go of when a test or a group of tests begins and ends, so that
-   * each starts with objects constructed anew, from what is stored; true by default.
+   * Whether the objects that are running are discarded when a test or a group of tests begins and ends, so that
+   * each starts with objects constructed again, from what is stored; true by default.
    */
   resetDurableObjects?: boolean;
 };

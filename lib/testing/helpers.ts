@@ -107,13 +107,13 @@ export function cloudflareHelpers(core: TestCore) {
       return (await plugin())[kRunAlarm](factory, stub.id);
     },
 
-    /** Lets go of the running object once its requests have ended; its storage stays. */
+    /** Discards the running object once its requests have ended; its storage stays. */
     async evictDurableObject(stub: DurableObjectStub): Promise<void> {
       checkStub("evictDurableObject", stub);
       await (await plugin())[kEvict](stub.id);
     },
 
-    /** Lets go of every running object. */
+    /** Discards every running object. */
     async evictAllDurableObjects(): Promise<void> {
       await (await plugin())[kEvict]();
     },

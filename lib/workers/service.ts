@@ -1,4 +1,4 @@
-/** Stubs for the entrypoints of a worker: each call constructs the class anew. */
+/** Stubs for the entrypoints of a worker: each call constructs the class again. */
 import { Request } from "@miniflare/core";
 import { type Awaitable, getRequestContext, RequestContext } from "@miniflare/shared";
 import {

@@ -12,7 +12,7 @@ import { root } from "./paths.mjs";
 import { outputOf } from "./process.mjs";
 import { Failure } from "./program.mjs";
 
-/** The committed files that a build writes anew. */
+/** The committed files that a build writes again. */
 export const generatedFiles = ["binding.js", "binding.d.ts"];
 
 /** Builds the addon into the root of the repository; resolves with its file name. */

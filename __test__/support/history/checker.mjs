@@ -25,7 +25,7 @@ class Check {
   /** Who appended a value to a list, and who inserted a key. */
   #appenders = new Map();
   #inserters = new Map();
-  /** Who certainly happened: those that succeeded, and those of which anybody has seen anything. */
+  /** Who certainly happened: those that succeeded, and those of which a reader has seen anything. */
   #happened = new Set();
 
   constructor(history) {
@@ -62,7 +62,10 @@ class Check {
           const writer =
             f === "read" ? this.#appenders.get(`${key} ${seen}`) : this.#inserters.get(seen);
           if (writer === undefined) {
-            this.#report("garbage read", `${this.#name(number)} read ${seen}, which nobody wrote`);
+            this.#report(
+              "garbage read",
+              `${this.#name(number)} read ${seen}, which no transaction wrote`,
+            );
           } else if (this.#history[writer].status === "failed") {
             this.#report(
               "aborted read",
@@ -156,7 +159,7 @@ class Check {
     return orders;
   }
 
-  /** Whoever sees one of a transaction's appends to a list sees all of them. */
+  /** A reader that sees one of a transaction's appends to a list sees all of them. */
   #checkIntermediate(number, key, found) {
     const last = this.#appenders.get(`${key} ${found.at(-1)}`);
     if (found.length === 0 || last === undefined) return;
@@ -182,7 +185,7 @@ class Check {
       }
       for (const later of unseen.get(key) ?? []) {
         if (order.length > 0)
-          graph.edge(writer(key, order.at(-1)), later, `ww: nobody saw its append to ${key}`);
+          graph.edge(writer(key, order.at(-1)), later, `ww: no reader saw its append to ${key}`);
       }
     }
     for (const [number, { status, steps }] of this.#history.entries()) {
@@ -207,7 +210,7 @@ class Check {
     }
   }
 
-  /** Those who appended to a list what nobody has read: they come after all that was read. */
+  /** Those that appended to a list what no reader has seen: they come after all that was read. */
   #unseenAppends(orders) {
     const unseen = new Map();
     for (const [what, number] of this.#appenders) {
@@ -238,7 +241,7 @@ class Check {
     }
   }
 
-  /** Adds that whoever ended came before whoever began later, by a chain of moments. */
+  /** Adds that each transaction that ended came before those that began later, by a chain of moments. */
   #addTime(graph) {
     const moments = [];
     for (const number of this.#happened) {

@@ -75,7 +75,7 @@ export async function runInstances(options) {
   return all.flat();
 }
 
-/** Throws what is wrong with a history: transactions that failed, anomalies, or somebody who got nowhere. */
+/** Throws what is wrong with a history: transactions that failed, anomalies, or a client that made no progress. */
 export function assertSerializable(history, { unfinished = [] } = {}) {
   const failed = history.filter(({ status }) => status === "failed");
   if (failed.length > 0) {

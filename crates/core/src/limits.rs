@@ -15,3 +15,6 @@ pub const VALUE_BYTES_SLACK: usize = 32;
 
 /// Latest time of a JavaScript `Date`, in milliseconds.
 pub const DATE_MS_MAX: f64 = 8.64e15;
+
+/// Most alarms of a binding that are read from a server at once: the earliest.
+pub const ALARMS_READ_MAX: usize = 1_000;

@@ -18,7 +18,7 @@ import {
   usersIn,
 } from "../project/installed";
 import { managerFlags, managerOf } from "../project/manager-option";
-import { current, REPLACED, targetOf, UNDICI_MENDED, UNDICI_PINNED } from "../project/overrides";
+import { current, REPLACED, targetOf, UNDICI_PATCHED, UNDICI_PINNED } from "../project/overrides";
 import { findRoot, MANAGERS, type Manager } from "../project/package-manager";
 import { type Arguments, hint, print, readArguments } from "../subcommand";
 import { configuredPlace } from "./configured-place";
@@ -111,7 +111,7 @@ async function describeOverride(root: string, manager: Manager, users: User[]): 
   const entry = current(target, REPLACED);
   const written = entry === undefined ? undefined : `"${REPLACED}": "${entry}" in ${target.file}`;
   const replaced = users.filter(({ objects }) => objects.name === "ferroflare");
-  // Whoever uses the package directly may keep Miniflare's own beside it, to compare.
+  // A project that uses the package directly may keep Miniflare's own beside it, to compare.
   const direct = installed("ferroflare", root) !== undefined || root === ownDirectory;
   if (direct && written === undefined && replaced.length === 0) {
     if (users.length > 0) await line("override", "none: only what imports ferroflare runs on it");
@@ -131,7 +131,7 @@ async function describeUndici(objects: Installed): Promise<void> {
   if (undici === undefined) return;
   const advice =
     undici.version === UNDICI_PINNED
-      ? `; it has known vulnerabilities: "${EXEC_NAME} init --undici" replaces it by ${UNDICI_MENDED}`
+      ? `; it has known vulnerabilities: "${EXEC_NAME} init --undici" replaces it by ${UNDICI_PATCHED}`
       : "";
   await line("undici", `${undici.version}${advice}`);
 }

@@ -17,7 +17,7 @@ import {
   removed,
   type Target,
   targetOf,
-  UNDICI_MENDED,
+  UNDICI_PATCHED,
   UNDICI_PINNED,
   undiciEntry,
 } from "../project/overrides";
@@ -34,7 +34,7 @@ the test environments made for it run on the native core. It shows what it will 
 Options:
   --yes                Write without asking
   --undici             Also replace undici ${UNDICI_PINNED}, which Miniflare 2 pins and which has known
-                       vulnerabilities, by ${UNDICI_MENDED}
+                       vulnerabilities, by ${UNDICI_PATCHED}
   --remove             Take out what init has written
   --manager NAME       The package manager: ${MANAGERS.join(", ")}; found by itself if nothing is said`;
 
@@ -105,7 +105,7 @@ async function write(target: Target, entries: Entry[], given: Arguments): Promis
 
 async function offerUndici(target: Target, entry: Entry, given: Arguments): Promise<void> {
   await print(
-    `Miniflare 2 pins undici ${UNDICI_PINNED}, which has known vulnerabilities; ${UNDICI_MENDED} mends those that can be mended there.`,
+    `Miniflare 2 pins undici ${UNDICI_PINNED}, which has known vulnerabilities; ${UNDICI_PATCHED} fixes those that can be fixed there.`,
   );
   if (given.flags.has("yes") || !process.stdin.isTTY) {
     return print(`Run "${EXEC_NAME} init --undici" to replace it as well.`);
@@ -136,7 +136,7 @@ async function remove(root: string, manager: Manager, given: Arguments) {
 
 function isOurs(key: string, value: unknown): boolean {
   if (key === REPLACED) return typeof value === "string" && /\bferroflare\b/.test(value);
-  return value === UNDICI_MENDED;
+  return value === UNDICI_PATCHED;
 }
 
 async function apply({ target, before, after }: Change, given: Arguments): Promise<boolean> {
@@ -155,7 +155,7 @@ async function apply({ target, before, after }: Change, given: Arguments): Promi
   return true;
 }
 
-/** # Errors `UsageError` if there is nobody to ask. */
+/** # Errors `UsageError` if there is no user to ask. */
 async function confirmed(): Promise<boolean> {
   if (!process.stdin.isTTY) {
     throw new UsageError(

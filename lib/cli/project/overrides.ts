@@ -10,7 +10,7 @@ import { withoutYamlOverride, withYamlOverride, yamlOverrides } from "./yaml-ove
 export const REPLACED = "@miniflare/durable-objects";
 /** The version that Miniflare 2 pins, and the last one of its line: Miniflare loads files that later lines lack. */
 export const UNDICI_PINNED = "5.28.4";
-export const UNDICI_MENDED = "5.29.0";
+export const UNDICI_PATCHED = "5.29.0";
 
 /** pnpm 10 reads overrides from pnpm-workspace.yaml, pnpm 11 from nowhere else. */
 const PNPM_YAML_MAJOR_MIN = 10;
@@ -45,7 +45,7 @@ export function coreEntry(version: string): Entry {
   return { key: REPLACED, value: `npm:ferroflare@${version}` };
 }
 
-/** The entry that replaces what Miniflare pins, and nobody else's undici. */
+/** The entry that replaces what Miniflare pins, and no other package's undici. */
 export function undiciEntry(root: string, manager: Manager): Entry {
   const modern = manager.name === "yarn" && isModernYarn(root, manager);
   const keys = {
@@ -54,7 +54,7 @@ export function undiciEntry(root: string, manager: Manager): Entry {
     yarn: modern ? `undici@npm:${UNDICI_PINNED}` : "undici",
     bun: "undici",
   };
-  return { key: keys[manager.name], value: UNDICI_MENDED };
+  return { key: keys[manager.name], value: UNDICI_PATCHED };
 }
 
 /** What a target holds under a key; `undefined` if nothing. */

@@ -26,11 +26,22 @@ pub(crate) struct KnownAlarms {
     refused: Mutex<HashMap<ObjectKey, (i64, Instant)>>,
     /// When this process first saw each entry that it read last.
     first_seen: Mutex<HashMap<EntryKey, Instant>>,
+    over: Mutex<OverAlarms>,
+}
+
+/// Alarms that are over though a reading may still find their entries.
+#[derive(Default)]
+struct OverAlarms {
+    /// How many readings have begun.
+    readings: u64,
+    /// The entries. Once the server has removed an entry: how many readings had begun by then.
+    entries: HashMap<EntryKey, Option<u64>>,
 }
 
 /// What a reading of the server's index has found so far.
 pub(crate) struct Reading<'a> {
     index: AlarmReading<'a>,
+    number: u64,
     earliest: HashMap<ObjectKey, i64>,
     seen: HashMap<EntryKey, Instant>,
 }
@@ -62,10 +73,32 @@ impl KnownAlarms {
         Ok(())
     }
 
+    /// An alarm is over, and its entry is about to be removed from the server's index.
+    pub(crate) fn end(&self, key: &ObjectKey, alarm: &str) -> Result<()> {
+        lock(&self.over)?.entries.insert((key.clone(), alarm.to_owned()), None);
+        Ok(())
+    }
+
+    /// The server has answered the removal of an alarm's entry. An entry that is not removed counts again.
+    pub(crate) fn entry_removed(&self, key: &ObjectKey, alarm: &str, removed: bool) -> Result<()> {
+        let entry = (key.clone(), alarm.to_owned());
+        let mut over = lock(&self.over)?;
+        if removed {
+            let readings = over.readings;
+            over.entries.insert(entry, Some(readings));
+        } else {
+            over.entries.remove(&entry);
+        }
+        Ok(())
+    }
+
     /// Begins to read the server's index.
     pub(crate) fn begin_reading(&self) -> Result<Reading<'_>> {
         let index = self.index.begin_reading()?;
-        Ok(Reading { index, earliest: HashMap::new(), seen: HashMap::new() })
+        let mut over = lock(&self.over)?;
+        over.readings += 1;
+        let number = over.readings;
+        Ok(Reading { index, number, earliest: HashMap::new(), seen: HashMap::new() })
     }
 
     /// Takes over one entry of the server's index; false if the entry tells of no alarm and should be removed.
@@ -76,6 +109,9 @@ impl KnownAlarms {
         now: Instant,
     ) -> Result<bool> {
         let key = (entry.object.clone(), entry.alarm.clone());
+        if lock(&self.over)?.entries.contains_key(&key) {
+            return Ok(true);
+        }
         let first = lock(&self.first_seen)?.get(&key).copied().unwrap_or(now);
         let refused = lock(&self.refused)?.get(&entry.object).copied();
         if refused.is_some_and(|(due_ms, at)| entry.time <= due_ms && at > first + ENTRY_KEPT) {
@@ -91,7 +127,53 @@ impl KnownAlarms {
     /// that are `busy`: requests of them are under way.
     pub(crate) fn end_reading(&self, reading: Reading<'_>, busy: &[ObjectKey]) -> Result<()> {
         *lock(&self.first_seen)? = reading.seen;
+        // A reading that began after the removal cannot have met the entry, and neither can a later one.
+        let is_old =
+            |removed: Option<u64>| removed.is_some_and(|readings| readings < reading.number);
+        lock(&self.over)?.entries.retain(|_, removed| !is_old(*removed));
         lock(&self.refused)?.retain(|key, _| reading.earliest.contains_key(key));
         reading.index.end(&reading.earliest, busy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(alarm: &str) -> AlarmEntry {
+        let object = ObjectKey { name: "NAME".into(), id: "id".into() };
+        AlarmEntry { object, time: 10, alarm: alarm.into() }
+    }
+
+    /// What a reading that finds `entries` leaves in the list.
+    fn read(alarms: &KnownAlarms, mut reading: Reading<'_>, entries: &[&str]) -> usize {
+        for alarm in entries {
+            assert!(alarms.read(&mut reading, &entry(alarm), Instant::now()).unwrap());
+        }
+        alarms.end_reading(reading, &[]).unwrap();
+        alarms.pending(&["NAME".into()]).unwrap().len()
+    }
+
+    #[test]
+    fn a_reading_does_not_bring_back_an_alarm_that_is_over() {
+        let alarms = KnownAlarms::default();
+        let object = entry("old").object;
+        alarms.end(&object, "old").unwrap();
+        assert_eq!(read(&alarms, alarms.begin_reading().unwrap(), &["old"]), 0);
+        let early = alarms.begin_reading().unwrap();
+        alarms.entry_removed(&object, "old", true).unwrap();
+        assert_eq!(read(&alarms, early, &["old"]), 0);
+        let next = alarms.begin_reading().unwrap();
+        assert_eq!(read(&alarms, next, &["new"]), 1);
+        assert!(lock(&alarms.over).unwrap().entries.is_empty());
+    }
+
+    #[test]
+    fn an_entry_that_the_server_did_not_remove_counts_again() {
+        let alarms = KnownAlarms::default();
+        let object = entry("old").object;
+        alarms.end(&object, "old").unwrap();
+        alarms.entry_removed(&object, "old", false).unwrap();
+        assert_eq!(read(&alarms, alarms.begin_reading().unwrap(), &["old"]), 1);
     }
 }

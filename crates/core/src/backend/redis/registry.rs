@@ -15,11 +15,10 @@ use super::server::reply::{text, words};
 use super::server::script::{FORGET, LuaScript, REGISTER};
 use crate::backend::ObjectKey;
 use crate::error::Result;
+use crate::limits::ALARMS_READ_MAX;
 
 /// The entry of an object without data is kept for so many seconds: a writer may be about to write the object.
 const ENTRY_KEPT_SECONDS: u64 = 600;
-/// Most alarms of a binding that are read at once.
-const ALARMS_MAX: isize = 1000;
 
 /// What has to be in the index before a round may be sent.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -75,10 +74,10 @@ impl Registry {
         Ok(())
     }
 
-    /// The alarms of a binding that may be pending, earliest first.
+    /// The first [`ALARMS_READ_MAX`] alarms of a binding that may be pending, by time.
     pub(crate) async fn alarms(&self, name: &Arc<str>) -> Result<Vec<AlarmEntry>> {
         let mut range = redis::cmd("ZRANGE");
-        range.arg(alarms(name)).arg(0).arg(ALARMS_MAX - 1).arg("WITHSCORES");
+        range.arg(alarms(name)).arg(0).arg(ALARMS_READ_MAX - 1).arg("WITHSCORES");
         let pairs = self.pairs(&range).await?;
         let entries = pairs.iter().filter_map(|(entry, time)| {
             let (alarm, id) = entry.split_once(' ')?;

@@ -305,8 +305,10 @@ impl Driver {
     /// found to be old when it is due.
     fn remove_from_index(&self, alarm: String) {
         let (shared, key) = (self.shared.clone(), self.key.clone());
+        drop(shared.alarms.end(&key, &alarm));
         self.shared.runtime.spawn(async move {
-            let _ = shared.registry.remove_alarm(&key, &alarm).await;
+            let removed = shared.registry.remove_alarm(&key, &alarm).await.is_ok();
+            drop(shared.alarms.entry_removed(&key, &alarm, removed));
         });
     }
 
