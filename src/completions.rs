@@ -124,8 +124,8 @@ impl Completions {
         let mut are_ready = false;
         for mut awaiting in self.begun.take() {
             // Often the write has become durable since the question, so that no thread has to be woken.
-            let mut nobody = Context::from_waker(Waker::noop());
-            if let Poll::Ready(ready) = awaiting.as_mut().poll(&mut nobody) {
+            let mut no_waker = Context::from_waker(Waker::noop());
+            if let Poll::Ready(ready) = awaiting.as_mut().poll(&mut no_waker) {
                 self.shared.ready().push(ready);
                 are_ready = true;
             } else {

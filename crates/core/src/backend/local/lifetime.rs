@@ -159,7 +159,7 @@ impl<T: Table> LocalObject<T> {
             Err(error) => {
                 let was_upgraded = state.table.fail();
                 if was_upgraded {
-                    // The opener has let go of the object, so other processes may write.
+                    // The opener has released the object, so other processes may write.
                     state.lose_attempts();
                 }
                 state.fail_waiting(&error);
