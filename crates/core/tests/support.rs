@@ -108,11 +108,11 @@ pub(crate) fn is_lost<T>(read: &ReadResult<T>) -> bool {
     matches!(read, ReadResult::Conflict(_))
 }
 
-/// Somebody who uses one object, outside of transactions.
+/// A caller that uses one object, outside of transactions.
 #[derive(Clone)]
 pub(crate) struct Caller(
     pub(crate) Arc<dyn ObjectStorage>,
-    #[expect(dead_code, reason = "a place is open as long as somebody holds it")]
+    #[expect(dead_code, reason = "a place is open as long as a caller holds it")]
     Option<Arc<dyn Store>>,
 );
 

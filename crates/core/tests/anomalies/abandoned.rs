@@ -110,7 +110,7 @@ async fn a_dropped_wait_for_an_attempt_starts_none() {
     drop(later(caller.0.begin(false, None)));
     assert!(holder.commit().await);
     poll(&mut write).unwrap().unwrap();
-    assert_eq!(remembered(&caller), 0, "the log grows for an attempt that nobody has");
+    assert_eq!(remembered(&caller), 0, "the log grows for an attempt that no caller has");
 }
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn a_turn_that_was_given_but_never_picked_up_is_free_again() {
     let mut next = later(caller.0.write(put(&["a"], "value"), None));
     assert!(holder.commit().await);
     drop(given);
-    poll(&mut next).expect("nobody has the turn").unwrap();
+    poll(&mut next).expect("the turn is free").unwrap();
     assert_eq!(remembered(&caller), 0);
 }
 

@@ -1,4 +1,4 @@
-//! The lease of a turn, in paused time: a holder that never finishes stops nobody for ever.
+//! The lease of a turn, in paused time: a holder that never finishes stops no other caller for ever.
 
 use std::time::Duration;
 
@@ -132,7 +132,7 @@ async fn what_comes_out_of_an_expired_turn_waits_like_the_others() {
 async fn a_deadlock_between_a_turn_and_what_it_awaits_ends_with_the_lease() {
     let caller = Caller::new(&Memory.open().await);
     let holder = caller.begin_alone().await;
-    // Not out of its closure, as far as anybody can tell: it waits for the turn that waits for it.
+    // Not out of its closure, as far as the object can tell: it waits for the turn that waits for it.
     caller.put("a", "value").await;
     holder.put("b", "value");
     assert!(holder.commit().await);

@@ -34,7 +34,7 @@ async fn long_reader_against_a_stream_of_writers(place: &dyn TestPlace) {
                     ReadResult::Conflict(conflict) => return Ok(ReadResult::Conflict(conflict)),
                 };
                 sum += value.map_or(0, |value| value.parse::<u32>().unwrap());
-                // Nobody awaits it: during the turn it is answered after the transaction.
+                // No caller awaits it: during the turn it is answered after the transaction.
                 let write = caller.0.write(put(&["key:00", name], "1"), None);
                 writes_made.borrow_mut().push(write);
             }

@@ -7,7 +7,7 @@ use std::fmt;
 pub(crate) enum Kind {
     /// A transaction does not see its own writes, or sees something else instead.
     Internal,
-    /// A value that nobody has written.
+    /// A value that no transaction has written.
     Garbage,
     /// An element is in a list twice.
     Duplicate,

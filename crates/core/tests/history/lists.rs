@@ -124,7 +124,7 @@ fn check_elements(
                 (Kind::AbortedRead, format!("was appended by T{by}, which was aborted"))
             }
             Some(_) => continue,
-            None => (Kind::Garbage, "was appended by nobody".into()),
+            None => (Kind::Garbage, "was appended by no transaction".into()),
         };
         let (kind, why) = anomaly;
         return Err(Anomaly::new(kind, format!("list {list}: {element} {why}: {elements:?}")));

@@ -46,7 +46,7 @@ pub(crate) enum End {
     Committed,
     /// Nothing of it is there: it has lost, or was rolled back.
     Aborted,
-    /// Nobody has heard: its process has died. Its writes are there if somebody has seen them.
+    /// Unknown: its process has died. Its writes count if a reader has seen them.
     Unknown,
 }
 

@@ -92,7 +92,7 @@ fn collect(history: &[Transaction]) -> Result<BTreeMap<Object, Register>, Anomal
     for (name, register) in &mut registers {
         check_reads(*name, register, &overwritten, &aborted)?;
         let reads = &register.reads;
-        // A write of which nobody has heard counts if somebody has seen it.
+        // A write whose outcome is unknown counts if a reader has seen it.
         register.writers.retain(|value, by| {
             history[*by].end == End::Committed
                 || reads.iter().any(|(_, read)| *read == Some(*value))
@@ -116,7 +116,7 @@ fn check_reads(
         } else if let Some(by) = aborted.get(&value) {
             (Kind::AbortedRead, format!("which T{by} has written, which was aborted"))
         } else {
-            (Kind::Garbage, "which nobody has written".into())
+            (Kind::Garbage, "which no transaction has written".into())
         };
         let proof = format!("register {name}: T{reader} has read {value}, {why}");
         return Err(Anomaly::new(kind, proof));

@@ -141,7 +141,7 @@ impl Run {
             }
             Err(Error::SelfConflict { what }) => {
                 assert!(alone, "only the holder of a turn conflicts with itself");
-                assert!(written, "nobody has written {what}");
+                assert!(written, "no caller has written {what}");
             }
             Err(error) => panic!("a read of an attempt fails: {error}"),
         }
@@ -183,7 +183,7 @@ impl Ended {
             }
             Err(Error::SelfConflict { what }) => {
                 assert!(alone, "only the holder of a turn conflicts with itself");
-                assert!(conflicts, "nobody has written {what}");
+                assert!(conflicts, "no caller has written {what}");
             }
             Err(error) => panic!("a commit fails: {error}"),
         }

@@ -31,8 +31,8 @@ struct World<'a> {
     guests: Vec<TransactionId>,
     /// What waits for the end of the turn, in the order of the calls.
     queue: VecDeque<(Operation, Pending<Done>)>,
-    /// Whether somebody has given up waiting since the queue was empty. Whether a read still waits
-    /// behind that, nobody promises.
+    /// Whether a caller has given up waiting since the queue was empty. Whether a read still waits
+    /// behind that, is not promised.
     gave_up: bool,
     /// Removals of a key that does not exist, with the states that they have made.
     probes: Vec<(usize, Key)>,
@@ -98,7 +98,7 @@ pub(crate) async fn run(backend: &dyn TestPlace, program: Vec<Step>) {
         }
         world.check().await;
     }
-    assert!(world.queue.is_empty(), "operations wait although nobody has the turn");
+    assert!(world.queue.is_empty(), "operations wait although the turn is free");
     let all = Step::List { walk: program::everything(), from: None };
     world.step(all).await;
 }
@@ -217,7 +217,7 @@ impl World<'_> {
     fn end(&mut self, slot: usize) {
         match std::mem::replace(&mut self.slots[slot], Slot::Idle) {
             Slot::Idle => {}
-            // Where answers take their time, nobody could tell whether a read waits behind a gap.
+            // Where answers take their time, a test cannot tell whether a read waits behind a gap.
             Slot::Beginning if !self.backend.answers_at_once() => {
                 self.slots[slot] = Slot::Beginning;
             }
@@ -259,7 +259,7 @@ impl World<'_> {
             && let Some((operation, mut pending)) = self.queue.pop_front()
         {
             let result = if self.backend.answers_at_once() {
-                poll(&mut pending).expect("it waits although nobody has the turn")
+                poll(&mut pending).expect("it waits although the turn is free")
             } else {
                 pending.await
             };
@@ -351,7 +351,7 @@ impl World<'_> {
         let oldest = starts.min().unwrap_or(usize::MAX);
         for (commit, probe) in &self.probes {
             let remembered = Arc::strong_count(probe) > 1;
-            assert!(*commit > oldest || !remembered, "commit {commit} is remembered for nobody");
+            assert!(*commit > oldest || !remembered, "commit {commit} is remembered for no attempt");
         }
     }
 

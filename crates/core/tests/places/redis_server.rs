@@ -66,7 +66,7 @@ impl Server {
                 return Err(said);
             }
         }
-        // Nobody reads what it says later, but it must be able to say it.
+        // The test does not read what the server prints later, but the server must be able to print it.
         thread::spawn(move || {
             let mut rest = Vec::new();
             let _ = output.read_to_end(&mut rest);

@@ -35,7 +35,7 @@ struct SteppedDisk(Sender<Held>);
 impl SteppedDisk {
     fn step(&self, call: Call) {
         let (step, allowed) = channel();
-        // Nobody listens any more when the test has ended: the place is being closed.
+        // The receiver is gone when the test has ended: the store is being closed.
         if self.0.send((call, step)).is_ok() {
             let _ = allowed.recv();
         }

@@ -98,7 +98,7 @@ async fn what_a_process_that_was_killed_has_left_is_written_anew_before_it_is_re
     let lock = directory.path().join(".ferroflare/locks/OBJECT.one");
     assert!(fs::read_to_string(&lock).unwrap().starts_with("settled\n"));
 
-    // So it looks after a process that did not end in good order.
+    // This is what a killed process leaves.
     fs::write(&lock, "process 1").unwrap();
     let before = files(&directory);
     assert_eq!(read(&directory, FSYNC).await.0.as_deref(), Some("text"));
@@ -107,7 +107,7 @@ async fn what_a_process_that_was_killed_has_left_is_written_anew_before_it_is_re
     assert_eq!(read(&directory, FSYNC).await.0.as_deref(), Some("text"));
     assert_eq!(files(&directory), after, "once is enough");
 
-    // Without fsync nobody has synced what was written, and nobody asks for it.
+    // Without fsync no process has synced what was written, and none has to.
     write(&directory, PROCESS, "newer").await;
     let before = files(&directory);
     assert_eq!(read(&directory, PROCESS).await.0.as_deref(), Some("newer"));
