@@ -5,6 +5,7 @@ use ferroflare_core::backend::{CommitOutcome, ObjectStorage, ReadResult};
 use ferroflare_core::concurrency::turn::OPTIMISTIC_ATTEMPTS_MAX;
 use ferroflare_core::transaction::Transaction;
 
+use super::fake_table::broken;
 use super::fixture::{Fixture, commit, fixture, is_later, key, now, value};
 
 #[tokio::test]
@@ -105,4 +106,21 @@ async fn an_object_is_handed_over_after_its_table_was_opened_anew_not_meanwhile(
     fixture.object.hand_over();
     fixture.object.seal();
     assert_eq!(fixture.handed_over(), 1);
+}
+
+#[tokio::test]
+async fn a_hand_over_that_was_asked_for_ends_with_a_failed_upgrade() {
+    let fixture = Fixture::opened_to_read();
+    let (holder, attempt) = fixture.begin_alone();
+    fixture.object.hand_over();
+    assert_eq!(fixture.handed_over(), 0, "not while a turn is held");
+    attempt.put(vec![(key("a"), key("1"))]).unwrap();
+    fixture.disk.lock().unwrap().failing_openings = 1;
+    let outcome = commit(&holder, attempt);
+    assert!(fixture.finish_opening());
+    assert_eq!(outcome.wait().await, Err(broken("open")));
+    let read = fixture.read("a");
+    assert!(fixture.finish_opening());
+    assert_eq!(fixture.handed_over(), 0, "the failed upgrade has released the object already");
+    assert_eq!(value(read).await, None);
 }
