@@ -1,5 +1,6 @@
 //! One object's storage: reads and writes, plain or in a transaction.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 

@@ -319,7 +319,7 @@ describe("eviction: ends", () => {
     assert.deepEqual((await outer.heard(3))[2], LOST[0]);
   });
 
-  test("eviction: the code of an instance that was let go of reaches no socket of the next one", async (t) => {
+  test("eviction: the code of an instance that was discarded reaches no socket of the next one", async (t) => {
     const { open, inside, plugin } = await serveHibernating(t, ECHO);
     plugin[kEnterLevel](1);
     const end = await open("a");

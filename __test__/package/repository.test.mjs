@@ -66,19 +66,26 @@ test("every file that a document names exists", () => {
 /** Files of the user's own project that documents speak of. */
 const madeByUsers = new Set(["wrangler.toml", "worker.mjs", "jest.config.js", "vitest.config.js"]);
 
-/** Files that only name the modules beside them. */
-const indexes = new Set([
-  "src/lib.rs",
-  "crates/core/src/lib.rs",
-  "crates/core/src/concurrency/mod.rs",
-]);
+const modules = sources.filter((name) => /^(src|crates\/core\/src|lib)\/.*\.(rs|ts)$/.test(name));
 
-test("the map names every module of the core, the binding and the face", () => {
+test("the map names every folder of the core, the binding and the face, and what to open first there", () => {
   const map = read("ARCHITECTURE.md");
-  const modules = sources.filter((name) => /^(src|crates\/core\/src|lib)\/.*\.(rs|ts)$/.test(name));
+  for (const folder of new Set(modules.map((name) => path.posix.dirname(name)))) {
+    assert.ok(map.includes(`\`${folder}\``), `ARCHITECTURE.md does not name ${folder}`);
+  }
+  const rows = [...map.matchAll(/^\| `([^|]+)` \| [^|]+ \| `([\w.]+)` \|$/gm)];
+  assert.ok(rows.length > 30, "the tables of rooms were found");
+  for (const [, folders, first] of rows) {
+    for (const folder of folders.split("`, `")) {
+      assert.ok(exists(`${folder}/${first}`), `${folder}/${first} does not exist`);
+    }
+  }
+});
+
+test("every module says in its first line what it does", () => {
   for (const name of modules) {
-    if (indexes.has(name) || name.startsWith("lib/codec/")) continue;
-    assert.ok(map.includes(`\`${name}\``), `ARCHITECTURE.md does not name ${name}`);
+    const [first] = read(name).split("\n");
+    assert.match(first, /^(\/\/! \S|\/\*\*( \S|$))/, `${name} begins with: ${first}`);
   }
 });
 

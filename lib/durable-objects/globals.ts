@@ -1,10 +1,9 @@
 /**
  * Gates what a worker gets from Miniflare's plugins, in code of objects: timers and waits are events of the object, and
- * `fetch()`, service bindings, queues and D1 are its subrequests.
+ * `fetch()`, service bindings and queues are its subrequests.
  */
 import { ReadableStream } from "node:stream/web";
 import { BindingsPlugin, CorePlugin, Fetcher, Request, Scheduler } from "@miniflare/core";
-import { D1DatabaseAPI } from "@miniflare/d1";
 import { WorkerQueue } from "@miniflare/queues";
 import type { Context, SetupResult } from "@miniflare/shared";
 import { WebSocketPlugin } from "@miniflare/web-sockets";
@@ -17,7 +16,7 @@ import { currentEffects } from "../storage/gates";
 import { gateBody, gatedStream } from "./bodies";
 import { currentEvents } from "./event-gate";
 import { adopt } from "./sockets";
-import { entering, subrequest } from "./subrequest";
+import { asSubrequest, entering, subrequest } from "./subrequest";
 
 // biome-ignore lint/suspicious/noExplicitAny: functions of all kinds are wrapped
 type AnyFunction = (...args: any[]) => any;
@@ -126,12 +125,6 @@ for (const Plugin of [CorePlugin, BindingsPlugin, WebSocketPlugin]) {
   });
 }
 
-/** Makes calls of a method subrequests. */
-const asSubrequest = (method: AnyFunction) =>
-  function (this: unknown, ...args: unknown[]) {
-    return subrequest(() => method.apply(this, args));
-  };
-
 /** What a queue gets is as it was at the call. */
 async function sendLater<T>(message: T, send: (copy: T) => Promise<void>): Promise<void> {
   const copy = structuredClone(message);
@@ -139,7 +132,6 @@ async function sendLater<T>(message: T, send: (copy: T) => Promise<void>): Promi
 }
 
 replaceMethods(Fetcher.prototype, { fetch: asSubrequest });
-replaceMethods(D1DatabaseAPI.prototype, { fetch: asSubrequest });
 replaceMethods(WorkerQueue.prototype, {
   send: (send) =>
     function (this: unknown, body: unknown, ...options: unknown[]) {

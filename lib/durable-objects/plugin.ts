@@ -46,6 +46,7 @@ import type { WorkersModule } from "../workers/module";
 import { AlarmStore, alarmBridge } from "./alarms";
 import { isModern } from "./base";
 import { type BoundClass, findClass, notBound } from "./classes";
+import { gateD1 } from "./d1";
 import { evict, notRunning, type SocketsEnd } from "./eviction";
 import "./globals";
 import "./hibernation/globals";
@@ -339,6 +340,7 @@ export class DurableObjectsPlugin
       bindings[name] = this.#namespace(storageFactory, name, false);
     }
     note(this.ctx.compat, "DurableObjectsPlugin", bindings);
+    await gateD1();
     if (this.#factory === undefined) useStores(storageFactory);
     this.#factory = storageFactory;
     const store = storeFor(storageFactory, this.#persist, this.#storeOptions);

@@ -13,6 +13,13 @@ export function subrequest<T>(call: () => Promise<T>): Promise<T> {
   return entering(events, written === undefined ? call() : written.then(call));
 }
 
+/** Makes calls of a method subrequests. */
+// biome-ignore lint/suspicious/noExplicitAny: methods of all kinds are wrapped
+export const asSubrequest = (method: (...args: any[]) => any) =>
+  function (this: unknown, ...args: unknown[]) {
+    return subrequest(() => method.apply(this, args));
+  };
+
 /** Settles as `answer` does, in its turn at the input gate. */
 export async function entering<T>(events: EventGate, answer: Promise<T>): Promise<T> {
   try {

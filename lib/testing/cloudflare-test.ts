@@ -51,7 +51,7 @@ function refusing(name: string): () => never {
   };
 }
 
-/** Deletes all that is stored, and lets go of all objects. */
+/** Deletes all that is stored, and releases all objects. */
 async function reset(core: TestCore, storage: StackedStorageFactory): Promise<void> {
   const { DurableObjectsPlugin: plugin } = await core.getPlugins();
   plugin[kForgetObjects]();

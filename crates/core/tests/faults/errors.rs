@@ -1,4 +1,4 @@
-//! Errors of a table: reported to the one whose call it was, and to nobody else.
+//! Errors of a table: reported to the one whose call it was, and to no other process.
 
 use std::collections::BTreeMap;
 

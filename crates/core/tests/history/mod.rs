@@ -29,11 +29,11 @@ pub(crate) type Object = u32;
 /// One thing that a transaction has done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Op {
-    /// Appends an element that nobody else appends anywhere.
+    /// Appends an element that no other process appends anywhere.
     Append(Object, u64),
     /// Has read a whole list.
     List(Object, Vec<u64>),
-    /// Stores a value that nobody else stores anywhere.
+    /// Stores a value that no other process stores anywhere.
     Write(Object, u64),
     /// Has read a register; `None` before the first write.
     Read(Object, Option<u64>),

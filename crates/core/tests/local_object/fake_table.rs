@@ -24,7 +24,7 @@ pub(crate) struct Disk {
     pub(crate) failing_applies: u32,
     /// Tables that were given back.
     pub(crate) handed_over: u32,
-    /// Tables that took no writes and were given away to be opened anew.
+    /// Tables that took no writes and were given away to be opened again.
     pub(crate) upgraded: u32,
 }
 
@@ -140,7 +140,7 @@ impl TableOpener<FakeTable> for FakeOpener {
     }
 
     fn upgrade(self: Arc<Self>, table: FakeTable, object: Arc<LocalObject<FakeTable>>) {
-        assert!(!table.takes_writes(), "a table that takes writes is opened anew");
+        assert!(!table.takes_writes(), "a table that takes writes is opened again");
         let mut disk = self.disk.lock().unwrap();
         disk.upgraded += 1;
         disk.openings.push((Access::Write, object));

@@ -29,7 +29,7 @@ async fn a_batch_that_cannot_be_sealed_fails_as_a_whole_and_the_object_starts_an
     assert_eq!(waiting.wait().await, Err(broken("seal")));
 
     let (read, lost) = (fixture.read("kept"), fixture.read("a"));
-    assert!(fixture.finish_opening(), "the table is opened anew");
+    assert!(fixture.finish_opening(), "the table is opened again");
     assert_eq!(value(read).await.as_deref(), Some("1"));
     assert_eq!(value(lost).await, None);
     let again = fixture.put("a", "2");

@@ -17,7 +17,7 @@ async fn reading_opens_a_table_to_be_read_and_the_first_write_one_that_takes_wri
     assert_eq!(value(read).await.as_deref(), Some("1"));
     assert!(other.wait().await.is_ok());
     let _committed = now(fixture.put("c", "3"));
-    assert!(!fixture.finish_opening(), "nothing is opened anew");
+    assert!(!fixture.finish_opening(), "nothing is opened again");
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ pub(crate) struct Run {
     attempt: Attempt,
     /// The state that it started from.
     start: usize,
-    /// Whether its first read starts it anew.
+    /// Whether its first read starts it again.
     starts_late: bool,
     own: WriteBatch,
     seen: Vec<Seen>,

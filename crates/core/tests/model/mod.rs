@@ -4,7 +4,7 @@
 //! - What an attempt reads is the state that it started from under its own writes, or it has lost.
 //! - What a committed attempt has read holds at its commit too: it might have run there in one step.
 //! - An attempt loses only if something that it read was written after its start.
-//! - During a turn nobody else changes anything; afterwards they go on in the order of their calls.
+//! - During a turn no other process changes anything; afterwards they go on in the order of their calls.
 //! - The commit log forgets a commit as soon as no running attempt started before it.
 
 mod attempt;

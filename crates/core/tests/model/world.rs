@@ -351,7 +351,10 @@ impl World<'_> {
         let oldest = starts.min().unwrap_or(usize::MAX);
         for (commit, probe) in &self.probes {
             let remembered = Arc::strong_count(probe) > 1;
-            assert!(*commit > oldest || !remembered, "commit {commit} is remembered for no attempt");
+            assert!(
+                *commit > oldest || !remembered,
+                "commit {commit} is remembered for no attempt"
+            );
         }
     }
 

@@ -27,7 +27,7 @@ pub(crate) type Opening<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// A backend under test.
 pub(crate) trait TestPlace: Sync {
-    /// A new place that nobody else uses, with nothing in it.
+    /// A new place that no other process uses, with nothing in it.
     fn open(&self) -> Opening<'_, Arc<dyn Store>>;
 
     /// Two users of one new place, as far apart as the backend allows.

@@ -13,7 +13,7 @@ use redis::{Connection, Value};
 pub(crate) const DATABASES: u32 = 20_000;
 
 const SLOTS: usize = 16_384;
-/// Somebody else may take a free port before the server does.
+/// Another program may take a free port before the server does.
 const PORT_TRIES: u32 = 5;
 const AGREED_POLL: Duration = Duration::from_millis(20);
 const WATCHED: &str = r#"

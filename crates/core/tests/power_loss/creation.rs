@@ -1,4 +1,4 @@
-//! A database of which a power loss has left parts begins anew, if nothing in it was ever acknowledged.
+//! A database of which a power loss has left parts begins again, if nothing in it was ever acknowledged.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ async fn the_mark_of_a_new_database_goes_with_the_first_acknowledgement() {
     caller.write(put(&["a"], "text")).await;
     assert!(!object(&directory).join(MARK).exists());
 
-    // Without fsync nothing is known to be durable, until the database is written anew.
+    // Without fsync nothing is known to be durable, until the database is written again.
     let directory = Directory::new();
     write(&directory, PROCESS, "text").await;
     assert!(object(&directory).join(MARK).exists());

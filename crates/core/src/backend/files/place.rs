@@ -91,6 +91,10 @@ impl SharedDirectory {
         objects
     }
 
+    fn open_keys(&self) -> Vec<ObjectKey> {
+        self.open_objects().iter().map(|object| object.key().clone()).collect()
+    }
+
     fn objects(&self) -> Vec<Arc<LocalObject<FileTable>>> {
         lock(&self.objects).map(|objects| objects.values().cloned().collect()).unwrap_or_default()
     }
@@ -100,6 +104,8 @@ impl SharedDirectory {
         let Shared { layout, alarms, .. } = &*self.shared;
         let path = layout.own("alarms");
         let reading = alarms.begin_reading()?;
+        // Before and after the markers are read: an object may make its marker and be closed in between.
+        let mut open = self.open_keys();
         let markers = match fs::read_dir(&path) {
             Ok(markers) => markers,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -113,8 +119,7 @@ impl SharedDirectory {
                 *earliest = at.min(*earliest);
             }
         }
-        let open: Vec<_> =
-            self.open_objects().into_iter().map(|object| object.key().clone()).collect();
+        open.extend(self.open_keys());
         reading.end(&found, &open)
     }
 
