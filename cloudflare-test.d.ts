@@ -60,7 +60,7 @@ declare module "cloudflare:test" {
     webSockets?: "hibernate" | "close";
   }
 
-  /** Lets go of a running object once its requests have ended: the next event constructs it anew, from its storage. */
+  /** Lets go of a running object once its requests have ended: the next event constructs it again, from its storage. */
   export function evictDurableObject(
     stub: AnyStub,
     options?: DurableObjectEvictionOptions,

@@ -74,7 +74,7 @@ declare global {
   /** Runs the alarm of an object now, and removes it; says whether one was set. */
   function runDurableObjectAlarm(stub: AnyStub): Promise<boolean>;
 
-  /** Lets go of a running object once its requests have ended: the next event constructs it anew, from its storage. */
+  /** Lets go of a running object once its requests have ended: the next event constructs it again, from its storage. */
   function evictDurableObject(stub: AnyStub, options?: EvictionOptions): Promise<void>;
 
   /** Lets go of all running objects. */

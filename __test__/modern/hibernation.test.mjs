@@ -820,7 +820,7 @@ onEachBackend("hibernation: sockets of the HTTP server", (place) => {
     const third = await open();
     third.terminate();
     const fourth = await open();
-    // A text frame that says it is compressed by an extension that nobody has asked for.
+    // A text frame that says it is compressed by an extension that no end has asked for.
     fourth._socket.write(Buffer.from([0xc3, 0x80, 0, 0, 0, 0]));
     const heard = await seen(4);
     assert.deepEqual(
