@@ -60,19 +60,19 @@ declare module "cloudflare:test" {
     webSockets?: "hibernate" | "close";
   }
 
-  /** Releases a running object once its requests have ended: the next event constructs it again, from its storage. */
+  /** Discards a running object once its requests have ended: the next event constructs it again, from its storage. */
   export function evictDurableObject(
     stub: AnyStub,
     options?: DurableObjectEvictionOptions,
   ): Promise<void>;
 
-  /** Releases all running objects. */
+  /** Discards all running objects. */
   export function evictAllDurableObjects(options?: DurableObjectEvictionOptions): Promise<void>;
 
   /** Resets all running objects: what runs in them rejects. Their storage stays. */
   export function abortAllDurableObjects(): Promise<void>;
 
-  /** Deletes what all bindings have stored, and releases all objects. */
+  /** Deletes what all bindings have stored, and discards all objects. */
   export function reset(): Promise<void>;
 
   /** The third argument of a handler. */

@@ -18,8 +18,13 @@ export const environment: string;
 /** Path of the runner that isolates tests, for `test.runner`. */
 export const runner: string;
 
+interface VitestOptions {
+  /** The entry of the worker, in the place of `scriptPath`: Vitest imports it, as test files do. */
+  main?: string;
+}
+
 /** A plugin of Vite that has Vitest run tests in the global scope of a worker, each with its own storage. */
-export default function ferroflare(options?: TestEnvironmentOptions): {
+export default function ferroflare(options?: TestEnvironmentOptions & VitestOptions): {
   name: string;
   config(config?: object, env?: object): Promise<object>;
 };

@@ -319,6 +319,20 @@ describe("eviction: ends", () => {
     assert.deepEqual((await outer.heard(3))[2], LOST[0]);
   });
 
+  test("eviction: sockets of an inner level close at its end also where the instance stays", async (t) => {
+    const { open, plugin, built, inside } = await serveHibernating(t, ECHO);
+    plugin[kEnterLevel](1);
+    const outer = await open("a");
+    plugin[kEnterLevel](2);
+    const inner = await open("a");
+    plugin[kEnterLevel](1);
+    assert.deepEqual(await inner.heard(1), LOST);
+    outer.socket.send("goes on");
+    assert.deepEqual(await outer.heard(1), ["goes on"]);
+    assert.equal(await inside("a", (_room, ctx) => ctx.getWebSockets().length), 1);
+    assert.equal(built.length, 1);
+  });
+
   test("eviction: the code of an instance that was discarded reaches no socket of the next one", async (t) => {
     const { open, inside, plugin } = await serveHibernating(t, ECHO);
     plugin[kEnterLevel](1);

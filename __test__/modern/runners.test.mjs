@@ -22,6 +22,12 @@ export class Counter extends DurableObject {
   cursor() { return new Cursor(); }
   fail() { throw new TypeError("failed"); }
   call(f) { return f(1); }
+  fetch() {
+    const pair = new WebSocketPair();
+    this.ctx.acceptWebSocket(pair[1], ["tag"]);
+    return new Response(null, { status: 101, webSocket: pair[0] });
+  }
+  webSocketMessage(ws, message) { ws.send(message + " " + this.ctx.getWebSockets("tag").length); }
 }
 export default { async fetch(request, env) { return Response.json(await env.COUNTER.getByName("a").add(1)); } };
 `;
@@ -53,6 +59,31 @@ describe("modern objects", () => {
   test("reject unseen without a word", async () => {
     for (let i = 0; i < 100; i++) { stub().fail(); stub().nosuch.deeper(); stub().call(() => { throw new Error("callback"); }); }
     expect(await stub().add(1)).toBe(1);
+  });
+  describe("whose sockets hibernate", () => {
+    let outer;
+    let inner;
+    async function open() {
+      const { webSocket } = await stub().fetch("http://localhost/");
+      const end = { webSocket, closes: [] };
+      webSocket.addEventListener("close", ({ code }) => end.closes.push(code));
+      webSocket.accept();
+      return end;
+    }
+    const answer = ({ webSocket }, text) => new Promise((resolve) => {
+      webSocket.addEventListener("message", ({ data }) => resolve(data), { once: true });
+      webSocket.send(text);
+    });
+    beforeAll(async () => { outer = await open(); });
+    test("keep those of their group", async () => {
+      expect(await answer(outer, "a")).toBe("a 1");
+      inner = await open();
+      expect(await answer(inner, "b")).toBe("b 2");
+    });
+    test("lose those of a test with it", async () => {
+      expect(await answer(outer, "c")).toBe("c 1");
+      expect([outer.closes, inner.closes]).toEqual([[], [1006]]);
+    });
   });
   test("can be disposed of", () => {
     expect(Object.getOwnPropertyNames(class { [Symbol.dispose]() {} }.prototype)).toEqual(["constructor"]);
@@ -214,7 +245,7 @@ function failuresOf({ assertionResults, message }) {
 }
 
 /** Runs a command in a project, and gives the counts of its JSON report. */
-async function run(t, files, command, passed = 5) {
+async function run(t, files, command, passed = 7) {
   const made = await project(installed, { "worker.mjs": worker, ...files });
   t.after(made.remove);
   const { code, output } = await runCommand(made.folder, command);

@@ -9,9 +9,9 @@ import { filesBelow, read } from "../support/sources.mjs";
 const INSTEAD = {
   "somebody|nobody|anybody|whoever":
     "the actor: caller, reader, writer, lock holder, process, server",
-  anew: "again, or empty",
+  again: "again, or empty",
   "at hand": "open, known, in memory",
-  "mend(s|ed|ing)?": "fix or repair",
+  "repair(s|ed|ing)?": "fix or repair",
   "lets? go of": "release, discard or close",
   "look(s|ed)? after": "check, maintain or serve",
 };

@@ -340,7 +340,7 @@ export class DurableObjectsPlugin
       bindings[name] = this.#namespace(storageFactory, name, false);
     }
     note(this.ctx.compat, "DurableObjectsPlugin", bindings);
-    await gateD1();
+    gateD1();
     if (this.#factory === undefined) useStores(storageFactory);
     this.#factory = storageFactory;
     const store = storeFor(storageFactory, this.#persist, this.#storeOptions);
