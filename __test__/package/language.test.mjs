@@ -9,9 +9,9 @@ import { filesBelow, read } from "../support/sources.mjs";
 const INSTEAD = {
   "somebody|nobody|anybody|whoever":
     "the actor: caller, reader, writer, lock holder, process, server",
-  again: "again, or empty",
+  anew: "again, or empty",
   "at hand": "open, known, in memory",
-  "repair(s|ed|ing)?": "fix or repair",
+  "mend(s|ed|ing)?": "fix or repair",
   "lets? go of": "release, discard or close",
   "look(s|ed)? after": "check, maintain or serve",
 };
