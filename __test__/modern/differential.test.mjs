@@ -9,7 +9,7 @@ import { divergences } from "./differential/divergences.mjs";
 import { program } from "./differential/generate.mjs";
 import { DATES, openOurs, openWorkerd } from "./differential/subjects.mjs";
 
-const operations = Number(process.env.FERROFLARE_RPC_OPS ?? 1_200);
+const operations = Number(process.env.FERROFLARE_RPC_OPS ?? 2_200);
 const compat = readFileSync(new URL("../../COMPAT.md", import.meta.url), "utf8");
 
 /** The row that explains a difference, if there is one. */

@@ -19,6 +19,35 @@ export class Subject extends DurableObject {
   async text(message) { return [message.constructor.name, await message.text()]; }
   async reads(stream) { return new Response(stream).text(); }
   async writes(stream) { const writer = stream.getWriter(); await writer.write(new Uint8Array([65])); await writer.close(); }
+  aborts() { this.ctx.abort("gone"); }
+  stream(kind, inResponse) {
+    const first = new TextEncoder().encode("first");
+    if (kind === "transform") {
+      const { readable, writable } = new TransformStream();
+      const writer = writable.getWriter();
+      writer.write(first).then(() => writer.abort(new RangeError("boom"))).catch(() => {});
+      return inResponse ? new Response(readable) : readable;
+    }
+    let chunks = 0;
+    const next = {
+      fails: (controller) => controller.error(new RangeError("boom")),
+      aborts: () => this.ctx.abort("gone"),
+      waits: () => new Promise(() => {}),
+    };
+    const pull = (controller) => chunks++ === 0 ? controller.enqueue(first) : next[kind](controller);
+    const stream = new ReadableStream({ type: "bytes", pull });
+    return inResponse ? new Response(stream) : stream;
+  }
+  async takes(stream) {
+    const reader = stream.getReader();
+    const found = [];
+    try {
+      for (let chunk; !(chunk = await reader.read()).done; ) found.push(new TextDecoder().decode(chunk.value));
+    } catch (error) {
+      found.push(String(error));
+    }
+    return found;
+  }
   callsBack(stub) { return stub.add(1, 2); }
   add(a, b) { return a + b; }
 }
@@ -229,4 +258,44 @@ test("values: an object of a modern class stores 131,072 bytes, a classic one 32
   const send = (size) => classic.fetch("https://host/", { method: "POST", body: String(size) });
   await send(32_700);
   await assert.rejects(send(32_800), { code: "ERR_VALUE_TOO_LARGE" });
+});
+
+test("values: a stream whose sender fails or ends is disconnected for its receiver", async (t) => {
+  const disconnected = "Error: ReadableStream received over RPC disconnected prematurely.";
+  const { stub, namespace } = await subject(t);
+  const read = async (stream) => {
+    const reader = stream.getReader();
+    const found = [];
+    try {
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) return [...found, "done"];
+        found.push(new TextDecoder().decode(value));
+      }
+    } catch (error) {
+      return [...found, String(error), error instanceof Error];
+    }
+  };
+  for (const kind of ["fails", "aborts", "transform"]) {
+    const sender = namespace.getByName(kind);
+    assert.deepEqual(await read(await sender.stream(kind)), ["first", disconnected, true], kind);
+    // Miniflare's Response reads ahead, so that the call itself would meet the abort.
+    if (kind === "aborts") continue;
+    const response = await namespace.getByName(`${kind} response`).stream(kind, true);
+    assert.deepEqual(await read(response.body), ["first", disconnected, true], `${kind}, response`);
+  }
+  const reset = namespace.getByName("reset");
+  const waits = await reset.stream("waits");
+  const found = read(waits);
+  await failure(reset.aborts());
+  assert.deepEqual(await found, ["first", disconnected, true], "a reset while a chunk is awaited");
+  let chunks = 0;
+  const given = new ReadableStream({
+    type: "bytes",
+    pull(controller) {
+      if (chunks++ === 0) controller.enqueue(new TextEncoder().encode("first"));
+      else controller.error(new RangeError("boom"));
+    },
+  });
+  assert.deepEqual(await stub.takes(given), ["first", disconnected]);
 });

@@ -6,7 +6,7 @@ import {
   usageModelExternalSubrequestLimit,
 } from "@miniflare/shared";
 import { Broken, type Host, setObjectFinder } from "../rpc";
-import { _kRunWithGates, kBroken, kRetired } from "../shared/symbols";
+import { _kRunWithGates, kBroken, kOnEnd, kRetired } from "../shared/symbols";
 import { currentEvents, type EventGate } from "./event-gate";
 import type { DurableObjectState } from "./state";
 
@@ -33,6 +33,10 @@ export class ObjectHost implements Host {
 
   waitUntil(promise: Promise<unknown>): void {
     this.#state.waitUntil(promise);
+  }
+
+  onEnd(callback: () => void): () => void {
+    return this.#state[kOnEnd](callback);
   }
 
   async #run<T>(event: () => Awaitable<T>): Promise<T> {

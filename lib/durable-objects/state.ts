@@ -20,6 +20,7 @@ import {
   kInstance,
   kLeave,
   kNoFetch,
+  kOnEnd,
   kReset,
   kSockets,
 } from "../shared/symbols";
@@ -98,6 +99,7 @@ export class DurableObjectState implements GatedObject {
   /** Who waits until nothing runs. */
   #idlers: (() => void)[] = [];
   #broken: Broken | undefined;
+  readonly #onEnd = new Set<() => void>();
 
   readonly [kSockets] = new Sockets();
   [kInstance]?: DurableObject;
@@ -210,6 +212,7 @@ export class DurableObjectState implements GatedObject {
     for (const { stop } of running) stop(reason);
     this.#running.clear();
     this[kSockets].end("reset");
+    this.#tellEnd();
     this.#wakeIdlers();
     // A request that is on its way from the stub to the gates is told there.
     setImmediate(() => {
@@ -226,7 +229,19 @@ export class DurableObjectState implements GatedObject {
     this.#broken = EVICTED;
     this.#events.end();
     this[kSockets].end("evicted");
+    this.#tellEnd();
     return true;
+  }
+
+  [kOnEnd](callback: () => void): () => void {
+    if (this.#broken) callback();
+    else this.#onEnd.add(callback);
+    return () => this.#onEnd.delete(callback);
+  }
+
+  #tellEnd(): void {
+    for (const callback of this.#onEnd) callback();
+    this.#onEnd.clear();
   }
 
   get [kEvicted](): boolean {

@@ -9,6 +9,8 @@ export interface Host {
   enter<T>(event: () => Awaitable<T>): Promise<T>;
   /** Keeps the host busy until a promise has settled. */
   waitUntil?(promise: Promise<unknown>): void;
+  /** Calls back when the host's code runs no more. Gives what forgets the callback. */
+  onEnd?(callback: () => void): () => void;
 }
 
 let findObject: () => Host | undefined = () => undefined;

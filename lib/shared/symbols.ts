@@ -15,6 +15,8 @@ export const kAlarm = Symbol("kAlarm");
 export const kReset = Symbol("kReset");
 /** On a state: `() => Promise`; resolves when nothing runs in the object. */
 export const kIdle = Symbol("kIdle");
+/** On a state: `(callback) => () => void`; calls back when the object is reset or evicted. Gives what forgets the callback. */
+export const kOnEnd = Symbol("kOnEnd");
 /** On a state: `(gate, handler) => void`; runs the handler as an event that no caller waits for, in its turn at that gate. */
 export const kEnter = Symbol("kEnter");
 /** On a state: `() => Promise | undefined`; waits until what the object has written is durable, if it is not. */
