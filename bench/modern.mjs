@@ -76,25 +76,25 @@ const inWorker = (mf, by) =>
     if ((await (await mf.dispatchFetch(url)).text()) !== "done") throw new Error("no answer");
   });
 
-/** Resident bytes of the processes that keep the sockets: this one, or workerd. */
-async function residentBytes(side) {
-  globalThis.gc();
+/** Bytes that keep the sockets: the heap of this process, both ends of each included, or what is resident of workerd. */
+async function bytesInUse(side) {
+  for (let i = 0; i < 3; i++) {
+    globalThis.gc();
+    await new Promise(setImmediate);
+  }
+  if (side === "ours") {
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external;
+  }
   const of = (pid) =>
     Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`))[1]) * 1024;
-  if (side === "ours") return of(process.pid);
-  const { stdout } = await run("ps", [
-    "-o",
-    "pid=",
-    "--ppid",
-    String(process.pid),
-    "-C",
-    "workerd",
-  ]);
-  const pids = stdout.trim().split(/\s+/).map(Number);
-  const alive = pids.filter(
-    (pid) => readFileSync(`/proc/${pid}/comm`, "utf8").trim() === "workerd",
-  );
-  return Math.max(...alive.map(of));
+  const { stdout } = await run("ps", ["-o", "pid=,comm=", "--ppid", String(process.pid)]);
+  const children = stdout
+    .trim()
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/));
+  const pids = children.filter(([, name]) => name === "workerd").map(([pid]) => Number(pid));
+  return Math.max(...pids.map(of));
 }
 
 async function openSockets(mf, count) {
@@ -122,10 +122,10 @@ function echo(sockets) {
 }
 
 async function socketRates(mf, side, count) {
-  const before = await residentBytes(side);
+  const before = await bytesInUse(side);
   const sockets = await openSockets(mf, count);
   await echo(sockets);
-  const bytesEach = ((await residentBytes(side)) - before) / count;
+  const bytesEach = ((await bytesInUse(side)) - before) / count;
   const begin = performance.now();
   for (let i = 0; i < ECHOES; i++) await echo(sockets);
   const echoes = (ECHOES * count * 1000) / (performance.now() - begin);
