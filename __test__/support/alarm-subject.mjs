@@ -27,11 +27,11 @@ export class Subject extends DurableObject {
     const step = Subject.plan.shift() ?? {};
     const { storage } = this.ctx;
     const run = { number: this.number, given, plain: given[0] instanceof Object, seen: await storage.getAlarm() };
-    Subject.log.push(run);
     if (step.put) await storage.put(...step.put);
     if (step.set) await storage.setAlarm(step.set);
     if (step.delete) await storage.deleteAlarm();
     run.left = await storage.getAlarm();
+    Subject.log.push(run);
     if (step.waits) await new Promise((resolve) => { Subject.finish = resolve; });
     if (step.abort) this.ctx.abort(...step.abort);
     if (step.fails) throw new RangeError(step.fails);

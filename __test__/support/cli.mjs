@@ -150,7 +150,8 @@ export function isListening(port) {
 /** Makes an empty directory that the test's end removes. */
 export async function temporaryDirectory(t) {
   const directory = await mkdtemp(path.join(os.tmpdir(), "ferroflare-test-"));
-  t.after(() => rm(directory, { recursive: true, force: true }));
+  // Under an unmodified Miniflare, dispose() does not wait until the files are closed.
+  t.after(() => rm(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }));
   return directory;
 }
 
