@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Miniflare } from "ferroflare";
-import { Miniflare as Miniflare4 } from "miniflare4";
 import { Random } from "../support/prng.mjs";
 import { seed } from "../support/seed.mjs";
 import { program } from "./differential/sockets-generate.mjs";
 import { script } from "./differential/sockets-worker.mjs";
+import { miniflare4 } from "./differential/subjects.mjs";
 
 const steps = Number(process.env.FERROFLARE_SOCKET_STEPS ?? 1_000);
 const durableObjects = { ROOM: "Room" };
@@ -29,15 +29,7 @@ function subject(mf) {
 
 function open(compatibilityDate) {
   const ours = new Miniflare({ modules: true, script, durableObjects, compatibilityDate });
-  const workerd = new Miniflare4({
-    modules: [{ type: "ESModule", path: "worker.mjs", contents: script }],
-    durableObjects,
-    compatibilityDate,
-    handleRuntimeStdio(out, err) {
-      out.resume();
-      err.resume();
-    },
-  });
+  const workerd = miniflare4(script, { durableObjects, compatibilityDate });
   return [subject(ours), subject(workerd)];
 }
 

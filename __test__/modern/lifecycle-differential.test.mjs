@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { NoOpLog } from "@miniflare/shared";
-import { Miniflare as Miniflare4 } from "miniflare4";
 import { Miniflare } from "../../index.mjs";
 import { Random } from "../support/prng.mjs";
 import { seed } from "../support/seed.mjs";
 import { abortProgram, alarmProgram, script } from "./differential/lifecycle.mjs";
+import { miniflare4 } from "./differential/subjects.mjs";
 
 const COUNT = Number(process.env.FERROFLARE_LIFECYCLES ?? 40);
 const shared = { durableObjects: { Subject: "Subject" }, compatibilityDate: "2026-04-25" };
@@ -24,14 +24,7 @@ test(`${COUNT} programs of alarms and ${COUNT} of aborts end as on miniflare@4 (
   const alarmPrograms = Array.from({ length: COUNT }, () => alarmProgram(random));
   const abortPrograms = Array.from({ length: COUNT }, () => abortProgram(random));
   const ours = new Miniflare({ ...shared, modules: true, script, log: new NoOpLog() });
-  const workerd = new Miniflare4({
-    ...shared,
-    modules: [{ type: "ESModule", path: "worker.mjs", contents: script }],
-    handleRuntimeStdio(out, err) {
-      out.resume();
-      err.resume();
-    },
-  });
+  const workerd = miniflare4(script, shared);
   const programs = { alarmPrograms, abortPrograms };
   const [here, there] = await Promise.all([run(t, ours, programs), run(t, workerd, programs)]);
   for (const [i, program] of alarmPrograms.entries()) {

@@ -19,18 +19,20 @@ export async function openOurs(compatibilityDate, options = {}) {
   return subject(mf, "ferroflare");
 }
 
-export async function openWorkerd(compatibilityDate) {
-  const mf = new Miniflare4({
-    modules: [{ type: "ESModule", path: "worker.mjs", contents: script }],
-    durableObjects,
-    compatibilityDate,
-    // What the worker prints is none of the test's.
+/** A Miniflare 4 whose worker is this module. What the worker prints is none of the test's. */
+export function miniflare4(contents, options) {
+  return new Miniflare4({
+    modules: [{ type: "ESModule", path: "worker.mjs", contents }],
     handleRuntimeStdio(out, err) {
       out.resume();
       err.resume();
     },
+    ...options,
   });
-  return subject(mf, "miniflare@4");
+}
+
+export async function openWorkerd(compatibilityDate) {
+  return subject(miniflare4(script, { durableObjects, compatibilityDate }), "miniflare@4");
 }
 
 function subject(mf, name) {
