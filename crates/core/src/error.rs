@@ -278,6 +278,23 @@ pub enum Error {
         /// How long we have waited.
         seconds: u64,
     },
+    /// SQLite refuses or fails.
+    #[error("{message}")]
+    Sql {
+        /// What SQLite says, in the words of production.
+        message: String,
+        /// Its primary result code.
+        code: i32,
+    },
+    /// The class of an object is not SQLite-backed, or its data is in Redis.
+    #[error("Durable Object is not backed by SQL.")]
+    NoSql,
+    /// The SQL of a worker is used in a way that is never right.
+    #[error("{message}")]
+    SqlUsage {
+        /// What production says.
+        message: String,
+    },
     /// The process has ended the threads that read and write.
     #[error(
         "Stored data cannot be reached any more: the process is ending. Read and write earlier, and await it: process.on(\"beforeExit\") may still do so, process.on(\"exit\") may not."
@@ -317,7 +334,10 @@ impl Error {
             Self::TooManyKeysWritten
             | Self::SelfConflict { .. }
             | Self::UnknownTransaction { .. }
-            | Self::AttemptsExhausted { .. } => ErrorKind::Usage,
+            | Self::AttemptsExhausted { .. }
+            | Self::Sql { .. }
+            | Self::NoSql
+            | Self::SqlUsage { .. } => ErrorKind::Usage,
             Self::NewerFormat { .. }
             | Self::Corrupt { .. }
             | Self::Incomplete { .. }
@@ -371,6 +391,9 @@ impl Error {
             Self::RedisUnknownOutcome { .. } => "ERR_REDIS_UNKNOWN_OUTCOME",
             Self::RedisAccess { .. } => "ERR_REDIS_ACCESS",
             Self::RedisRefused { .. } => "ERR_REDIS_REFUSED",
+            Self::Sql { .. } => "ERR_SQL",
+            Self::NoSql => "ERR_NO_SQL",
+            Self::SqlUsage { .. } => "ERR_SQL_USAGE",
             Self::NoAnswer { .. } => "ERR_STORAGE_NO_ANSWER",
             Self::Ending => "ERR_STORAGE_ENDING",
             Self::Closed => "ERR_STORAGE_CLOSED",
