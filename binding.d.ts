@@ -127,9 +127,9 @@ export declare class Store {
   overlay(): Store
   /** Closes a store in memory, or an overlay without the store below, and moves its content into a new store. */
   renew(): Store
-  /** Begins a level of an overlay. The `pop()` that ends it undoes what was written in it. */
+  /** Begins a savepoint of an overlay. The `pop()` that ends it undoes what was written in it. */
   push(): void
-  /** Ends the newest level of an overlay. Without a level it undoes everything that was ever written to the overlay. */
+  /** Ends the newest savepoint of an overlay. Without one it undoes everything that was ever written to the overlay. */
   pop(): void
   /** The store in the Redis server or cluster at `url`, which all its users share. */
   static redis(completions: Completions, url: string): Store

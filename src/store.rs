@@ -103,16 +103,16 @@ impl Store {
         renewed.map_err(|error| thrown(env, &error))
     }
 
-    /// Begins a level of an overlay. The `pop()` that ends it undoes what was written in it.
+    /// Begins a savepoint of an overlay. The `pop()` that ends it undoes what was written in it.
     #[napi(catch_unwind)]
     pub fn push(&self, env: Env) -> napi::Result<()> {
-        self.level(env, OverlayStore::push)
+        self.savepoint(env, OverlayStore::push)
     }
 
-    /// Ends the newest level of an overlay. Without a level it undoes everything that was ever written to the overlay.
+    /// Ends the newest savepoint of an overlay. Without one it undoes everything that was ever written to the overlay.
     #[napi(catch_unwind)]
     pub fn pop(&self, env: Env) -> napi::Result<()> {
-        self.level(env, OverlayStore::pop)
+        self.savepoint(env, OverlayStore::pop)
     }
 
     /// The store in the Redis server or cluster at `url`, which all its users share.
@@ -257,7 +257,7 @@ impl Store {
         Self { data: overlay.clone(), kind: Kind::Overlay(overlay), completions }
     }
 
-    fn level(
+    fn savepoint(
         &self,
         env: Env,
         change: impl FnOnce(&OverlayStore) -> Result<(), Error>,

@@ -1,7 +1,7 @@
 /** Fires alarms: one timer for the next alarm of some bindings; the alarms themselves are data of their objects. */
 import type { StorageFactory } from "@miniflare/shared";
 import { durabilityTicket, isTicket, limits, type ObjectHandle, type Store } from "../native/addon";
-import { whenLevelsChange } from "../native/overlays";
+import { whenSavepointsChange } from "../native/overlays";
 import { PLAIN } from "../native/scope";
 import { storeFor } from "../native/stores";
 import { settle } from "../native/tickets";
@@ -67,7 +67,7 @@ export class AlarmStore {
   #callback: AlarmCallback | undefined;
   #cancelTimer: (() => void) | undefined;
   #lookout: NodeJS.Timeout | undefined;
-  #ignoreLevels: (() => void) | undefined;
+  #ignoreSavepoints: (() => void) | undefined;
   /** The alarm that the timer is for. */
   #next = Number.POSITIVE_INFINITY;
   #looking = false;
@@ -90,7 +90,7 @@ export class AlarmStore {
     this.#store = storeFor(factory, persist);
     const watching = watchers.get(this.#store) ?? new Set();
     watchers.set(this.#store, watching.add(this));
-    this.#ignoreLevels = whenLevelsChange(this.#store, (ended) => {
+    this.#ignoreSavepoints = whenSavepointsChange(this.#store, (ended) => {
       if (ended) this.#modern?.releaseAll();
       this.#arm();
     });
@@ -182,7 +182,7 @@ export class AlarmStore {
 
   #unwatch(): void {
     clearInterval(this.#lookout);
-    this.#ignoreLevels?.();
+    this.#ignoreSavepoints?.();
     if (this.#store) watchers.get(this.#store)?.delete(this);
     this.#store = undefined;
   }

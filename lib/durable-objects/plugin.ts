@@ -25,7 +25,7 @@ import {
   kConstruct,
   kDefaultService,
   kDeleteObjects,
-  kEnterLevel,
+  kEnterSavepoint,
   kEvict,
   kForgetObjects,
   kHandle,
@@ -271,17 +271,17 @@ export class DurableObjectsPlugin
     await Promise.all(states.map((key) => this.#evict(key, webSockets)));
   }
 
-  [kForgetObjects](level?: number): void {
+  [kForgetObjects](savepoint?: number): void {
     for (const key of this.#running.keys()) {
       if (key.startsWith(STATE_PREFIX)) this.#running.delete(key);
     }
-    if (level === undefined) this.#sockets.end("evicted");
+    if (savepoint === undefined) this.#sockets.end("evicted");
     else this.#sockets.sleep();
     this.#forget("evicted");
   }
 
-  [kEnterLevel](level: number): void {
-    this.#sockets.enterLevel(level);
+  [kEnterSavepoint](savepoint: number): void {
+    this.#sockets.enterSavepoint(savepoint);
   }
 
   [kAbortObjects](reason: unknown): void {

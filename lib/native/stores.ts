@@ -4,7 +4,7 @@ import { DurableObjectError } from "../shared/error";
 import { isRedisUrl } from "../shared/redis-url";
 import { limits, Store } from "./addon";
 import { type Answer, answer, decodeTexts, decodeUtf8 } from "./answers";
-import { type Levels, levelsOf } from "./overlays";
+import { type Savepoints, savepointsOf } from "./overlays";
 import { scratch } from "./packing";
 import { completions, settle } from "./tickets";
 
@@ -27,8 +27,8 @@ interface Stores {
   users: number;
   /** Whether the last user has left, so that a storage that is asked for now would never be closed. */
   closed: boolean;
-  /** The levels of a factory whose `push()` and `pop()` take writes back. */
-  levels: Levels | undefined;
+  /** The savepoints of a factory whose `push()` and `pop()` take writes back. */
+  savepoints: Savepoints | undefined;
 }
 
 /** A store, and how its place is used by now. */
@@ -56,7 +56,7 @@ export function storeFor(
   options?: StoreOptions,
 ): Store {
   const place = typeof persist === "string" ? persist : "";
-  const { byPlace, closed, levels } = storesFor(factory);
+  const { byPlace, closed, savepoints } = storesFor(factory);
   if (closed) throw closedError();
   const known = byPlace.get(place);
   if (known !== undefined) {
@@ -65,7 +65,7 @@ export function storeFor(
   }
   const wanted = options ?? DEFAULT_STORE_OPTIONS;
   const base = place === "" ? Store.memory(completions) : openStore(place, wanted);
-  const store = levels ? levels.above(base) : base;
+  const store = savepoints ? savepoints.above(base) : base;
   byPlace.set(place, { store, options: wanted, more: [] });
   return store;
 }
@@ -137,18 +137,18 @@ export async function leaveStores(factory: StorageFactory): Promise<void> {
  */
 export async function closeStores(factory: StorageFactory): Promise<void> {
   const stores = storesFor(factory);
-  const { byPlace, levels } = stores;
+  const { byPlace, savepoints } = stores;
   stores.closed = true;
   const memory = byPlace.get("");
   if (memory !== undefined) {
     const { store } = memory;
     memory.store = store.renew();
-    levels?.replace(store, memory.store);
+    savepoints?.replace(store, memory.store);
   }
   const lasting = [...byPlace].filter(([place]) => place !== "");
   for (const [place, { store }] of lasting) {
     byPlace.delete(place);
-    levels?.forget(store);
+    savepoints?.forget(store);
   }
   const open = lasting.flatMap(([, { store, more }]) => [store, ...more]);
   await Promise.all(open.map((store) => settle(store.close())));
@@ -159,7 +159,7 @@ function storesFor(factory: StorageFactory): Stores {
   let stores = storesOf.get(owner);
   if (stores === undefined) {
     checkFactory(owner);
-    stores = { byPlace: new Map(), users: 0, closed: false, levels: levelsOf(owner) };
+    stores = { byPlace: new Map(), users: 0, closed: false, savepoints: savepointsOf(owner) };
     storesOf.set(owner, stores);
   }
   return stores;
