@@ -4,7 +4,7 @@ import { durabilityTicket, isTicket, limits, type ObjectHandle, type Store } fro
 import { whenSavepointsChange } from "../native/overlays";
 import { PLAIN } from "../native/scope";
 import { storeFor } from "../native/stores";
-import { settle } from "../native/tickets";
+import { awaitCode } from "../native/tickets";
 import { warnOf } from "../shared/error";
 import { clearInterval, setImmediate, setInterval } from "../shared/real-timers";
 import { kWake } from "../shared/symbols";
@@ -52,11 +52,11 @@ function unpadded(key: string): string {
 }
 
 async function confirmed(handle: ObjectHandle, written: number): Promise<void> {
-  const answer = settle(written);
+  const answer = awaitCode(written);
   handle.seal();
   const ticket = durabilityTicket(await answer);
   handle.seal();
-  await settle(handle.durable(ticket));
+  await awaitCode(handle.durable(ticket));
 }
 
 export class AlarmStore {
@@ -140,7 +140,7 @@ export class AlarmStore {
   async flushAlarms(keys?: string[]): Promise<void> {
     const callback = this.#callback;
     if (this.#store === undefined) return;
-    if (keys === undefined) await settle(this.#store.refreshAlarms([...this.#names]));
+    if (keys === undefined) await awaitCode(this.#store.refreshAlarms([...this.#names]));
     for (const key of keys ?? this.#pending(this.#store)) {
       const { name } = addressOfKey(key);
       if (!this.#names.has(name)) continue;
@@ -257,7 +257,7 @@ export class AlarmStore {
         if (this.#store !== store || !this.#callback) break;
         // When so many were due, a server may have more. The process must not end before they are known.
         more = keys.length >= limits.alarmsReadMax || (more && keys.length > 0);
-        if (more) await settle(store.refreshAlarms([...this.#names]));
+        if (more) await awaitCode(store.refreshAlarms([...this.#names]));
       } while (more);
     } catch (error) {
       this.#failed(error, now);
@@ -302,7 +302,7 @@ export class AlarmStore {
   #makeReady(key: string): number | Promise<number> {
     try {
       const code = this.#handle(key).prepareAlarm();
-      return isTicket(code) ? settle(code).catch(() => 0) : code;
+      return isTicket(code) ? awaitCode(code).catch(() => 0) : code;
     } catch {
       return 0;
     }
@@ -316,7 +316,7 @@ export class AlarmStore {
   /** Takes an alarm away if it is due by `timeMs`; of all who try, one gets it. */
   #take(key: string, timeMs: number): number | Promise<number> {
     const code = this.#handle(key).takeAlarm(timeMs);
-    return isTicket(code) ? settle(code) : code;
+    return isTicket(code) ? awaitCode(code) : code;
   }
 
   async #run(callback: AlarmCallback, key: string): Promise<void> {
@@ -333,7 +333,7 @@ export class AlarmStore {
     try {
       await callback?.(key);
     } finally {
-      await settle(handle.alarmDone());
+      await awaitCode(handle.alarmDone());
     }
   }
 }

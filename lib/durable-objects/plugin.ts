@@ -12,7 +12,7 @@ import {
 import type { DeclaredClasses } from "../config/classes";
 import type { Answer } from "../native/answers";
 import { leaveStores, objectIds, type StoreOptions, storeFor, useStores } from "../native/stores";
-import { settle } from "../native/tickets";
+import { awaitCode } from "../native/tickets";
 import { noteDataDirectory } from "../shared/data-directories";
 import { PERSIST_DEFAULT } from "../shared/default-place";
 import { received, warnOf } from "../shared/error";
@@ -322,7 +322,7 @@ export class DurableObjectsPlugin
         plugin.#fireAlarm(...alarm),
       );
     }
-    if ((await settle(handle.takeAlarm(Number.MAX_SAFE_INTEGER))) !== 1) return false;
+    if ((await awaitCode(handle.takeAlarm(Number.MAX_SAFE_INTEGER))) !== 1) return false;
     const store = storeFor(storage, this.#persist, this.#storeOptions);
     await alarmBridge(store, address.name).deleteAlarm();
     await plugin.#fireAlarm(keyOf(address));
@@ -345,7 +345,7 @@ export class DurableObjectsPlugin
     this.#factory = storageFactory;
     const store = storeFor(storageFactory, this.#persist, this.#storeOptions);
     // A server that cannot be reached is an error at the start, not at the first use.
-    await settle(store.refreshAlarms(this.#objects.map(({ name }) => name)));
+    await awaitCode(store.refreshAlarms(this.#objects.map(({ name }) => name)));
     if (this.durableObjectsAlarms !== false) {
       await this.#alarms.setupStore(storageFactory, this.#persist);
     }

@@ -6,7 +6,7 @@ import { limits, Store } from "./addon";
 import { type Answer, answer, decodeTexts, decodeUtf8 } from "./answers";
 import { type Savepoints, savepointsOf } from "./overlays";
 import { scratch } from "./packing";
-import { completions, settle } from "./tickets";
+import { awaitCode, completions } from "./tickets";
 
 /** How files are used. */
 export interface StoreOptions {
@@ -110,7 +110,7 @@ export async function noteName(
   id: string,
   called: string | null,
 ): Promise<void> {
-  await settle(store.noteName(name, id, called));
+  await awaitCode(store.noteName(name, id, called));
 }
 
 /** The name that was noted. */
@@ -151,7 +151,7 @@ export async function closeStores(factory: StorageFactory): Promise<void> {
     savepoints?.forget(store);
   }
   const open = lasting.flatMap(([, { store, more }]) => [store, ...more]);
-  await Promise.all(open.map((store) => settle(store.close())));
+  await Promise.all(open.map((store) => awaitCode(store.close())));
 }
 
 function storesFor(factory: StorageFactory): Stores {
