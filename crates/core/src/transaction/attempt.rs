@@ -144,9 +144,9 @@ impl Attempt {
             Err(error) => return Answer::Now(Err(error)),
         }
         let state = self.state.clone();
-        self.object
-            .alarm(ReadView::Since(self.start))
-            .and_then(move |read| lock(&state)?.note_read(read, |read_set, _| read_set.alarm = true))
+        self.object.alarm(ReadView::Since(self.start)).and_then(move |read| {
+            lock(&state)?.note_read(read, |read_set, _| read_set.alarm = true)
+        })
     }
 
     /// Stores pairs when the attempt commits. If they are too many, none of them is taken.

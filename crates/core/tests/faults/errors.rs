@@ -215,7 +215,9 @@ async fn script(caller: &Caller, expected: &mut Acknowledged) {
     for batch in [first, remove(&["b", "missing", "d"]), put(&["e"], "2")] {
         expected.wait_for(object.write(batch.clone(), None), &batch).await;
     }
-    expected.wait_for(object.read(vec![key("a"), key("b")], ReadView::Latest(None)), &nothing).await;
+    expected
+        .wait_for(object.read(vec![key("a"), key("b")], ReadView::Latest(None)), &nothing)
+        .await;
 
     let beside = caller.begin().await;
     let holder = caller.begin_alone().await;

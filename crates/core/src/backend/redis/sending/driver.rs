@@ -8,8 +8,8 @@ use redis::{Pipeline, Value as Reply};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::deliver::{Effect, deliver, postpone};
 use super::round::{Next, Round};
-use super::settle::{Effect, postpone, settle};
 use super::state::State;
 use crate::backend::redis::cork::Kick;
 use crate::backend::redis::layout::ObjectNames;
@@ -258,7 +258,7 @@ impl Driver {
             Ok(replies) => {
                 state.failures = 0;
                 let judge = |error: &_| self.shared.connection.judge(error);
-                settle(*sent.round, replies, judge, now)
+                deliver(*sent.round, replies, judge, now)
             }
             Err(failure) => {
                 state.failures += 1;
