@@ -150,10 +150,10 @@ export declare class Store {
   objectNames(scratch: Uint8Array): number
   /** Ids of the objects of that name that hold anything, in order, packed into `scratch`; returns their length. */
   objectIds(name: string, scratch: Uint8Array): number
-  /** Notes the name that an object's id was made of, or removes the note (null); returns 0, or a ticket. */
-  noteName(name: string, id: string, called?: string | undefined | null): number
-  /** The name that was noted, as UTF-8 in `scratch`; returns its length, or -1 if no name was noted. */
-  notedName(name: string, id: string, scratch: Uint8Array): number
+  /** Records the name that an object's id was made of, or removes the record (null); returns 0, or a ticket. */
+  recordName(name: string, id: string, called?: string | undefined | null): number
+  /** The name that was recorded, as UTF-8 in `scratch`; returns its length, or -1 without a record. */
+  recordedName(name: string, id: string, scratch: Uint8Array): number
   /** Ends the use of the store; returns 0, or a ticket if that takes time. */
   close(): number
 }

@@ -209,9 +209,9 @@ impl Store {
         self.completions.reply(env, scratch.0, answer, |ids| Reply::Packed(pack_texts(&ids)))
     }
 
-    /// Notes the name that an object's id was made of, or removes the note (null); returns 0, or a ticket.
+    /// Records the name that an object's id was made of, or removes the record (null); returns 0, or a ticket.
     #[napi(catch_unwind)]
-    pub fn note_name(
+    pub fn record_name(
         &self,
         env: Env,
         name: String,
@@ -219,13 +219,13 @@ impl Store {
         called: Option<String>,
     ) -> napi::Result<f64> {
         let key = ObjectKey { name: name.into(), id: id.into() };
-        let answer = self.data.note_name(&key, called.as_deref());
+        let answer = self.data.record_name(&key, called.as_deref());
         self.completions.reply(env, &mut [], answer, |()| Reply::Number(0.0))
     }
 
-    /// The name that was noted, as UTF-8 in `scratch`; returns its length, or -1 if no name was noted.
+    /// The name that was recorded, as UTF-8 in `scratch`; returns its length, or -1 without a record.
     #[napi(catch_unwind)]
-    pub fn noted_name(
+    pub fn recorded_name(
         &self,
         env: Env,
         name: String,
@@ -233,7 +233,7 @@ impl Store {
         #[napi(ts_arg_type = "Uint8Array")] scratch: Scratch<'_>,
     ) -> napi::Result<f64> {
         let key = ObjectKey { name: name.into(), id: id.into() };
-        let answer = self.data.noted_name(&key);
+        let answer = self.data.recorded_name(&key);
         self.completions.reply(env, scratch.0, answer, |called| {
             called.map_or(Reply::Number(ABSENT), Reply::Bytes)
         })

@@ -5,7 +5,7 @@ import { checkKey, durabilityTicket, LOST, limits, type ObjectHandle, type Store
 import { AttemptLostError, answer, decodeTexts } from "./answers";
 import { packSized, packString, scratch } from "./packing";
 import { inTransaction, PLAIN } from "./scope";
-import { notedName, noteName, objectIds, openStore } from "./stores";
+import { objectIds, openStore, recordedName, recordName } from "./stores";
 import { awaitCode } from "./tickets";
 import { Unpacker } from "./unpacking";
 
@@ -142,12 +142,12 @@ export class StoredObjects {
   async delete(name: string, id: string): Promise<void> {
     const object = this.#object(name, id);
     await durable(object, [awaitCode(object.deleteAll(PLAIN))]);
-    await noteName(this.#store, name, id, null);
+    await recordName(this.#store, name, id, null);
   }
 
   /** The name that an object of a modern class is called by, if it was ever used by one. */
   async called(name: string, id: string): Promise<string | undefined> {
-    return notedName(this.#store, name, id);
+    return recordedName(this.#store, name, id);
   }
 
   async close(): Promise<void> {

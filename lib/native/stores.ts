@@ -103,19 +103,19 @@ export async function objectIds(store: Store, name: string): Promise<string[]> {
   return answer(store.objectIds(name, scratch.bytes), decodeTexts, []);
 }
 
-/** Notes the name that an object's id was made of; null removes the note. */
-export async function noteName(
+/** Records the name that an object's id was made of; null removes the record. */
+export async function recordName(
   store: Store,
   name: string,
   id: string,
   called: string | null,
 ): Promise<void> {
-  await awaitCode(store.noteName(name, id, called));
+  await awaitCode(store.recordName(name, id, called));
 }
 
-/** The name that was noted. */
-export function notedName(store: Store, name: string, id: string): Answer<string | undefined> {
-  return answer(store.notedName(name, id, scratch.bytes), decodeUtf8, undefined);
+/** The name that was recorded. */
+export function recordedName(store: Store, name: string, id: string): Answer<string | undefined> {
+  return answer(store.recordedName(name, id, scratch.bytes), decodeUtf8, undefined);
 }
 
 /** Counts one more plugin that uses the stores of a factory. */

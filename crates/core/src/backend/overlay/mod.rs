@@ -21,7 +21,7 @@ use self::below::{Below, Spawn};
 use self::savepoints::Savepoints;
 use self::table::OverlayTable;
 use super::local::LocalObject;
-use super::noted::NotedNames;
+use super::name_records::NameRecords;
 use super::{ObjectKey, ObjectStorage, Store};
 use crate::alarm_index::AlarmIndex;
 use crate::answer::Answer;
@@ -40,7 +40,7 @@ pub struct OverlayStore {
     /// Alarms that were set in the overlay. The store below knows its own.
     alarms: Arc<AlarmIndex>,
     savepoints: Arc<Savepoints>,
-    names: NotedNames,
+    names: NameRecords,
 }
 
 impl OverlayStore {
@@ -52,7 +52,7 @@ impl OverlayStore {
             objects: Mutex::new(Some(HashMap::new())),
             alarms: Arc::default(),
             savepoints: Arc::default(),
-            names: NotedNames::default(),
+            names: NameRecords::default(),
         }
     }
 
@@ -173,13 +173,13 @@ impl Store for OverlayStore {
         })
     }
 
-    fn note_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
-        Answer::Now(self.names.note(key, name))
+    fn record_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
+        Answer::Now(self.names.write(key, name))
     }
 
-    fn noted_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
-        match self.names.get(key) {
-            Ok(None) => self.below.noted_name(key),
+    fn recorded_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
+        match self.names.read(key) {
+            Ok(None) => self.below.recorded_name(key),
             above => Answer::Now(above),
         }
     }

@@ -70,13 +70,13 @@ impl Store for RedisStore {
         Answer::later(async move { shared.registry.names().await })
     }
 
-    fn note_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
+    fn record_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
         let (shared, key) = (self.place.shared.clone(), key.clone());
         let name = name.map(str::to_owned);
         Answer::later(async move { name_records::write(&shared, &key, name.as_deref()).await })
     }
 
-    fn noted_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
+    fn recorded_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
         let (shared, key) = (self.place.shared.clone(), key.clone());
         Answer::later(async move { name_records::read(&shared, &key).await })
     }
