@@ -40,6 +40,28 @@ export declare class IdFactory {
 
 /** The storage of one object, for one JavaScript environment. */
 export declare class ObjectHandle {
+  /** The alarm in milliseconds, NaN for none. */
+  getAlarm(scope: number): number
+  /** Sets the alarm to a time in milliseconds. */
+  setAlarm(ms: number, scope: number): number
+  /** Removes the alarm. */
+  deleteAlarm(scope: number): number
+  /** Makes `takeAlarm()` answer at once, if opening the object takes time; returns 0, or a ticket. */
+  prepareAlarm(): number
+  /** Removes the alarm if it is set for `dueMs` or earlier; returns whether it did, as 1 or 0. */
+  takeAlarm(dueMs: number): number
+  /** The alarm that was taken has been handled; returns 0, or a ticket. */
+  alarmDone(): number
+  /**
+   * Claims the alarm if it is set for `dueMs` or earlier: it stays stored until `finishAlarm()`. With `again`, the
+   * postponed claim of this handle goes on. Returns for when it is set, in milliseconds, NaN for none.
+   */
+  claimAlarm(dueMs: number, again: boolean): number
+  /**
+   * Ends the claim of this handle: 0 when the alarm was handled, 1 to postpone it, 2 to leave it to others. Returns
+   * whether the claimed alarm was still set, as 1 or 0.
+   */
+  finishAlarm(end: number): number
   /** Reads one key into `scratch`; returns the length of its value. */
   get(key: string, scratch: Uint8Array, scope: number): number
   /** Reads the keys packed in `scratch`; returns the length of what was found, packed as position, value. */
@@ -61,40 +83,6 @@ export declare class ObjectHandle {
   deleteAll(scope: number): number
   /** Throws an error if one of the pairs packed so far is wrong. */
   checkPairs(count: number, scratch: Uint8Array, length: number): void
-  /** The alarm in milliseconds, NaN for none. */
-  getAlarm(scope: number): number
-  /** Sets the alarm to a time in milliseconds. */
-  setAlarm(ms: number, scope: number): number
-  /** Removes the alarm. */
-  deleteAlarm(scope: number): number
-  /** Makes `takeAlarm()` answer at once, if opening the object takes time; returns 0, or a ticket. */
-  prepareAlarm(): number
-  /** Removes the alarm if it is set for `dueMs` or earlier; returns whether it did, as 1 or 0. */
-  takeAlarm(dueMs: number): number
-  /** The alarm that was taken has been handled; returns 0, or a ticket. */
-  alarmDone(): number
-  /** Plain writes through this handle may be taken back from now on, until `endTurn()`. */
-  beginTurn(): void
-  /** The writes since `beginTurn()` stay. */
-  endTurn(): void
-  /** Takes back the plain writes through this handle since `beginTurn()`; returns 0, or a ticket. */
-  undo(): number
-  /**
-   * Claims the alarm if it is set for `dueMs` or earlier: it stays stored until `finishAlarm()`. With `again`, the
-   * postponed claim of this handle goes on. Returns for when it is set, in milliseconds, NaN for none.
-   */
-  claimAlarm(dueMs: number, again: boolean): number
-  /**
-   * Ends the claim of this handle: 0 when the alarm was handled, 1 to postpone it, 2 to leave it to others. Returns
-   * whether the claimed alarm was still set, as 1 or 0.
-   */
-  finishAlarm(end: number): number
-  /** The ticket of the newest write that a read may have seen; 0 if that write is durable. */
-  pendingTicket(): number
-  /** Waits for a write: 0 when it is durable, or a ticket. */
-  durable(ticket: number): number
-  /** Ends the atomic batch of the writes of this turn of the event loop. */
-  seal(): void
   /** Begins a transaction, and names it. */
   begin(scope: number): number
   /**
@@ -109,6 +97,18 @@ export declare class ObjectHandle {
   commit(transaction: number, discard: boolean): number
   /** Forgets a transaction; an attempt that still runs ends without a trace. */
   end(transaction: number): void
+  /** Plain writes through this handle may be taken back from now on, until `endTurn()`. */
+  beginTurn(): void
+  /** The writes since `beginTurn()` stay. */
+  endTurn(): void
+  /** Takes back the plain writes through this handle since `beginTurn()`; returns 0, or a ticket. */
+  undo(): number
+  /** The ticket of the newest write that a read may have seen; 0 if that write is durable. */
+  pendingTicket(): number
+  /** Waits for a write: 0 when it is durable, or a ticket. */
+  durable(ticket: number): number
+  /** Ends the atomic batch of the writes of this turn of the event loop. */
+  seal(): void
 }
 
 /** The data of one memory, directory or server, or of an overlay above one. */

@@ -5,6 +5,7 @@
 // napi hands arguments over by value, and exports public items of private modules to JavaScript.
 #![expect(clippy::needless_pass_by_value, unreachable_pub, reason = "see above")]
 
+mod alarms;
 mod arguments;
 mod checks;
 mod codes;
@@ -19,3 +20,4 @@ mod runtime;
 mod scope;
 mod store;
 mod transactions;
+mod turns;

@@ -1,10 +1,10 @@
-//! One object's storage: reads and writes, plain or in a transaction.
+//! One object's storage: reads and writes of its keys, plain or in a transaction.
 
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use ferroflare_core::backend::{AlarmEnd, Committed, ObjectStorage, ReadResult, ReadView};
+use ferroflare_core::backend::{Committed, ObjectStorage, ReadResult, ReadView};
 use ferroflare_core::checks::{self, ValueLimit};
 use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Entry, Key, Value};
@@ -16,7 +16,7 @@ use napi::Env;
 use napi::bindgen_prelude::Reference;
 use napi_derive::napi;
 
-use crate::arguments::{KeyArgument, Scratch, alarm_number, packed, whole};
+use crate::arguments::{KeyArgument, Scratch, packed, whole};
 use crate::checks::{batch_keys, batch_pairs};
 use crate::codes::{ABSENT, LOST, WRITE_UNIT, number};
 use crate::completions::{Completions, Reply};
@@ -42,16 +42,13 @@ pub struct ObjectHandle {
     /// Whether anything was written through this handle since it sealed a batch.
     pub(crate) unsealed: Arc<AtomicBool>,
     /// The claim of the alarm that was made through this handle last; 0 for none.
-    claim: Arc<AtomicU64>,
+    pub(crate) claim: Arc<AtomicU64>,
     /// The turn of the event loop whose writes may be undone.
-    turn: Cell<Option<TurnId>>,
+    pub(crate) turn: Cell<Option<TurnId>>,
 }
 
-/// Names turns across all objects of the process.
-static NEXT_TURN: AtomicU64 = AtomicU64::new(1);
-
 /// What an operation reads or writes.
-enum Target {
+pub(crate) enum Target {
     /// The newest state of the object. The id, if any, names the attempt whose closure issued the operation.
     Newest(Option<TransactionId>),
     /// The state that a running attempt sees.
@@ -75,7 +72,7 @@ impl ObjectHandle {
         }
     }
 
-    fn target(&self, env: Env, scope: Scope) -> napi::Result<Target> {
+    pub(crate) fn target(&self, env: Env, scope: Scope) -> napi::Result<Target> {
         let Scope::InTransaction(id) = scope else {
             return Ok(Target::Newest(scope.issued_by()));
         };
@@ -97,7 +94,7 @@ impl ObjectHandle {
         })
     }
 
-    fn write(
+    pub(crate) fn write(
         &self,
         env: Env,
         mut writes: WriteBatch,
@@ -143,29 +140,6 @@ impl ObjectHandle {
                 }
                 self.write(env, writes, issued_by)
             }
-        }
-    }
-
-    fn write_alarm(&self, env: Env, alarm: Option<i64>, scope: Scope) -> napi::Result<f64> {
-        match self.target(env, scope)? {
-            Target::Attempt(attempt) => {
-                attempt.set_alarm(alarm).map(|()| 0.0).map_err(|error| thrown(env, &error))
-            }
-            Target::Newest(issued_by) => {
-                let mut writes = WriteBatch::default();
-                writes.set_alarm(alarm);
-                self.write(env, writes, issued_by)
-            }
-        }
-    }
-}
-
-/// A thread that is terminated in the middle of a turn of the event loop seals nothing any more. Other users must not wait
-/// for it.
-impl Drop for ObjectHandle {
-    fn drop(&mut self) {
-        if self.unsealed.load(Ordering::Relaxed) {
-            self.object.seal();
         }
     }
 }
@@ -323,145 +297,10 @@ impl ObjectHandle {
     ) -> napi::Result<()> {
         batch_pairs(env, self.limit, count, packed(scratch.0, length)?).map(|_| ())
     }
-
-    /// The alarm in milliseconds, NaN for none.
-    #[napi(catch_unwind)]
-    pub fn get_alarm(
-        &self,
-        env: Env,
-        #[napi(ts_arg_type = "number")] scope: Scope,
-    ) -> napi::Result<f64> {
-        let answer = match self.target(env, scope)? {
-            Target::Attempt(attempt) => attempt.alarm(),
-            Target::Newest(issued_by) => latest(self.object.alarm(ReadView::Latest(issued_by))),
-        };
-        self.completions.reply(env, &mut [], answer, |read| {
-            Reply::Number(match read {
-                ReadResult::Value(alarm) => alarm_number(alarm),
-                ReadResult::Conflict(_) => LOST,
-            })
-        })
-    }
-
-    /// Sets the alarm to a time in milliseconds.
-    #[napi(catch_unwind)]
-    pub fn set_alarm(
-        &self,
-        env: Env,
-        ms: f64,
-        #[napi(ts_arg_type = "number")] scope: Scope,
-    ) -> napi::Result<f64> {
-        let alarm = checks::check_alarm_time(ms).map_err(|error| thrown(env, &error))?;
-        self.write_alarm(env, Some(alarm), scope)
-    }
-
-    /// Removes the alarm.
-    #[napi(catch_unwind)]
-    pub fn delete_alarm(
-        &self,
-        env: Env,
-        #[napi(ts_arg_type = "number")] scope: Scope,
-    ) -> napi::Result<f64> {
-        self.write_alarm(env, None, scope)
-    }
-
-    /// Makes `takeAlarm()` answer at once, if opening the object takes time; returns 0, or a ticket.
-    #[napi(catch_unwind)]
-    pub fn prepare_alarm(&self, env: Env) -> napi::Result<f64> {
-        let answer = self.object.prepare_alarm();
-        self.completions.reply(env, &mut [], answer, |()| Reply::Number(0.0))
-    }
-
-    /// Removes the alarm if it is set for `dueMs` or earlier; returns whether it did, as 1 or 0.
-    #[napi(catch_unwind)]
-    pub fn take_alarm(&self, env: Env, due_ms: f64) -> napi::Result<f64> {
-        #[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
-        let answer = self.object.take_alarm(due_ms as i64);
-        self.completions.reply(env, &mut [], answer, |took| Reply::Number(f64::from(took)))
-    }
-
-    /// The alarm that was taken has been handled; returns 0, or a ticket.
-    #[napi(catch_unwind)]
-    pub fn alarm_done(&self, env: Env) -> napi::Result<f64> {
-        self.completions.reply(env, &mut [], self.object.alarm_done(), |()| Reply::Number(0.0))
-    }
-
-    /// Plain writes through this handle may be taken back from now on, until `endTurn()`.
-    #[napi(catch_unwind)]
-    pub fn begin_turn(&self) {
-        self.turn.set(Some(NEXT_TURN.fetch_add(1, Ordering::Relaxed)));
-    }
-
-    /// The writes since `beginTurn()` stay.
-    #[napi(catch_unwind)]
-    pub fn end_turn(&self) {
-        if let Some(turn) = self.turn.take() {
-            self.object.end_turn(turn);
-        }
-    }
-
-    /// Takes back the plain writes through this handle since `beginTurn()`; returns 0, or a ticket.
-    #[napi(catch_unwind)]
-    pub fn undo(&self, env: Env) -> napi::Result<f64> {
-        let undone = match self.turn.take() {
-            Some(turn) => self.object.undo(turn),
-            None => Answer::Now(Ok(())),
-        };
-        self.completions.reply(env, &mut [], undone, |()| Reply::Number(0.0))
-    }
-
-    /// Claims the alarm if it is set for `dueMs` or earlier: it stays stored until `finishAlarm()`. With `again`, the
-    /// postponed claim of this handle goes on. Returns for when it is set, in milliseconds, NaN for none.
-    #[napi(catch_unwind)]
-    pub fn claim_alarm(&self, env: Env, due_ms: f64, again: bool) -> napi::Result<f64> {
-        let known = again.then(|| self.claim.load(Ordering::Relaxed));
-        #[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
-        let answer = self.object.claim_alarm(due_ms as i64, known);
-        let claim = self.claim.clone();
-        self.completions.reply(env, &mut [], answer, move |claimed| {
-            if let Some(claimed) = &claimed {
-                claim.store(claimed.id, Ordering::Relaxed);
-            }
-            Reply::Number(alarm_number(claimed.map(|claimed| claimed.at)))
-        })
-    }
-
-    /// Ends the claim of this handle: 0 when the alarm was handled, 1 to postpone it, 2 to leave it to others. Returns
-    /// whether the claimed alarm was still set, as 1 or 0.
-    #[napi(catch_unwind)]
-    pub fn finish_alarm(&self, env: Env, end: u32) -> napi::Result<f64> {
-        let end = match end {
-            0 => AlarmEnd::Handled,
-            1 => AlarmEnd::Postponed,
-            _ => AlarmEnd::Released,
-        };
-        let answer = self.object.finish_alarm(self.claim.load(Ordering::Relaxed), end);
-        self.completions.reply(env, &mut [], answer, |kept| Reply::Number(f64::from(kept)))
-    }
-
-    /// The ticket of the newest write that a read may have seen; 0 if that write is durable.
-    #[napi(catch_unwind)]
-    pub fn pending_ticket(&self) -> f64 {
-        number(self.object.pending_ticket())
-    }
-
-    /// Waits for a write: 0 when it is durable, or a ticket.
-    #[napi(catch_unwind)]
-    pub fn durable(&self, env: Env, ticket: f64) -> napi::Result<f64> {
-        let answer = self.object.durable(whole(ticket) as u64);
-        self.completions.reply(env, &mut [], answer, |()| Reply::Number(0.0))
-    }
-
-    /// Ends the atomic batch of the writes of this turn of the event loop.
-    #[napi(catch_unwind)]
-    pub fn seal(&self) {
-        self.unsealed.store(false, Ordering::Relaxed);
-        self.object.seal();
-    }
 }
 
 /// A plain read always finds the newest state.
-fn latest<T: Send + 'static>(answer: Answer<ReadResult<T>>) -> Answer<ReadResult<T>> {
+pub(crate) fn latest<T: Send + 'static>(answer: Answer<ReadResult<T>>) -> Answer<ReadResult<T>> {
     answer.and_then(|read| match read {
         ReadResult::Value(found) => Ok(ReadResult::Value(found)),
         ReadResult::Conflict(_) => Err(Error::Internal("a plain read is a conflict".into())),
