@@ -10,7 +10,13 @@ import { clearInterval, setImmediate, setInterval } from "../shared/real-timers"
 import { kWake } from "../shared/symbols";
 import { alarmTime, type DurableObjectAlarmBridge } from "../storage/options";
 import { addressOfKey } from "./id";
-import { ModernAlarms, type ModernAlarmsOptions, type RunAlarm } from "./modern-alarms";
+import {
+  type AlarmInvocationInfo,
+  END_OF_TIME_MS,
+  ModernAlarms,
+  type ModernAlarmsOptions,
+  type RunAlarm,
+} from "./modern-alarms";
 
 /** An alarm due later than this does not keep the process alive. */
 const REF_WINDOW_MS = 30_000;
@@ -22,11 +28,9 @@ const LOOK_MS = 1_000;
 const RETRY_MS = 1_000;
 /** For how many alarms objects are made ready at once, and how many alarms fire without a turn of the event loop. */
 const READY_MAX = 16;
-/** Later than any alarm. */
-const END_OF_TIME_MS = Number.MAX_SAFE_INTEGER;
 
 /** Runs the handler of an object; only those of modern objects are told of their alarms. */
-type AlarmCallback = (objectKey: string, info?: Parameters<RunAlarm>[1]) => Promise<void>;
+type AlarmCallback = (objectKey: string, info?: AlarmInvocationInfo) => Promise<void>;
 /** Reports an error that no caller waits for. */
 type Report = (what: string, error: unknown) => void;
 

@@ -27,7 +27,7 @@ const FIRST_DELAY_MS = 2_000;
 const JITTER = 0.25;
 const RETRIES_MAX = 6;
 /** Later than any alarm. */
-const END_OF_TIME_MS = Number.MAX_SAFE_INTEGER;
+export const END_OF_TIME_MS = Number.MAX_SAFE_INTEGER;
 
 /** How the core is told that a claim ends: see `finishAlarm()`. */
 const [HANDLED, POSTPONED, RELEASED] = [0, 1, 2];

@@ -2,13 +2,7 @@
 import assert from "node:assert";
 import path from "node:path";
 import type { Context, Mount, PluginContext, SetupResult, StorageFactory } from "@miniflare/shared";
-import {
-  Option,
-  Plugin,
-  RequestContext,
-  resolveStoragePersist,
-  usageModelExternalSubrequestLimit,
-} from "@miniflare/shared";
+import { Option, Plugin, resolveStoragePersist } from "@miniflare/shared";
 import type { DeclaredClasses } from "../config/classes";
 import type { Store } from "../native/addon";
 import { leaveStores, objectIds, type StoreOptions, storeFor, useStores } from "../native/stores";
@@ -43,7 +37,7 @@ import type { SocketsEnd } from "./eviction";
 import "./globals";
 import "./hibernation/globals";
 import { addressOf, addressOfKey, DurableObjectId, type IdLike, keyOf } from "./id";
-import type { AlarmInvocationInfo } from "./modern-alarms";
+import { type AlarmInvocationInfo, END_OF_TIME_MS } from "./modern-alarms";
 import { DurableObjectNamespace } from "./namespace";
 import {
   alarmsOption,
@@ -63,6 +57,7 @@ import {
   valueBytesMax,
 } from "./options";
 import { Reloads } from "./reload";
+import { eventContext } from "./request-context";
 import { RunningObjects } from "./running";
 import type { DurableObject, DurableObjectState } from "./state";
 import { Worker } from "./worker";
@@ -247,7 +242,7 @@ export class DurableObjectsPlugin
         plugin.#fireAlarm(...alarm),
       );
     }
-    if ((await awaitCode(handle.takeAlarm(Number.MAX_SAFE_INTEGER))) !== 1) return false;
+    if ((await awaitCode(handle.takeAlarm(END_OF_TIME_MS))) !== 1) return false;
     const store = this.#store(storage);
     await alarmBridge(store, address.name).deleteAlarm();
     await plugin.#fireAlarm(keyOf(address));
@@ -333,12 +328,7 @@ export class DurableObjectsPlugin
   async #fireAlarm(key: string, info?: AlarmInvocationInfo): Promise<void> {
     const { name, id } = addressOfKey(key);
     const state = await this.getObject(this.#factory!, new DurableObjectId(name, id));
-    const context = new RequestContext({
-      requestDepth: 1,
-      pipelineDepth: 1,
-      durableObject: true,
-      externalSubrequestLimit: usageModelExternalSubrequestLimit(this.ctx.usageModel),
-    });
+    const context = eventContext(this.ctx.usageModel);
     await context.runWith(() => state[kAlarm](info));
   }
 
