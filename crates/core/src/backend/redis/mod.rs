@@ -11,7 +11,7 @@
 //! 4. [`requests`] holds each kind of request: its command, its order, what its reply tells
 //! 5. [`server`] is the connection, with the server's scripts, replies and errors
 //!
-//! One way up: `sending/deliver.rs` makes a list of effects of the replies to a round, and `sending/driver.rs` applies
+//! One way up: `sending/deliver.rs` makes a list of effects of the replies to a round, and `sending/apply.rs` applies
 //! it in one place. Callers that wait get their answers there.
 //!
 //! [`shared`] is what the objects of one server have in common: the connection and the three rooms below it.

@@ -1,4 +1,4 @@
-//! What follows from the replies to a round, or from their absence. Nothing is changed here: the driver applies the
+//! What follows from the replies to a round, or from their absence. Nothing is changed here: `apply.rs` applies the
 //! effects.
 //!
 //! **Order:** a reply counts only if the plain writes before the request have been applied. A request may travel

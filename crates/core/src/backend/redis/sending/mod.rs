@@ -4,8 +4,10 @@
 //! - [`state`]: what waits, and what this process knows of the object
 //! - [`round`]: what travels together
 //! - [`deliver`]: what follows from the replies
-//! - [`driver`]: sends one round after the other, and applies what follows
+//! - [`apply`]: applies what follows
+//! - [`driver`]: sends one round after the other
 
+mod apply;
 pub(crate) mod batch;
 mod deliver;
 pub(crate) mod driver;
