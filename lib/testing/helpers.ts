@@ -18,6 +18,7 @@ import {
   kRunAlarm,
 } from "../shared/symbols";
 import type { DurableObjectStorage } from "../storage/storage";
+import type { EvictionOptions } from "./arguments";
 import type { TestCore } from "./core";
 
 export type FetchMock = ReturnType<typeof import("@miniflare/core").createFetchMock>;
@@ -118,11 +119,6 @@ export function cloudflareHelpers(core: TestCore) {
       (await plugin())[kAbortObjects](new Error("Application called abortAllDurableObjects()."));
     },
   };
-}
-
-/** What becomes of WebSockets that hibernate; they stay open by default. */
-export interface EvictionOptions {
-  webSockets?: "hibernate" | "close";
 }
 
 function webSocketsOf(
