@@ -35,7 +35,7 @@ declare module "cloudflare:test" {
   /** The `MockAgent` that answers the worker's `fetch()`. */
   export const fetchMock: MockAgent;
 
-  /** Runs `callback` inside of an object as if it were a request, and gives what it returns. */
+  /** Runs `callback` inside an object as if it were a request, and gives what it returns. */
   export function runInDurableObject<O = unknown, R = unknown>(
     stub: AnyStub,
     callback: (instance: O, state: Handled) => Awaitable<R>,

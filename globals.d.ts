@@ -48,7 +48,7 @@ declare global {
   /** Ids of the objects of a namespace that hold data or an alarm, or are running. */
   function listDurableObjectIds(namespace: AnyNamespace): Promise<DurableObjectId[]>;
 
-  /** Runs `callback` inside of an object as if it were a request, and gives what it returns. */
+  /** Runs `callback` inside an object as if it were a request, and gives what it returns. */
   function runInDurableObject<O = DurableObject, R = unknown>(
     stub: AnyStub,
     callback: (instance: O, state: DurableObjectState) => Awaitable<R>,

@@ -49,7 +49,7 @@ export const LANES = {
     check: ({ objects, slot }, seen) => checkTurn(objects, "turn", slot, seen),
   },
 
-  /** The same inside of an object, acknowledged by its response. */
+  /** The same inside an object, acknowledged by its response. */
   inside: {
     depth: 1,
     async run({ objects, slot, state }, stamp) {
@@ -88,7 +88,7 @@ export const LANES = {
     },
   },
 
-  /** Counters inside of an object, one for each slot and one for all. */
+  /** Counters inside an object, one for each slot and one for all. */
   count: {
     depth: 2,
     async run({ objects, slot, state }, _stamp) {

@@ -5,7 +5,7 @@ import { recordedName, recordName } from "../native/stores";
 import { warnOf } from "../shared/error";
 import { addressOf, DurableObjectId, type IdLike } from "./id";
 
-/** A longer name is not seen inside of the object, as in production. */
+/** A longer name is not seen inside the object, as in production. */
 const NAME_BYTES_MAX = 1024;
 
 /** The name that an object sees in its own id. */

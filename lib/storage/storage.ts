@@ -200,8 +200,8 @@ export class DurableObjectStorage implements DurableObjectOperator {
   }
 
   /**
-   * Shows what a read has found. No caller is told of what may yet be lost: inside of an object the output gate waits until the writes
-   * that the read may have seen are durable, outside the read does.
+   * Shows what a read has found. No caller learns what may yet be lost: the writes that the read may have seen become
+   * durable first. Inside an object the output gate waits for them, outside the read does.
    */
   #shown<T>(found: T): Answer<T> {
     const pending = this.#object.pendingTicket();
@@ -213,8 +213,8 @@ export class DurableObjectStorage implements DurableObjectOperator {
   }
 
   /**
-   * The promise of a write. Inside of an object it resolves when the write is visible, and the output gate
-   * waits until it is durable; outside it resolves when the write is durable.
+   * The promise of a write. Inside an object it resolves when the write is visible, and the output gate waits until the
+   * write is durable. Outside it resolves when the write is durable.
    */
   #written<T>(
     code: number,

@@ -18,8 +18,8 @@ const WORKERS_KEY = Symbol.for(WORKERS_GLOBAL) as unknown as string;
 /** Options of Miniflare, and those of the environment. */
 export type TestEnvironmentOptions = CoreOptions & {
   /**
-   * Whether the objects that are running are discarded when a test or a group of tests begins and ends, so that
-   * each starts with objects constructed again, from what is stored; true by default.
+   * Whether running objects are discarded when a test or a group of tests begins and ends; true by default. Each test
+   * then starts with objects that are constructed again, from what is stored.
    */
   resetDurableObjects?: boolean;
   /**

@@ -78,7 +78,7 @@ export function cloudflareHelpers(core: TestCore) {
       return ids.map((id) => new DurableObjectId(name, id));
     },
 
-    /** Runs `callback` inside of the object as if it were a request, and gives what it returns. */
+    /** Runs `callback` inside the object as if it were a request, and gives what it returns. */
     async runInDurableObject<O extends DurableObject, R>(
       stub: DurableObjectStub,
       callback: (instance: O, state: DurableObjectState) => Awaitable<R>,
