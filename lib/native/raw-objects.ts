@@ -5,8 +5,8 @@ import { checkKey, durabilityTicket, LOST, limits, type ObjectHandle, type Store
 import { AttemptLostError, answer, decodeTexts } from "./answers";
 import { packSized, packString, scratch } from "./packing";
 import { inTransaction, PLAIN } from "./scope";
-import { notedName, noteName, objectIds, openStore } from "./stores";
-import { settle } from "./tickets";
+import { objectIds, openStore, recordedName, recordName } from "./stores";
+import { awaitCode } from "./tickets";
 import { Unpacker } from "./unpacking";
 
 /** A key and its value, serialized. */
@@ -66,19 +66,19 @@ export class StoredObjects {
 
   /** Pending alarms by id, in milliseconds, without opening the objects. */
   async alarms(name: string): Promise<Map<string, number>> {
-    await settle(this.#store.refreshAlarms([name]));
+    await awaitCode(this.#store.refreshAlarms([name]));
     return new Map(this.#store.alarmsOf([name]).map(({ id, timeMs }) => [id, timeMs]));
   }
 
   /** Reads an object as it is at one moment, in one piece: its bytes have to fit into memory. */
   async read(name: string, id: string): Promise<StoredObject> {
     const object = this.#object(name, id);
-    const transaction = await settle(object.begin(PLAIN));
+    const transaction = await awaitCode(object.begin(PLAIN));
     try {
       for (;;) {
         const read = await readOnce(object, transaction);
         if (read !== undefined) return read;
-        await settle(object.retry(transaction, PLAIN));
+        await awaitCode(object.retry(transaction, PLAIN));
       }
     } finally {
       object.end(transaction);
@@ -100,7 +100,7 @@ export class StoredObjects {
   }
 
   async alarm(name: string, id: string): Promise<number | undefined> {
-    const alarm = await settle(this.#object(name, id).getAlarm(PLAIN));
+    const alarm = await awaitCode(this.#object(name, id).getAlarm(PLAIN));
     return Number.isNaN(alarm) ? undefined : alarm;
   }
 
@@ -129,29 +129,29 @@ export class StoredObjects {
             return value.length;
           });
         }
-        written.push(settle(object.putMany(batch.length, scratch.bytes, scratch.length, PLAIN)));
+        written.push(awaitCode(object.putMany(batch.length, scratch.bytes, scratch.length, PLAIN)));
       }
     } finally {
       scratch.trim();
     }
-    if (alarm !== undefined) written.push(settle(object.setAlarm(alarm, PLAIN)));
+    if (alarm !== undefined) written.push(awaitCode(object.setAlarm(alarm, PLAIN)));
     await durable(object, written);
   }
 
   /** Removes an object's keys, its alarm and its name. */
   async delete(name: string, id: string): Promise<void> {
     const object = this.#object(name, id);
-    await durable(object, [settle(object.deleteAll(PLAIN))]);
-    await noteName(this.#store, name, id, null);
+    await durable(object, [awaitCode(object.deleteAll(PLAIN))]);
+    await recordName(this.#store, name, id, null);
   }
 
   /** The name that an object of a modern class is called by, if it was ever used by one. */
   async called(name: string, id: string): Promise<string | undefined> {
-    return notedName(this.#store, name, id);
+    return recordedName(this.#store, name, id);
   }
 
   async close(): Promise<void> {
-    await settle(this.#store.close());
+    await awaitCode(this.#store.close());
   }
 
   #object(name: string, id: string): ObjectHandle {
@@ -167,8 +167,8 @@ async function readOnce(
   try {
     const list = object.list(0, NO_LIMIT, scratch.bytes, 0, inTransaction(transaction));
     const bytes = await answer(list, copied, NOTHING);
-    const alarm = await settle(object.getAlarm(inTransaction(transaction)));
-    if (alarm === LOST || (await settle(object.commit(transaction, true))) === LOST)
+    const alarm = await awaitCode(object.getAlarm(inTransaction(transaction)));
+    if (alarm === LOST || (await awaitCode(object.commit(transaction, true))) === LOST)
       return undefined;
     return { entries: packedEntries(bytes), alarm: Number.isNaN(alarm) ? undefined : alarm };
   } catch (error) {
@@ -193,5 +193,5 @@ async function durable(object: ObjectHandle, written: Promise<number>[]): Promis
   object.seal();
   const tickets = (await Promise.all(written)).map(durabilityTicket);
   object.seal();
-  await settle(object.durable(Math.max(0, ...tickets)));
+  await awaitCode(object.durable(Math.max(0, ...tickets)));
 }

@@ -79,12 +79,12 @@ export const kListIds = Symbol("kListIds");
  */
 export const kEvict = Symbol("kEvict");
 /**
- * On a plugin: `(level?) => void`; discards every running object at once. What still runs in them goes on without being
- * heard. Hibernating WebSockets that were accepted in this level of a test or in an outer one stay open.
+ * On a plugin: `(savepoint?) => void`; discards every running object at once. What still runs in them goes on without
+ * being heard. Hibernating WebSockets that were accepted in this savepoint of a test, or in an outer one, stay open.
  */
 export const kForgetObjects = Symbol("kForgetObjects");
-/** On a plugin: `(level) => void`; closes hibernating WebSockets that were accepted in an inner level of a test. */
-export const kEnterLevel = Symbol("kEnterLevel");
+/** On a plugin: `(savepoint) => void`; closes hibernating WebSockets that were accepted in an inner savepoint of a test. */
+export const kEnterSavepoint = Symbol("kEnterSavepoint");
 /** On a plugin: `(reason) => void`; resets every object. */
 export const kAbortObjects = Symbol("kAbortObjects");
 /** On a plugin: `() => Promise`; deletes what the objects of its bindings have stored. */

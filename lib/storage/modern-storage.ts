@@ -1,7 +1,7 @@
 /** The storage of an object of a modern class: production's checks of alarms, and what ends with its object. */
 import { types } from "node:util";
 import type { ObjectHandle } from "../native/addon";
-import { settle } from "../native/tickets";
+import { awaitCode } from "../native/tickets";
 import { unsupported } from "../shared/error";
 import { nextTick } from "../shared/real-timers";
 import {
@@ -155,7 +155,7 @@ async function undo(handle: ObjectHandle): Promise<void> {
   try {
     const undone = handle.undo();
     handle.seal();
-    await settle(undone);
+    await awaitCode(undone);
   } catch {
     // The store is closed, or has failed, which breaks the object in any case.
   }

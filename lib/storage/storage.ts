@@ -2,7 +2,7 @@
 import { runWithInputGateClosed, waitUntilOnOutputGate } from "@miniflare/shared";
 import { durabilityTicket, isTicket, LOST, type ObjectHandle, removedKeys } from "../native/addon";
 import type { Answer } from "../native/answers";
-import { settle } from "../native/tickets";
+import { awaitCode } from "../native/tickets";
 import { nextTick } from "../shared/real-timers";
 import {
   kAlarmExists,
@@ -124,7 +124,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
   async getAlarm(options?: DurableObjectGetAlarmOptions): Promise<number | null> {
     if (this[kAlarmHidden]) return null;
     const code = this.#object.getAlarm(plainScope());
-    const alarm = this.#found(isTicket(code) ? settle(code) : code, options);
+    const alarm = this.#found(isTicket(code) ? awaitCode(code) : code, options);
     return alarmOrNull(await alarm);
   }
 
@@ -162,9 +162,9 @@ export class DurableObjectStorage implements DurableObjectOperator {
 
   async #transact<T>(closure: (txn: DurableObjectTransaction) => Promise<T>): Promise<T> {
     const object = this.#object;
-    const id = await settle(object.begin(plainScope()));
+    const id = await awaitCode(object.begin(plainScope()));
     try {
-      for (let alone = 0; ; alone = await settle(object.retry(id, plainScope()))) {
+      for (let alone = 0; ; alone = await awaitCode(object.retry(id, plainScope()))) {
         const txn = new DurableObjectTransaction(object, id, this);
         const gated = () => transactionGate().runWith(() => closure(txn));
         const run = () => runClosure(object, gated);
@@ -172,7 +172,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
         await txn[kFinish]("failure" in end ? "rolled back" : "committed");
         if ("failure" in end && isClosureTimeout(end.failure)) throw end.failure;
         if (txn[kRolledBack] && !("failure" in end)) return end.value;
-        const code = await settle(object.commit(id, "failure" in end));
+        const code = await awaitCode(object.commit(id, "failure" in end));
         if (code === LOST) continue;
         if ("failure" in end) throw end.failure;
         await this.#committed(code, txn[kAlarmWritten]);
@@ -200,8 +200,8 @@ export class DurableObjectStorage implements DurableObjectOperator {
   }
 
   /**
-   * Shows what a read has found. No caller is told of what may yet be lost: inside of an object the output gate waits until the writes
-   * that the read may have seen are durable, outside the read does.
+   * Shows what a read has found. No caller learns what may yet be lost: the writes that the read may have seen become
+   * durable first. Inside an object the output gate waits for them, outside the read does.
    */
   #shown<T>(found: T): Answer<T> {
     const pending = this.#object.pendingTicket();
@@ -213,8 +213,8 @@ export class DurableObjectStorage implements DurableObjectOperator {
   }
 
   /**
-   * The promise of a write. Inside of an object it resolves when the write is visible, and the output gate
-   * waits until it is durable; outside it resolves when the write is durable.
+   * The promise of a write. Inside an object it resolves when the write is visible, and the output gate waits until the
+   * write is durable. Outside it resolves when the write is durable.
    */
   #written<T>(
     code: number,
@@ -237,7 +237,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
     options?: DurableObjectPutOptions,
   ): Promise<T> {
     nextTick(() => this.#object.seal());
-    const write = settle(ticket).then(async (code) => {
+    const write = awaitCode(ticket).then(async (code) => {
       if (durabilityTicket(code) > 0) await this.#durable(durabilityTicket(code));
       return result(removedKeys(code));
     });
@@ -257,7 +257,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
   #durable(ticket: number): Promise<void> {
     if (this.#batch?.ticket === ticket) return this.#batch.durable;
     nextTick(() => this.#object.seal());
-    const durable = settle(this.#object.durable(ticket)).then(nothing, (error) => {
+    const durable = awaitCode(this.#object.durable(ticket)).then(nothing, (error) => {
       if (this[kOnBroken] !== undefined) told.add(error);
       this[kOnBroken]?.(error);
       throw error;

@@ -1,6 +1,7 @@
 //! The one error type of the core. Its kinds say what the caller does next.
 
 use crate::limits::{KEY_BYTES_MAX, KEYS_MAX, VALUE_BYTES_CEILING};
+use crate::remedy;
 
 /// Result with the core's error.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -211,7 +212,7 @@ pub enum Error {
         path: String,
     },
     /// The file system fails.
-    #[error("Cannot {action} {path}: {reason}.{}", remedy(reason))]
+    #[error("Cannot {action} {path}: {reason}.{}", remedy::of_system(reason))]
     Io {
         /// What failed: a verb.
         action: &'static str,
@@ -263,7 +264,7 @@ pub enum Error {
         reason: String,
     },
     /// Redis refuses a command.
-    #[error("Redis at {url} has refused a command: {reason}.{}", redis_remedy(reason))]
+    #[error("Redis at {url} has refused a command: {reason}.{}", remedy::of_redis(reason))]
     RedisRefused {
         /// The URL without its password.
         url: String,
@@ -399,38 +400,5 @@ impl Error {
             Self::Closed => "ERR_STORAGE_CLOSED",
             Self::Internal(_) => "ERR_INTERNAL",
         }
-    }
-}
-
-/// Whether the system, not the data, is the reason.
-pub(crate) fn has_remedy(reason: &str) -> bool {
-    !remedy(reason).is_empty()
-}
-
-/// What to do about a reason that the file system or RocksDB gives.
-fn remedy(reason: &str) -> &'static str {
-    let any = |texts: &[&str]| texts.iter().any(|text| reason.contains(text));
-    if any(&["Permission denied", "Read-only file system", "Access is denied"]) {
-        " Make it writable, or use another directory."
-    } else if any(&["No space left", "Disk quota exceeded", "not enough space"]) {
-        " Free some space on that disk, or use another directory."
-    } else if any(&["Too many open files"]) {
-        " Lower durableObjectsMaxOpen (--do-max-open), or raise the limit of open files (ulimit -n)."
-    } else {
-        ""
-    }
-}
-
-/// What to do about a refusal of Redis.
-fn redis_remedy(reason: &str) -> &'static str {
-    match reason.split([' ', ':']).next().unwrap_or_default() {
-        "OOM" => " Free memory there, or raise its maxmemory.",
-        "READONLY" => " Use the address of the primary: this server is a replica.",
-        "MISCONF" => " Read the log of the server: it cannot write its own files.",
-        "LOADING" => " Try again when it has loaded its data.",
-        "BUSY" => " Another program's script blocks the server: wait, or end it with SCRIPT KILL.",
-        "CLUSTERDOWN" | "MASTERDOWN" => " Check the cluster: it does not serve all of its slots.",
-        "WRONGTYPE" => " Another program uses the same keys: use another database.",
-        _ => "",
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::local::LocalObject;
 use super::memory_table::MemoryTable;
-use super::noted::NotedNames;
+use super::name_records::NameRecords;
 use super::{ObjectKey, ObjectStorage, Store};
 use crate::alarm_index::AlarmIndex;
 use crate::answer::Answer;
@@ -19,7 +19,7 @@ pub struct MemoryStore {
     /// `None` once closed.
     objects: Mutex<Option<Objects>>,
     alarms: Arc<AlarmIndex>,
-    names: NotedNames,
+    names: NameRecords,
 }
 
 type Objects = HashMap<ObjectKey, Arc<LocalObject<MemoryTable>>>;
@@ -30,7 +30,7 @@ impl MemoryStore {
         Self {
             objects: Mutex::new(Some(HashMap::new())),
             alarms: Arc::default(),
-            names: NotedNames::default(),
+            names: NameRecords::default(),
         }
     }
 
@@ -105,12 +105,12 @@ impl Store for MemoryStore {
         Answer::Now(self.names())
     }
 
-    fn note_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
-        Answer::Now(self.names.note(key, name))
+    fn record_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
+        Answer::Now(self.names.write(key, name))
     }
 
-    fn noted_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
-        Answer::Now(self.names.get(key))
+    fn recorded_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
+        Answer::Now(self.names.read(key))
     }
 
     fn close(&self) -> Answer<()> {

@@ -10,7 +10,7 @@ pub mod files;
 pub mod local;
 pub mod memory;
 pub mod memory_table;
-pub mod noted;
+pub mod name_records;
 pub mod overlay;
 pub mod redis;
 
@@ -58,12 +58,12 @@ pub trait Store: Send + Sync {
     /// Names of bindings that may have objects, in order.
     fn object_names(&self) -> Answer<Vec<Arc<str>>>;
 
-    /// Notes the name that an object's id was made of. The note lies beside the object's data and outlives it. Without a
-    /// name the note is removed.
-    fn note_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()>;
+    /// Records the name that an object's id was made of. The record lies beside the object's data and outlives it.
+    /// Without a name the record is removed.
+    fn record_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()>;
 
-    /// The name that was noted last; `None` if none was noted, or if a power loss took the note.
-    fn noted_name(&self, key: &ObjectKey) -> Answer<Option<Value>>;
+    /// The name that was recorded last. `None` if none was recorded, or if a power loss took the record.
+    fn recorded_name(&self, key: &ObjectKey) -> Answer<Option<Value>>;
 
     /// Sends what was asked in this turn of the event loop, if the store holds that back until the end of the turn.
     fn flush(&self) {}

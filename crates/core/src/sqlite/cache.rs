@@ -43,6 +43,12 @@ impl Cache {
         while self.size > SIZE_MAX && self.drop_oldest() {}
     }
 
+    /// The statement whose column names have that number.
+    pub(super) fn find(&self, names: u64) -> Option<&Statement> {
+        let mut statements = self.kept.values().map(|kept| &kept.statement);
+        statements.find(|statement| statement.is_named(names))
+    }
+
     /// Drops all statements.
     pub(super) fn clear(&mut self) {
         self.kept.clear();

@@ -198,13 +198,19 @@ impl Database {
         Ok(self.step_of(id, cursor, handed_over))
     }
 
-    /// The names of the columns of a cursor.
-    pub fn column_names(&self, id: CursorId) -> Result<Vec<String>> {
-        match self.cursors.get(&id).map(|cursor| &cursor.source) {
-            Some(Source::Running { statement, .. }) => {
-                (0..statement.columns()).map(|column| statement.column_name(column)).collect()
-            }
-            _ => Ok(Vec::new()),
+    /// The names of columns, by the number that a [`Step`] has told last.
+    pub fn column_names(&mut self, names: u64) -> Result<Vec<String>> {
+        let open = self.cursors.values_mut().find_map(|cursor| match &mut cursor.source {
+            Source::Running { statement, .. } if cursor.names == names => Some(&*statement),
+            _ => None,
+        });
+        match open.or_else(|| self.cache.find(names)) {
+            Some(statement) => statement.column_names(),
+            None => Ok(self
+                .last_names
+                .clone()
+                .filter(|(number, _)| *number == names)
+                .map_or_else(Vec::new, |(_, list)| list)),
         }
     }
 
@@ -264,6 +270,11 @@ impl Database {
 
     fn end(&mut self, cursor: Cursor) {
         if let Source::Running { statement, text, .. } = cursor.source {
+            if text.is_none()
+                && let Ok(names) = statement.column_names()
+            {
+                self.last_names = Some((cursor.names, names));
+            }
             self.keep(statement, text);
         }
     }

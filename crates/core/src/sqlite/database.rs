@@ -24,6 +24,8 @@ pub struct Database {
     /// What SQLite asks: it must not move.
     author: Box<Author>,
     pub(super) next_cursor: CursorId,
+    /// The names of the columns of a statement that was dropped, by their number.
+    pub(super) last_names: Option<(u64, Vec<String>)>,
     pub(super) transaction: Transaction,
     /// Whether the tables of keys and of the alarm exist; nothing if that is not known.
     pub(super) has_keys: Option<bool>,
@@ -62,6 +64,7 @@ impl Database {
             connection,
             author,
             next_cursor: 0,
+            last_names: None,
             transaction: Transaction::default(),
             has_keys: None,
             has_metadata: None,

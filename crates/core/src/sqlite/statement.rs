@@ -180,7 +180,7 @@ impl Statement {
     }
 
     /// The name of a column.
-    pub(super) fn column_name(&self, column: usize) -> Result<String> {
+    fn column_name(&self, column: usize) -> Result<String> {
         let index = c_int::try_from(column).unwrap_or(c_int::MAX);
         // SAFETY: the statement exists. SQLite keeps the text until the next call for this statement.
         let name = unsafe {
@@ -188,6 +188,16 @@ impl Statement {
             (!name.is_null()).then(|| CStr::from_ptr(name).to_string_lossy().into_owned())
         };
         name.ok_or_else(|| Error::Internal("SQLite has no memory for the name of a column".into()))
+    }
+
+    /// The names of all columns.
+    pub(super) fn column_names(&self) -> Result<Vec<String>> {
+        (0..self.columns()).map(|column| self.column_name(column)).collect()
+    }
+
+    /// Whether `names` names the names of its columns.
+    pub(super) fn is_named(&self, names: u64) -> bool {
+        self.names == names
     }
 
     /// A value of the row that [`Self::step`] has found. It lives until the next step.

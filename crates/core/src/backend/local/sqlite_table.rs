@@ -35,7 +35,7 @@ impl Home for Memory {
     }
 
     fn committed(&mut self, _database: &mut Database, ticket: Ticket) -> Result<()> {
-        self.0.settle(ticket);
+        self.0.confirm(ticket);
         Ok(())
     }
 }
@@ -92,11 +92,11 @@ impl SqliteTable {
         let database = self.database.get_mut();
         database.reset()?;
         self.is_awaited = true;
-        self.settle(CommitEnd::Committed)?;
+        self.conclude(CommitEnd::Committed)?;
         Ok(self.ticket - 1)
     }
 
-    fn settle(&mut self, end: CommitEnd) -> Result<()> {
+    fn conclude(&mut self, end: CommitEnd) -> Result<()> {
         let ticket = self.ticket;
         match end {
             CommitEnd::Held => return Ok(()),
@@ -117,7 +117,7 @@ impl SqliteTable {
             self.home.before_commit(alarm)?;
         }
         let end = self.database.get_mut().commit()?;
-        self.settle(end)
+        self.conclude(end)
     }
 }
 
