@@ -254,6 +254,9 @@ pub trait SqlStorage: Send + Sync {
     /// Deletes everything but the alarm, and with `alarm` that too. Returns the ticket of that.
     fn reset_sql(&self, alarm: bool) -> Result<Ticket>;
 
+    /// The bytes of the database as it is now; nothing if the object is not SQLite-backed.
+    fn sql_image(&self) -> Answer<Option<Vec<u8>>>;
+
     /// Whether another process waits for the object.
     fn is_wanted(&self) -> bool;
 }

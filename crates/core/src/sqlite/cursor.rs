@@ -231,8 +231,7 @@ impl Database {
     fn go_on(&mut self, cursor: &mut Cursor) -> Result<bool> {
         match &mut cursor.source {
             Source::Running { statement, has_row, .. } => {
-                let stepped = statement.step();
-                *has_row = self.notice(stepped)?;
+                *has_row = self.step(statement)?;
                 Ok(*has_row)
             }
             Source::Kept { rows, .. } => {

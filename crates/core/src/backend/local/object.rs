@@ -68,7 +68,8 @@ pub struct LocalObject<T> {
 impl<T: Table> LocalObject<T> {
     /// An object over `table`, which is always open. It keeps its entry in `alarms` true.
     pub fn new(table: T, key: ObjectKey, alarms: Arc<AlarmIndex>) -> Arc<Self> {
-        Self::build(TableState::Open(table), None, Arc::default(), key, alarms)
+        let durability = table.durability().cloned().unwrap_or_default();
+        Self::build(TableState::Open(table), None, durability, key, alarms)
     }
 
     /// An object whose tables come from `opener`. They report to `durability`.

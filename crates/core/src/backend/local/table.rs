@@ -53,6 +53,11 @@ pub trait Table: Send + 'static {
         None
     }
 
+    /// Knows which writes of the table are durable, if it has its own way to make them so.
+    fn durability(&self) -> Option<&Arc<Durability>> {
+        None
+    }
+
     /// Becomes a table over a SQLite database with the same keys and the same alarm.
     fn become_sqlite(&mut self, _durability: &Arc<Durability>) -> Result<()> {
         Err(Error::NoSql)

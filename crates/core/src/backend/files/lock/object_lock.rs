@@ -128,7 +128,7 @@ impl ObjectLock {
     }
 
     /// Removes the inventory of files that do not exist any more, for good.
-    fn drop_inventory(&self) -> Result<()> {
+    pub fn drop_inventory(&self) -> Result<()> {
         let record = Record::held(None);
         let written = write_record(&self.file, &record).and_then(|()| self.file.sync_all());
         written.map_err(|error| Error::io("write", &self.path, &error))

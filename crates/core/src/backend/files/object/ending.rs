@@ -44,9 +44,9 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// A table whose last flush is still to come.
-    pub fn new(after: After, sealed: Result<()>) -> Self {
-        Self { after, flushed: None, sealed, cleared: false }
+    /// A table whose last flush is still to come. `cleared` says whether everything may have been deleted.
+    pub fn new(after: After, sealed: Result<()>, cleared: bool) -> Self {
+        Self { after, flushed: None, sealed, cleared }
     }
 
     /// Whether the directory goes with the table, if it holds nothing.
