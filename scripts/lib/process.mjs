@@ -2,8 +2,8 @@
  * Runs programs: with a time limit, and never left behind.
  *
  * Each program leads a process group of its own, so that ending it ends what it started (Cargo's compilers, test
- * files). SIGINT, SIGTERM and SIGHUP of the script end every group, and so does the end of the shell through which
- * npm starts a script: it passes no signals on.
+ * files). SIGINT, SIGTERM and SIGHUP of the script end every group. So does the end of the shell through which npm
+ * starts a script, because that shell passes no signals on.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { constants } from "node:os";
