@@ -1,5 +1,5 @@
 /**
- * `npm run pack`: builds, then packs the main package and the platform packages whose addon is there.
+ * `npm run pack`: builds, then packs the main package and the platform packages whose addon exists.
  *
  * Options (after `npm run pack --`):
  *   --out FOLDER      where the tarballs go; `packages` if nothing is said

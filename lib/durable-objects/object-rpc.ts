@@ -30,7 +30,7 @@ export interface NamespaceSide {
   readonly hasRpc: boolean | undefined;
   /** Whether classes that do not extend `DurableObject` have RPC too. */
   readonly withoutBase: boolean;
-  /** The realm of the class, as far as is known. */
+  /** The realm of the class, if it is known. */
   readonly classRealm: Realm | undefined;
   readonly usageModel: PluginContext["usageModel"];
 }

@@ -8,7 +8,7 @@ const CODE = "export default {}; // imported by the test runner";
 
 type RunParameters = Parameters<ScriptRunner["run"]>;
 
-/** What is there when the script would run. */
+/** What exists when the script would run. */
 export interface Begun {
   scope: Context;
   workers: object;

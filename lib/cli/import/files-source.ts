@@ -90,7 +90,7 @@ async function readOwn(
     }));
     return { alarm, values };
   } catch (error) {
-    // What is there of Miniflare 2 has been found as such.
+    // Data of Miniflare 2 in the object has been found by the reader for it.
     if ((error as { code?: unknown }).code === "ERR_STORAGE_OLD_DATA") {
       return { alarm: undefined, values: [] };
     }

@@ -92,7 +92,7 @@ async function add(root: string, manager: Manager, given: Arguments) {
   );
 }
 
-/** Shows the change and makes it; whether it is there afterwards. */
+/** Shows the change and makes it; says whether it has been made. */
 async function write(target: Target, entries: Entry[], given: Arguments): Promise<boolean> {
   const before = read(target.file);
   const change = { target, before, after: added(target, entries) };
