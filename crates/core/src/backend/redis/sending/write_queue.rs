@@ -92,7 +92,7 @@ impl WriteQueue {
     }
 
     /// Takes the next commit, unless it has to wait for its time, or for a request that was called behind the writes up
-    /// to the ticket `behind`. `turn_ends` if the turn that it waits for ends in the same round.
+    /// to `behind`. `turn_ends` if the turn that it waits for ends in the same round.
     pub(crate) fn next(
         &mut self,
         now: Instant,
