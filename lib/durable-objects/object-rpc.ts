@@ -1,4 +1,4 @@
-/** What a stub does beyond Miniflare 2's: RPC, and the object's resets, as far as the object's class is modern. */
+/** What a stub does beyond Miniflare 2's, if the object's class is modern: RPC, and the object's resets. */
 import type { PluginContext } from "@miniflare/shared";
 import {
   Broken,

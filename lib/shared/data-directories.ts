@@ -1,4 +1,4 @@
-/** Knows the directories that this process keeps stored data in, so that nothing takes a write there for a change of a source. */
+/** Knows the directories that this process keeps stored data in, so that watchers of sources ignore writes there. */
 import { realpathSync } from "node:fs";
 import path from "node:path";
 

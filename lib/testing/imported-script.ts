@@ -1,4 +1,7 @@
-/** Takes for the script of a worker what the test runner has imported: tests that import it too have the same classes. */
+/**
+ * Uses the module that the test runner has imported as the worker's script. Tests that import it too have the same
+ * classes.
+ */
 import type { AdditionalModules, Context, ScriptRunner } from "@miniflare/shared";
 import { kBeforeRun } from "../durable-objects/worker";
 import { WORKERS_MODULE } from "../workers/module";

@@ -1,4 +1,4 @@
-/** Reads the objects of a place that are to be imported: those of Miniflare 2, and those of this package beside them. */
+/** Reads the objects of a directory to import: those of Miniflare 2, and those of this package beside them. */
 
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";

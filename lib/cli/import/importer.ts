@@ -1,4 +1,4 @@
-/** Writes objects of another place into a place, in large commits and several objects at once. */
+/** Writes the objects of one place to another, in large commits and several objects at once. */
 
 import { limits } from "../../native/addon";
 import type { StoredEntry, StoredObjects } from "../../native/raw-objects";

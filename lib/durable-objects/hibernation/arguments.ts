@@ -1,4 +1,4 @@
-/** Checks what the members of `ctx` about hibernating WebSockets are called with, in production's words. */
+/** Checks the arguments of the members of `ctx` about hibernating WebSockets, with production's messages. */
 import { WebSocket } from "@miniflare/web-sockets";
 import { asString, WebSocketRequestResponsePair } from "./pair";
 

@@ -1,5 +1,5 @@
 /**
- * Watches sources for `MiniflareCore`, as Miniflare's own watcher does, but is deaf to the directories of stored data.
+ * Watches sources for `MiniflareCore`, as Miniflare's own watcher does, but ignores the directories of stored data.
  *
  * Objects write while the worker runs. With Miniflare's watcher each write in a watched directory builds and reloads.
  */
