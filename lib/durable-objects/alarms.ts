@@ -298,7 +298,7 @@ export class AlarmStore {
     }
   }
 
-  /** The objects whose alarm is set, those whose handler is to run again last. */
+  /** The objects whose alarm is set. Objects whose handler is to run again come last. */
   #pending(store: Store): string[] {
     const keys = store.dueAlarms([...this.#names], END_OF_TIME_MS).map(unpadded);
     return [...keys, ...(this.#modern?.waiting ?? [])];

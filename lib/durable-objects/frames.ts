@@ -148,7 +148,7 @@ export function closeNow(
   how: [code: number, reason?: string],
 ): void {
   const members = socket as unknown as Members;
-  // A close that has not been sent is none.
+  // A close that has not been sent does not count.
   if (drops && turns.has(socket)) members[kClosedOutgoing] = false;
   if (members[kClosedOutgoing]) return;
   if (!drops) {

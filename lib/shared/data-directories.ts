@@ -14,7 +14,7 @@ export function dataDirectoryCount(): number {
   return directories.size;
 }
 
-/** Those of the noted directories that lie below `directory`, relative to it: as they were named, and without links. */
+/** The noted directories below `directory`, relative to it: as they were named, and without links. */
 export function dataBelow(directory: string): string[] {
   const real = realPath(directory);
   return [...directories].flatMap((data) => {

@@ -20,7 +20,7 @@ let ending = false;
  * Runs a program to its end; resolves with its standard output (empty when it went to the terminal).
  *
  * - `name` is what messages call it; `minutesMax` ends it with an error that names it.
- * - `cwd` is where it runs: the root of the repository if nothing is said.
+ * - `cwd` is where it runs, by default in the root of the repository.
  * - `stdout`, `stderr`: `"inherit"` (default), `"pipe"` (kept, shown only in a failure) or a function that gets each chunk.
  *
  * Throws a `Failure` when it cannot start, fails or takes too long.

@@ -15,7 +15,9 @@ export interface Reporter {
 
 export interface Source {
   objects(reporter: Reporter): AsyncGenerator<ImportObject>;
-  /** What is no object's data, and what it is instead; all of it once the objects have been read. */
+  /**
+   * Files that are no object's data, and what they are instead. The list is complete when the objects have been read.
+   */
   readonly foreign: [where: string, what: string][];
   /** Ends the use of the place, when its objects have been read. */
   close(): Promise<void>;

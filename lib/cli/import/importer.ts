@@ -97,7 +97,7 @@ export class Importer {
     if (alarm !== undefined) this.found.alarms++;
   }
 
-  /** Those of some values, at most 128, that have to be written. */
+  /** Those of at most 128 values that have to be written, because the place does not hold them. */
   async #missing({ name, id }: ImportObject, values: ImportValue[]): Promise<StoredEntry[]> {
     const read: (ImportValue & { bytes: Buffer })[] = [];
     for (const value of values) {

@@ -36,7 +36,7 @@ Options:
   --undici             Also replace undici ${UNDICI_PINNED}, which Miniflare 2 pins and which has known
                        vulnerabilities, by ${UNDICI_PATCHED}
   --remove             Take out what init has written
-  --manager NAME       The package manager: ${MANAGERS.join(", ")}; found by itself if nothing is said`;
+  --manager NAME       The package manager: ${MANAGERS.join(", ")}; detected by default`;
 
 /** What Miniflare 2 is known by in a project, and the first major version that this package is not for. */
 const USERS: Record<string, number> = {

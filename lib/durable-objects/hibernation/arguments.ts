@@ -56,7 +56,7 @@ function checkSize(kind: "Request" | "Response", text: string): void {
   );
 }
 
-/** A timeout in ms; nothing and 0 are none. */
+/** A timeout in ms. Without a value, or with 0, no timeout is set. */
 export function checkTimeout(given: unknown): number | undefined {
   if (given === undefined || given === null) return undefined;
   const timeoutMs = asUint32(given);
