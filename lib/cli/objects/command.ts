@@ -55,7 +55,7 @@ ${JSON_HELP}, as export does`,
   {"name", "id", "key", "type", "valueBase64"} for a value that JSON cannot express: V8's serialization of it,
                                                for node:v8's deserialize(); type says what it is ("Map", "Date"...)
   {"name", "id", "alarm"}                      for an alarm, in milliseconds since 1970
-Each object is read at one moment and in one piece, so that it has to fit into memory.
+Each object is read as it is at one moment, as a whole. So it has to fit into memory.
 
 Options:
 ${PLACE_HELP}
@@ -72,7 +72,7 @@ Options:
 ${PLACE_HELP}
 ${ID_HELP}
   --all                Delete all objects, or all of NAME; needs --yes
-  --yes                Really do it`,
+  --yes                Confirm the deletion`,
     flags: { "id-from-name": "value", all: "flag", yes: "flag" },
     words: 2,
     run: remove,

@@ -215,8 +215,8 @@ pub trait ObjectStorage: Send + Sync {
     /// the object. With `again`, a claim that was [`AlarmEnd::Postponed`] goes on, whatever the time.
     fn claim_alarm(&self, due_ms: i64, again: Option<ClaimId>) -> Answer<Option<AlarmClaim>>;
 
-    /// Ends a claim, or postpones it; says whether the claimed alarm was still set. One that was set or removed since
-    /// it was claimed stays as it is, and ends the claim in any case.
+    /// Ends a claim, or postpones it; says whether the claimed alarm was still set. If the alarm was set or removed
+    /// since it was claimed, it stays as it is, and the claim ends whatever `end` says.
     fn finish_alarm(&self, claim: ClaimId, end: AlarmEnd) -> Answer<bool>;
 
     /// Starts an attempt. With `turn` it waits until it may run alone. If the closure of an attempt that runs alone issued

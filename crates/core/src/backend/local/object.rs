@@ -22,7 +22,8 @@ pub trait TableOpener<T>: Send + Sync {
     /// Whether the object certainly does not exist. Cheap: it is asked at each read of a closed object.
     fn is_absent(&self) -> bool;
 
-    /// Opens the table in the background and hands it to [`LocalObject::opened`]. Creates the object if need be.
+    /// Opens the table in the background and hands it to [`LocalObject::opened`]. Creates the object if it does not
+    /// exist.
     fn open(self: Arc<Self>, access: Access, object: Arc<LocalObject<T>>);
 
     /// Makes a table that takes writes of one that does not, in the background, and hands it to

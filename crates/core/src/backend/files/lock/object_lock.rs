@@ -253,7 +253,7 @@ mod tests {
     use super::*;
     use crate::backend::files::disk::random_name::RandomNames;
 
-    /// So many callers wait for other processes that each of them looks later than [`HANDOVER_LIMIT`].
+    /// So many waiting callers that each of them looks again later than [`HANDOVER_LIMIT`].
     fn many_waiting() -> Vec<Waiting> {
         (0..200_000).map(|_| Waiting::begin()).collect()
     }

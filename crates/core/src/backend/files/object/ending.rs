@@ -1,4 +1,4 @@
-//! What comes after the last flush of a table: its database is closed, and others may have the object, or it is kept.
+//! What comes after the last flush of a table: its database is closed and the object released, or the database is kept.
 
 use super::database::Database;
 use crate::backend::files::database::inventory::Inventory;

@@ -204,8 +204,8 @@ impl Flusher {
         if is_last { Round::Done } else { Round::More }
     }
 
-    /// Makes durable what is around the database, then what is in it: an alarm that is stored has its marker. Of a new
-    /// database, both are synced at the same time. Without fsync the operating system has everything already.
+    /// Makes durable what is around the database, then what is in it. So a stored alarm always has its marker. For a
+    /// new database both are synced at the same time. Without fsync the operating system has everything already.
     fn sync(&self) -> Result<()> {
         if !self.fsync() {
             return self.database.check_place();
@@ -254,7 +254,7 @@ impl Flusher {
         true
     }
 
-    /// Tells everyone who waits how the flush of all that is sealed has ended.
+    /// Tells every caller that waits how the flush of all sealed writes has ended.
     fn announce(&self, flushed: Result<()>) -> Result<()> {
         let sealed = lock(&self.state)?.sealed;
         match &flushed {

@@ -155,7 +155,7 @@ impl FileSource {
         Ok(FileTable::sqlite(connection, flusher))
     }
 
-    /// Makes what a database lies in, and what tells its name.
+    /// Creates the directories that a database lies in, and the record of its name.
     fn prepare_to_write(&self, shared: &Shared) -> Result<()> {
         let Shared { layout, directories, .. } = shared;
         layout.remember(&self.key, directories)?;
