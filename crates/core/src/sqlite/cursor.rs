@@ -33,6 +33,8 @@ pub(super) struct Cursor {
     source: Source,
     columns: usize,
     names: u64,
+    /// Whether its statement is ours: SQLite may prepare it again when it runs.
+    is_ours: bool,
 }
 
 enum Source {
@@ -80,7 +82,12 @@ impl Owned {
 impl Cursor {
     pub(super) fn new(mut statement: Statement, text: Option<Arc<str>>, has_row: bool) -> Self {
         let (columns, names) = (statement.columns(), statement.names());
-        Self { source: Source::Running { statement, text, has_row }, columns, names }
+        Self {
+            source: Source::Running { statement, text, has_row },
+            columns,
+            names,
+            is_ours: false,
+        }
     }
 
     /// Whether a row is there to be handed over.
@@ -163,7 +170,8 @@ impl Database {
         let Some(statement) = self.prepare_list(scan)? else {
             return Ok(Step { columns: 2, ..Step::default() });
         };
-        Ok(self.leave_open(Cursor::new(statement, None, true), 0))
+        let cursor = Cursor { is_ours: true, ..Cursor::new(statement, None, true) };
+        Ok(self.leave_open(cursor, 0))
     }
 
     /// Goes on to the next row of a cursor, at most `rows` times, and hands each row over.
@@ -229,9 +237,14 @@ impl Database {
     }
 
     fn go_on(&mut self, cursor: &mut Cursor) -> Result<bool> {
+        let is_ours = cursor.is_ours;
         match &mut cursor.source {
             Source::Running { statement, has_row, .. } => {
-                let stepped = statement.step();
+                let stepped = if is_ours {
+                    self.author().ours(|| statement.step())
+                } else {
+                    statement.step()
+                };
                 *has_row = self.notice(stepped)?;
                 Ok(*has_row)
             }

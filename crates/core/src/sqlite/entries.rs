@@ -23,7 +23,7 @@ impl Database {
         let mut entries = Vec::new();
         if let Some(mut rows) = self.prepare_list(scan)? {
             loop {
-                let stepped = rows.step();
+                let stepped = self.author().ours(|| rows.step());
                 if !self.notice(stepped)? {
                     break;
                 }
