@@ -27,6 +27,7 @@ import {
   kWorkersModule,
 } from "../shared/symbols";
 import { printable } from "../shared/thrown";
+import { opened } from "../storage/sql/sqlite-storage";
 import type { DurableObjectStorage } from "../storage/storage";
 import { note } from "../workers/early-bindings";
 import type { WorkersModule } from "../workers/module";
@@ -44,6 +45,7 @@ import {
   type BoundObject,
   boundObjects,
   checkPersist,
+  checkSqliteNames,
   classesOption,
   type Durability,
   type DurableObjectsObjectsOptions,
@@ -53,12 +55,20 @@ import {
   maxValueSizeOption,
   objectsOption,
   persistOption,
+  sqliteOption,
   storeOptions,
   valueBytesMax,
 } from "./options";
 import { Reloads } from "./reload";
 import { eventContext } from "./request-context";
 import { RunningObjects } from "./running";
+import {
+  checkNotInRedis,
+  noteSqliteClasses,
+  type SqliteClasses,
+  sqliteClasses,
+  sqliteNames,
+} from "./sqlite";
 import type { DurableObject, DurableObjectState } from "./state";
 import { Worker } from "./worker";
 
@@ -69,6 +79,7 @@ const ADDED_OPTIONS = [
   "durableObjectsDurability",
   "durableObjectsMaxOpen",
   "durableObjectsClasses",
+  "durableObjectsSqlite",
 ] as const;
 
 export class DurableObjectsPlugin
@@ -96,7 +107,11 @@ export class DurableObjectsPlugin
   @Option(classesOption)
   durableObjectsClasses?: DeclaredClasses;
 
+  @Option(sqliteOption)
+  durableObjectsSqlite?: string[];
+
   readonly #objects: BoundObject[];
+  readonly #sqlite: SqliteClasses;
   readonly #persist: boolean | string | undefined;
   readonly #storeOptions: StoreOptions;
   readonly #running: RunningObjects;
@@ -109,6 +124,11 @@ export class DurableObjectsPlugin
     super(ctx);
     this.assignOptions(options);
     this.#objects = boundObjects(this.durableObjects);
+    this.#sqlite = sqliteClasses({
+      objects: this.#objects,
+      declared: this.durableObjectsClasses,
+      names: checkSqliteNames(this.durableObjectsSqlite),
+    });
     if (!parents.has(ctx.sharedCache)) parents.set(ctx.sharedCache, this);
     const persist = checkPersist(this.durableObjectsPersist);
     this.#persist =
@@ -160,12 +180,17 @@ export class DurableObjectsPlugin
     return this.#running.storage(storage, id);
   }
 
+  /** Returns the storage of an object, whose database is open if it is SQLite-backed. */
+  openStorage(storage: StorageFactory, id: IdLike): Promise<DurableObjectStorage> {
+    return opened(this.getStorage(storage, id));
+  }
+
   /** Returns the state of an object, constructing the object if it is not running; waits for a reload in progress. */
   async getObject(storage: StorageFactory, id: IdLike): Promise<DurableObjectState> {
     assert(this.#reloads.begun, "beforeReload() must be called before getObject()");
     const plugin = await this.#reloads.serving();
     const named = plugin.#running.named(storage, id);
-    return plugin.#running.object(storage, named instanceof Promise ? await named : named);
+    return plugin.#running.openObject(storage, named instanceof Promise ? await named : named);
   }
 
   async getInstance(storage: StorageFactory, id: IdLike): Promise<DurableObject> {
@@ -263,6 +288,9 @@ export class DurableObjectsPlugin
     gateD1();
     if (this.#factory === undefined) useStores(storageFactory);
     this.#factory = storageFactory;
+    checkNotInRedis(this.#persist, this.#objects, ({ className, scriptName }) =>
+      scriptName === undefined ? this.#sqlite.get(className) : false,
+    );
     const store = this.#store(storageFactory);
     // A server that cannot be reached is an error at the start, not at the first use.
     await awaitCode(store.refreshAlarms(this.#objects.map(({ name }) => name)));
@@ -281,16 +309,20 @@ export class DurableObjectsPlugin
 
   override reload(bindings: Context, moduleExports: Context, mounts: Map<string, Mount>): void {
     let classes: Map<string, BoundClass>;
+    let inSqlite: Set<string>;
+    noteSqliteClasses(moduleExports, this.#sqlite);
     try {
       classes = new Map(
         this.#objects.map((object) => [object.name, findClass(object, moduleExports, mounts)]),
       );
+      inSqlite = sqliteNames(this.#objects, classes);
+      checkNotInRedis(this.#persist, this.#objects, ({ name }) => inSqlite.has(name));
       assert(this.#reloads.begun, "beforeReload() must be called before reload()");
     } catch (error) {
       this[kReloadFailed](error);
       throw error;
     }
-    this.#running.load(bindings, classes);
+    this.#running.load(bindings, classes, inSqlite);
     this.#worker.load(bindings, moduleExports, classes);
     this.#running.retire();
     this.#reloads.serve();

@@ -8,10 +8,12 @@ import {
   kConstruct,
   kInstance,
   kOnBroken,
+  kOnEnd,
   kReset,
   kRetire,
   kSockets,
 } from "../shared/symbols";
+import { closeDatabase, opened, SqliteStorage } from "../storage/sql/sqlite-storage";
 import type { DurableObjectStorage } from "../storage/storage";
 import { alarmBridge } from "./alarms";
 import { isModern } from "./base";
@@ -29,7 +31,7 @@ import {
 } from "./id";
 import { ModernState } from "./modern-state";
 import { withName } from "./names";
-import { newState, storageOf } from "./new-state";
+import { newState, newStorage } from "./new-state";
 import { failedToConstruct } from "./object-rpc";
 import type { DurableObjectState, StateOwner } from "./state";
 import type { Worker } from "./worker";
@@ -56,7 +58,11 @@ export class RunningObjects {
   /** The states that were constructed here and that have not ended, those of an earlier worker too. */
   readonly #living = new Set<DurableObjectState>();
   readonly #sockets: SocketsHome;
+  /** Storages of SQLite-backed objects that are about to be constructed, by what they wait for: their database. */
+  readonly #opening = new Map<string, Promise<void>>();
+  readonly #opened = new Map<string, DurableObjectStorage>();
   #classes = new Map<string, BoundClass>();
+  #sqlite = new Set<string>();
   #bindings: Context = {};
 
   constructor(cache: Map<string, unknown>, owner: Owner) {
@@ -65,10 +71,11 @@ export class RunningObjects {
     this.#sockets = socketsHome(cache);
   }
 
-  /** Objects are constructed of these classes from now on. */
-  load(bindings: Context, classes: Map<string, BoundClass>): void {
+  /** Objects are constructed of these classes from now on; those of the bindings in `sqlite` are SQLite-backed. */
+  load(bindings: Context, classes: Map<string, BoundClass>, sqlite: Set<string>): void {
     this.#bindings = bindings;
     this.#classes = classes;
+    this.#sqlite = sqlite;
   }
 
   bindsModern(name: string): boolean {
@@ -85,14 +92,22 @@ export class RunningObjects {
     return objectStorage;
   }
 
-  #newStorage(factory: StorageFactory, address: ObjectAddress): DurableObjectStorage {
+  /** With `known`, the storage that code outside of the object has: the one of a running object. */
+  #newStorage(
+    factory: StorageFactory,
+    address: ObjectAddress,
+    known?: DurableObjectStorage,
+  ): DurableObjectStorage {
     const store = this.#owner.store(factory);
-    const { Storage, valueBytes } = storageOf(
-      this.#classes.get(address.name)?.Class,
-      this.#owner.valueSizeGiven,
-    );
-    const handle = store.object(address.name, address.id, valueBytes);
-    return new Storage(handle, alarmBridge(store, address.name, keyOf(address)));
+    return newStorage({
+      bound: this.#classes.get(address.name),
+      isSqlite: this.#sqlite.has(address.name),
+      valueSizeGiven: this.#owner.valueSizeGiven,
+      handle: (valueBytes) => store.object(address.name, address.id, valueBytes),
+      alarms: alarmBridge(store, address.name, keyOf(address)),
+      worker: this.#owner.worker,
+      known,
+    });
   }
 
   /** The id of an object of a modern class that is not running, with the name that it was once used by. */
@@ -103,8 +118,44 @@ export class RunningObjects {
     return withName(this.#owner.store(factory), id);
   }
 
-  /** The state of an object, which is constructed if it is not running. */
-  object(factory: StorageFactory, id: IdLike): DurableObjectState {
+  /** The state of an object, which is constructed if it is not running: that of a SQLite-backed one when its database is open. */
+  openObject(factory: StorageFactory, id: IdLike): Answer<DurableObjectState> {
+    const address = addressOf(id);
+    if (!this.#mustOpen(address)) return this.#object(factory, id);
+    return this.#openFirst(factory, id, address);
+  }
+
+  #mustOpen({ name, id }: ObjectAddress): boolean {
+    if (!this.#sqlite.has(name)) return false;
+    const key = cacheKeyOf({ name, id });
+    return !this.#opened.has(key) && !this.#cache.has(STATE_PREFIX + key);
+  }
+
+  async #openFirst(
+    factory: StorageFactory,
+    id: IdLike,
+    address: ObjectAddress,
+  ): Promise<DurableObjectState> {
+    const key = cacheKeyOf(address);
+    while (this.#mustOpen(address)) {
+      const opening = this.#opening.get(key) ?? this.#open(factory, address, key);
+      this.#opening.set(key, opening);
+      await opening;
+    }
+    return this.#object(factory, id);
+  }
+
+  async #open(factory: StorageFactory, address: ObjectAddress, key: string): Promise<void> {
+    const id = new DurableObjectId(address.name, address.id);
+    const storage = this.#newStorage(factory, address, this.storage(factory, id));
+    try {
+      this.#opened.set(key, await opened(storage));
+    } finally {
+      this.#opening.delete(key);
+    }
+  }
+
+  #object(factory: StorageFactory, id: IdLike): DurableObjectState {
     const address = addressOf(id);
     const cacheKey = STATE_PREFIX + cacheKeyOf(address);
     const running = this.#cache.get(cacheKey);
@@ -114,7 +165,7 @@ export class RunningObjects {
     if (bound === undefined) throw notBound(address.name);
     const known = this.storage(factory, id);
     // What a modern object has ends with the object; what others have got of it stays.
-    const storage = isModern(bound.Class) ? this.#newStorage(factory, address) : known;
+    const storage = this.#taken(cacheKeyOf(address)) ?? this.#ownStorage(factory, address, known);
     const state = this.#construct(id, bound, storage, known);
     const alarmExists = Boolean(state[kInstance]?.alarm);
     storage[kAlarmExists] = alarmExists;
@@ -122,6 +173,21 @@ export class RunningObjects {
     this.#cache.set(cacheKey, state);
     this.#living.add(state);
     return state;
+  }
+
+  /** A storage whose database was opened for the object. */
+  #taken(key: string): DurableObjectStorage | undefined {
+    const storage = this.#opened.get(key);
+    this.#opened.delete(key);
+    return storage;
+  }
+
+  #ownStorage(
+    factory: StorageFactory,
+    address: ObjectAddress,
+    known: DurableObjectStorage,
+  ): DurableObjectStorage {
+    return this.bindsModern(address.name) ? this.#newStorage(factory, address, known) : known;
   }
 
   #construct(
@@ -143,6 +209,7 @@ export class RunningObjects {
     const onBroken = (error: unknown) => state[kReset](error);
     storage[kOnBroken] = onBroken;
     known[kOnBroken] = onBroken;
+    if (storage instanceof SqliteStorage) state[kOnEnd](() => closeDatabase(storage));
     try {
       state[kConstruct](() => new bound.Class(state, env));
       // A constructor that has called abort() and caught its error.
@@ -213,8 +280,11 @@ export class RunningObjects {
   }
 
   #forget(how: "evicted" | "reloaded"): void {
+    for (const storage of this.#opened.values()) closeDatabase(storage);
+    this.#opened.clear();
     for (const state of this.#living) {
       state[kSockets].end(how);
+      closeDatabase(state.storage);
       if (state instanceof ModernState) state[kRetire]();
     }
     this.#living.clear();
