@@ -13,9 +13,11 @@ import {
   kOpen,
   kPendingTicket,
   kRearm,
+  kRelease,
   kSealLater,
   kTicketOf,
   kUndo,
+  kWanted,
 } from "../../shared/symbols";
 import { isInside } from "../gates";
 import { ModernStorage, NO_RECOVERY, undo } from "../modern-storage";
@@ -44,6 +46,9 @@ export interface SqliteSetting {
 
 /** On a storage: what the storages of its object have in common. */
 export const kConnection = Symbol("kConnection");
+
+/** On a storage: whether it is the one of a running object. */
+export const kIsOfObject = Symbol("kIsOfObject");
 
 /** created -> open -> closed, or created -> closed. */
 type Phase = "created" | "open" | "closed";
@@ -126,6 +131,23 @@ export class SqliteStorage extends ModernStorage {
     } catch {
       // The store is closed, and with it the database.
     }
+  }
+
+  get [kIsOfObject](): boolean {
+    return this.#setting.isOfObject;
+  }
+
+  [kWanted](): boolean {
+    return this.#phase === "open" && this.#handle.sqlIsWanted();
+  }
+
+  /** Not while a transaction is open. */
+  [kRelease](): void {
+    if (this.#phase !== "open" || this.#transactions.areOpen) return;
+    this.#commit();
+    this.#handle.closeSql();
+    this.#phase = "created";
+    this.#opening = undefined;
   }
 
   override [kCut](reason: unknown): void {
