@@ -1,6 +1,8 @@
 // Transactions as the face runs them: the implicit one of a turn, synchronous ones, asynchronous ones, and calls from outside.
 import assert from "node:assert/strict";
 import test from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { failure } from "../support/modern.mjs";
 import { serveStore } from "../support/sqlite-store.mjs";
 
@@ -66,9 +68,13 @@ const programs = {
     kv.put("x", 1);
     await turn();
     return "not told";`,
+  deferredNow: `sql.exec("INSERT INTO c VALUES (5)"); return "told";`,
+  deferredPut: `await storage.put("x", 1); sql.exec("INSERT INTO c VALUES (5)"); return "told";`,
   deferredIn: `await storage.transaction(async () => { sql.exec("INSERT INTO c VALUES (5)"); }); return "not told";`,
   hold: `return storage.transaction(async () => { kv.put("held", 1); this.entered(); await this.released; return kv.get("held"); });`,
   prepare: `this.entry = new Promise((resolve) => { this.entered = resolve; }); this.released = new Promise((resolve) => { this.release = resolve; });`,
+  begin: `sql.exec("INSERT INTO t VALUES (1), (2), (3)"); for (let i = 0; i < 200; i++) sql.exec("SELECT a FROM t").next();`,
+  drop: `return error(() => { sql.exec("DROP TABLE t"); return "dropped"; });`,
   lists: `
     for (const key of ["a", "b", "c", "d"]) kv.put(key, key);
     const first = kv.list(), pairs = [first.next().value];
@@ -168,8 +174,12 @@ test("sqlite transactions: a deferred constraint that is broken at the commit re
   const first = await failure(store().deferred());
   assert.deepEqual([first.message, first.durableObjectReset], [expected, true]);
   assert.deepEqual(await store().keys(), []);
-  const second = await failure(store().deferredIn());
-  assert.deepEqual([second.message, second.durableObjectReset], [expected, true]);
+  // No result leaves the object before what it has written is committed.
+  for (const method of ["deferredNow", "deferredPut", "deferredIn"]) {
+    const next = await failure(store()[method]());
+    assert.deepEqual([method, next.message, next.durableObjectReset], [method, expected, true]);
+  }
+  assert.deepEqual(await store().keys(), []);
 });
 
 test("sqlite transactions: from outside, asynchronous calls wait for one that is open and synchronous ones say so", async (t) => {
@@ -252,4 +262,27 @@ test("sqlite: deleteAll() drops tables, keys and the alarm, and ends cursors", a
     [],
     true,
   ]);
+});
+
+test("sqlite: a cursor that the program has dropped ends with the garbage, and one that it keeps is in the way", async (t) => {
+  setFlagsFromString("--expose-gc");
+  const gc = runInNewContext("gc");
+  const { store, storage } = await serve(t);
+  await store().begin();
+  const outside = await storage();
+  const kept = outside.sql.exec("SELECT a FROM t");
+  for (let i = 0; i < 10; i++) {
+    gc();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const locked = [true, "Error", "database table is locked: SQLITE_LOCKED"];
+  assert.deepEqual(await store().drop(), locked);
+  assert.equal(kept.toArray().length, 3);
+  let dropped = await store().drop();
+  for (let i = 0; i < 50 && Array.isArray(dropped); i++) {
+    gc();
+    await new Promise((resolve) => setImmediate(resolve));
+    dropped = await store().drop();
+  }
+  assert.deepEqual(dropped, { value: "dropped" });
 });

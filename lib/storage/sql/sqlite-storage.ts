@@ -155,7 +155,7 @@ export class SqliteStorage extends ModernStorage {
     this[kClose]();
   }
 
-  /** Everything that is not committed is one transaction, whoever has written it. */
+  /** Everything that is not committed is one transaction, of the object and of code outside. */
   override [kBeginTurn](): void {}
 
   override [kUndo](): void {
