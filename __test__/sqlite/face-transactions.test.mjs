@@ -11,7 +11,7 @@ const members = `
     super(ctx, env);
     ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS t (a)");
   }
-  alarm() {}
+  alarm() { this.fired?.(); }
 `;
 const A = `const a = () => sql.exec("SELECT a FROM t ORDER BY a").toArray().map((row) => row.a);`;
 
@@ -75,6 +75,15 @@ const programs = {
   prepare: `this.entry = new Promise((resolve) => { this.entered = resolve; }); this.released = new Promise((resolve) => { this.release = resolve; });`,
   begin: `sql.exec("INSERT INTO t VALUES (1), (2), (3)"); for (let i = 0; i < 200; i++) sql.exec("SELECT a FROM t").next();`,
   drop: `return error(() => { sql.exec("DROP TABLE t"); return "dropped"; });`,
+  stuck: `return storage.transaction(async () => { kv.put("stuck", 1); this.entered(); await new Promise(() => {}); });`,
+  rearm: `
+    const soon = Date.now() + 40;
+    await storage.setAlarm(soon);
+    try { storage.transactionSync(() => { storage.deleteAlarm(); throw 1; }); } catch {}
+    await storage.transaction(async (txn) => { await txn.setAlarm(Date.now() + 1e7); txn.rollback(); });
+    await new Promise((resolve) => { this.fired = resolve; });
+    await storage.setAlarm(soon + 1e7);
+    return (await storage.getAlarm()) === soon + 1e7;`,
   lists: `
     for (const key of ["a", "b", "c", "d"]) kv.put(key, key);
     const first = kv.list(), pairs = [first.next().value];
@@ -165,6 +174,29 @@ test("sqlite transactions: those that are started together run one after the oth
 test("sqlite transactions: an alarm comes back with a rollback", async (t) => {
   const { store } = await serve(t);
   assert.deepEqual(await store().alarms(), [true, true]);
+});
+
+test("sqlite transactions: timers of alarms follow a rollback", async (t) => {
+  const { store } = await serve(t);
+  assert.equal(await store().rearm(), true);
+});
+
+test("sqlite transactions: one that never ends is taken back when its object is reset, and holds up no other", async (t) => {
+  const { mf, namespace, store, storage } = await serve(t);
+  await store().prepare();
+  const { DurableObjectsPlugin: plugin } = await mf.getPlugins();
+  const factory = mf.getPluginStorage("DurableObjectsPlugin");
+  const state = await plugin.getObject(factory, namespace.idFromName("a"));
+  const instance = await plugin.getInstance(factory, namespace.idFromName("a"));
+  const stuck = failure(store().stuck());
+  await instance.entry;
+  const outside = await storage();
+  const waiting = outside.get("stuck");
+  assert.throws(() => state.abort("enough"), { message: "enough" });
+  assert.equal((await stuck).message, "enough");
+  assert.equal(await waiting, undefined);
+  assert.equal(await store().counter(), 0);
+  assert.equal(outside.kv.get("n"), 1);
 });
 
 test("sqlite transactions: a deferred constraint that is broken at the commit resets the object", async (t) => {

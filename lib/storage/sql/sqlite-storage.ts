@@ -44,6 +44,8 @@ export interface SqliteSetting {
   keepsAlarm: boolean;
 }
 
+const DONE = Promise.resolve();
+
 /** On a storage: what the storages of its object have in common. */
 export const kConnection = Symbol("kConnection");
 
@@ -61,12 +63,14 @@ const ASYNC_METHODS = [
   "getAlarm",
   "setAlarm",
   "deleteAlarm",
+  "sync",
 ] as const;
 type AsyncMethod = (typeof ASYNC_METHODS)[number];
 
 export class SqliteStorage extends ModernStorage {
   declare readonly kv: SyncKvStorage;
   declare readonly sql: SqlStorage;
+  readonly #alarms: DurableObjectAlarmBridge;
   readonly #handle: ObjectHandle;
   readonly #setting: SqliteSetting;
   readonly #lists = new KvLists();
@@ -78,7 +82,14 @@ export class SqliteStorage extends ModernStorage {
   #alarmWritten = false;
 
   constructor(handle: ObjectHandle, alarms: DurableObjectAlarmBridge, setting: SqliteSetting) {
-    super(handle, alarms);
+    // A transaction tells the timers at its end.
+    const tell = (change: () => Promise<void>) => (this.#isCommitting() ? change() : DONE);
+    super(handle, {
+      setAlarm: (time) => tell(() => alarms.setAlarm(time)),
+      deleteAlarm: () => tell(() => alarms.deleteAlarm()),
+      rearm: () => alarms.rearm?.(),
+    });
+    this.#alarms = alarms;
     this.#handle = handle;
     this.#setting = setting;
     const use = () => this.#use();
@@ -241,18 +252,29 @@ export class SqliteStorage extends ModernStorage {
     this.#handle.seal();
     if (!this.#alarmWritten || this.#transactions.areOpen) return;
     this.#alarmWritten = false;
-    this[kRearm]();
+    void this.#alarms.deleteAlarm();
+  }
+
+  /** Whether the end of this turn of the event loop commits. */
+  #isCommitting(): boolean {
+    return !this.#transactions.areOpen;
   }
 
   /** Runs an operation, at once if the database is open and no other transaction is. */
   #whenFree<T>(operation: () => Promise<T>): Promise<T> {
     const isFree = this.#phase === "open" && this.#setting.connection.mayUse(this);
-    if (!isFree) return this.#ready().then(operation);
+    if (!isFree) return this.#later(operation);
     try {
       return operation();
     } catch (error) {
       return Promise.reject(cloneError(error));
     }
+  }
+
+  async #later<T>(operation: () => Promise<T>): Promise<T> {
+    do await this.#ready();
+    while (!this.#setting.connection.mayUse(this));
+    return operation();
   }
 
   async #ready(): Promise<void> {
