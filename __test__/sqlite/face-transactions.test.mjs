@@ -20,6 +20,13 @@ const programs = {
   keys: "return [...kv.list()];",
   abortInTurn: `storage.put("x", 1); sql.exec("INSERT INTO t VALUES (1)"); await null; kv.put("y", 2); ctx.abort("gone");`,
   abortLater: `storage.put("x", 1); sql.exec("INSERT INTO t VALUES (1)"); await turn(); kv.put("y", 2); ctx.abort("gone");`,
+  abortAndGoOn: `
+    try { ctx.abort("gone"); } catch {}
+    storage.put("x", 1); storage.deleteAll(); storage.transaction(async () => {}); storage.setAlarm(Date.now()); storage.sync();
+    const said = [error(() => sql.exec("SELECT 1")), error(() => kv.put("x", 1)), error(() => storage.transactionSync(() => {}))];
+    globalThis.said = said.map(([, , message]) => message);
+    await turn();`,
+  said: "return [globalThis.said, [...kv.list()]];",
   sync: `${A}
     const inner = () => storage.transactionSync(() => { sql.exec("INSERT INTO t VALUES (2)"); kv.put("k", 2); throw new Error("inner"); });
     const value = storage.transactionSync(() => { sql.exec("INSERT INTO t VALUES (1)"); return [error(inner), a(), kv.get("k") === undefined]; });
@@ -123,6 +130,18 @@ for (const [where, options] of [["memory", {}]]) {
     assert.deepEqual([await store().keys(), await store().rows()], [[["x", 1]], [1]]);
   });
 }
+
+test("sqlite transactions: code that goes on after abort() reaches nothing, and nothing that it ignores is unhandled", async (t) => {
+  const unhandled = [];
+  const note = (reason) => unhandled.push(reason);
+  process.on("unhandledRejection", note);
+  t.after(() => process.off("unhandledRejection", note));
+  const { store } = await serve(t);
+  await failure(store().abortAndGoOn());
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.deepEqual(await store().said(), [["gone", "gone", "gone"], []]);
+  assert.deepEqual(unhandled, []);
+});
 
 test("sqlite transactions: transactionSync() nests, rolls back what throws, and passes a promise on", async (t) => {
   const { store } = await serve(t);
