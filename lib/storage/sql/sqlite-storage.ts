@@ -25,7 +25,7 @@ import type { DurableObjectTransaction } from "../transaction";
 import type { Connection } from "./connection";
 import { Database } from "./database";
 import { cloneError, KvLists, SyncKvStorage } from "./kv";
-import { areMany, inParts, merged } from "./many";
+import { areMany, getMany, removeMany } from "./many";
 import { Opening } from "./opening";
 import type { RowRealm } from "./realm";
 import { wrongArgument } from "./shape";
@@ -266,12 +266,9 @@ export class SqliteStorage extends ModernStorage {
   #onMany(name: AsyncMethod, args: unknown[]): Promise<unknown> | undefined {
     const [keys, second] = args;
     if ((name !== "get" && name !== "delete") || !areMany(keys)) return undefined;
-    const parts = inParts(keys);
     const options = second as DurableObjectPutOptions | undefined;
-    if (name === "get")
-      return Promise.all(parts.map((part) => super.get(part, options))).then(merged);
-    const counts = parts.map((part) => super.delete(part, options));
-    return Promise.all(counts).then((all) => all.reduce((sum, count) => sum + count, 0));
+    if (name === "get") return getMany(keys, (part) => super.get(part, options));
+    return removeMany(keys, (part) => super.delete(part, options));
   }
 
   static {
