@@ -47,6 +47,7 @@ export function alarmBridge(store: Store, name: string, key?: string): DurableOb
   return {
     setAlarm: async (scheduledTime) => alarmChanged(store, name, alarmTime(scheduledTime), key),
     deleteAlarm: async () => alarmChanged(store, name, null, key),
+    rearm: () => alarmChanged(store, name, null),
   };
 }
 

@@ -27,6 +27,7 @@ import {
   kWorkersModule,
 } from "../shared/symbols";
 import { printable } from "../shared/thrown";
+import { opened } from "../storage/sql/sqlite-storage";
 import type { DurableObjectStorage } from "../storage/storage";
 import { note } from "../workers/early-bindings";
 import type { WorkersModule } from "../workers/module";
@@ -44,6 +45,7 @@ import {
   type BoundObject,
   boundObjects,
   checkPersist,
+  checkSqliteNames,
   classesOption,
   type Durability,
   type DurableObjectsObjectsOptions,
@@ -53,12 +55,20 @@ import {
   maxValueSizeOption,
   objectsOption,
   persistOption,
+  sqliteOption,
   storeOptions,
   valueBytesMax,
 } from "./options";
 import { Reloads } from "./reload";
 import { eventContext } from "./request-context";
 import { RunningObjects } from "./running";
+import {
+  checkNotInRedis,
+  isSqliteBinding,
+  noteSqliteClasses,
+  type SqliteClasses,
+  sqliteClasses,
+} from "./sqlite";
 import type { DurableObject, DurableObjectState } from "./state";
 import { Worker } from "./worker";
 
@@ -69,6 +79,7 @@ const ADDED_OPTIONS = [
   "durableObjectsDurability",
   "durableObjectsMaxOpen",
   "durableObjectsClasses",
+  "durableObjectsSqlite",
 ] as const;
 
 export class DurableObjectsPlugin
@@ -96,7 +107,11 @@ export class DurableObjectsPlugin
   @Option(classesOption)
   durableObjectsClasses?: DeclaredClasses;
 
+  @Option(sqliteOption)
+  durableObjectsSqlite?: string[];
+
   readonly #objects: BoundObject[];
+  readonly #sqlite: SqliteClasses;
   readonly #persist: boolean | string | undefined;
   readonly #storeOptions: StoreOptions;
   readonly #running: RunningObjects;
@@ -109,6 +124,11 @@ export class DurableObjectsPlugin
     super(ctx);
     this.assignOptions(options);
     this.#objects = boundObjects(this.durableObjects);
+    this.#sqlite = sqliteClasses({
+      objects: this.#objects,
+      declared: this.durableObjectsClasses,
+      names: checkSqliteNames(this.durableObjectsSqlite),
+    });
     if (!parents.has(ctx.sharedCache)) parents.set(ctx.sharedCache, this);
     const persist = checkPersist(this.durableObjectsPersist);
     this.#persist =
@@ -121,6 +141,7 @@ export class DurableObjectsPlugin
     this.#running = new RunningObjects(ctx.sharedCache, {
       worker: this.#worker,
       valueSizeGiven: this.durableObjectsMaxValueSize,
+      isOnDisk: typeof this.#persist === "string" && !isRedisUrl(this.#persist),
       store: (factory) => this.#store(factory),
       wake: (id) => this.getObject(this.#factory!, id),
       report: (what, error) => this.#report(what, error),
@@ -160,12 +181,17 @@ export class DurableObjectsPlugin
     return this.#running.storage(storage, id);
   }
 
+  /** Returns the storage of an object, whose database is open if it is SQLite-backed. */
+  openStorage(storage: StorageFactory, id: IdLike): Promise<DurableObjectStorage> {
+    return opened(this.getStorage(storage, id));
+  }
+
   /** Returns the state of an object, constructing the object if it is not running; waits for a reload in progress. */
   async getObject(storage: StorageFactory, id: IdLike): Promise<DurableObjectState> {
     assert(this.#reloads.begun, "beforeReload() must be called before getObject()");
     const plugin = await this.#reloads.serving();
     const named = plugin.#running.named(storage, id);
-    return plugin.#running.object(storage, named instanceof Promise ? await named : named);
+    return plugin.#running.openObject(storage, named instanceof Promise ? await named : named);
   }
 
   async getInstance(storage: StorageFactory, id: IdLike): Promise<DurableObject> {
@@ -263,6 +289,10 @@ export class DurableObjectsPlugin
     gateD1();
     if (this.#factory === undefined) useStores(storageFactory);
     this.#factory = storageFactory;
+    for (const object of this.#objects) {
+      const isOwn = object.scriptName === undefined;
+      if (isOwn && this.#sqlite.get(object.className)) checkNotInRedis(this.#persist, object);
+    }
     const store = this.#store(storageFactory);
     // A server that cannot be reached is an error at the start, not at the first use.
     await awaitCode(store.refreshAlarms(this.#objects.map(({ name }) => name)));
@@ -281,6 +311,7 @@ export class DurableObjectsPlugin
 
   override reload(bindings: Context, moduleExports: Context, mounts: Map<string, Mount>): void {
     let classes: Map<string, BoundClass>;
+    noteSqliteClasses(moduleExports, this.#sqlite);
     try {
       classes = new Map(
         this.#objects.map((object) => [object.name, findClass(object, moduleExports, mounts)]),
@@ -290,11 +321,27 @@ export class DurableObjectsPlugin
       this[kReloadFailed](error);
       throw error;
     }
-    this.#running.load(bindings, classes);
+    this.#running.load(bindings, classes, this.#sqliteOf(classes));
     this.#worker.load(bindings, moduleExports, classes);
     this.#running.retire();
     this.#reloads.serve();
     this.#alarms.resume((...alarm) => this.#fireAlarm(...alarm));
+  }
+
+  /** Says of each binding whether its objects are SQLite-backed. */
+  #sqliteOf(classes: Map<string, BoundClass>): (name: string) => boolean {
+    const known = new Map<string, boolean>();
+    return (name) => {
+      let isSqlite = known.get(name);
+      if (isSqlite !== undefined) return isSqlite;
+      const object = this.#objects.find((one) => one.name === name);
+      const bound = classes.get(name);
+      if (object === undefined || bound === undefined) return false;
+      isSqlite = isSqliteBinding(object, bound);
+      if (isSqlite) checkNotInRedis(this.#persist, object);
+      known.set(name, isSqlite);
+      return isSqlite;
+    };
   }
 
   /** Lets requests that wait for the reload fail with its error, until the next reload begins. */

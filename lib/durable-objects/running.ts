@@ -8,10 +8,12 @@ import {
   kConstruct,
   kInstance,
   kOnBroken,
+  kOnEnd,
   kReset,
   kRetire,
   kSockets,
 } from "../shared/symbols";
+import { closeDatabase } from "../storage/sql/sqlite-storage";
 import type { DurableObjectStorage } from "../storage/storage";
 import { alarmBridge } from "./alarms";
 import { isModern } from "./base";
@@ -29,8 +31,9 @@ import {
 } from "./id";
 import { ModernState } from "./modern-state";
 import { withName } from "./names";
-import { newState, storageOf } from "./new-state";
+import { newState, newStorage } from "./new-state";
 import { failedToConstruct } from "./object-rpc";
+import { SqliteObjects } from "./sqlite-objects";
 import type { DurableObjectState, StateOwner } from "./state";
 import type { Worker } from "./worker";
 
@@ -42,6 +45,8 @@ interface Owner {
   worker: Worker;
   /** The most bytes of a value, if the option is given. */
   valueSizeGiven: number | undefined;
+  /** Whether data is in a directory, which other processes may use. */
+  isOnDisk: boolean;
   store(factory: StorageFactory): Store;
   /** Constructs an object that does not run; waits for a reload in progress. */
   wake(id: IdLike): Promise<unknown>;
@@ -56,19 +61,31 @@ export class RunningObjects {
   /** The states that were constructed here and that have not ended, those of an earlier worker too. */
   readonly #living = new Set<DurableObjectState>();
   readonly #sockets: SocketsHome;
+  readonly #databases: SqliteObjects;
   #classes = new Map<string, BoundClass>();
+  #isSqlite: (name: string) => boolean = () => false;
   #bindings: Context = {};
 
   constructor(cache: Map<string, unknown>, owner: Owner) {
     this.#cache = cache;
     this.#owner = owner;
     this.#sockets = socketsHome(cache);
+    this.#databases = new SqliteObjects({
+      isShared: owner.isOnDisk,
+      isRunning: (key) => cache.has(STATE_PREFIX + key),
+      evict: (key) => this.#evict(STATE_PREFIX + key, "hibernate"),
+    });
   }
 
-  /** Objects are constructed of these classes from now on. */
-  load(bindings: Context, classes: Map<string, BoundClass>): void {
+  /** Objects are constructed of these classes from now on; `isSqlite` says of which bindings they are SQLite-backed. */
+  load(
+    bindings: Context,
+    classes: Map<string, BoundClass>,
+    isSqlite: (name: string) => boolean,
+  ): void {
     this.#bindings = bindings;
     this.#classes = classes;
+    this.#isSqlite = isSqlite;
   }
 
   bindsModern(name: string): boolean {
@@ -82,17 +99,26 @@ export class RunningObjects {
     if (running !== undefined) return running as DurableObjectStorage;
     const objectStorage = this.#newStorage(factory, address);
     this.#cache.set(cacheKey, objectStorage);
+    this.#databases.watch(objectStorage, cacheKeyOf(address));
     return objectStorage;
   }
 
-  #newStorage(factory: StorageFactory, address: ObjectAddress): DurableObjectStorage {
+  /** With `known`, the storage that code outside of the object has: the one of a running object. */
+  #newStorage(
+    factory: StorageFactory,
+    address: ObjectAddress,
+    known?: DurableObjectStorage,
+  ): DurableObjectStorage {
     const store = this.#owner.store(factory);
-    const { Storage, valueBytes } = storageOf(
-      this.#classes.get(address.name)?.Class,
-      this.#owner.valueSizeGiven,
-    );
-    const handle = store.object(address.name, address.id, valueBytes);
-    return new Storage(handle, alarmBridge(store, address.name, keyOf(address)));
+    return newStorage({
+      bound: this.#classes.get(address.name),
+      isSqlite: this.#isSqlite(address.name),
+      valueSizeGiven: this.#owner.valueSizeGiven,
+      handle: (valueBytes) => store.object(address.name, address.id, valueBytes),
+      alarms: alarmBridge(store, address.name, keyOf(address)),
+      worker: this.#owner.worker,
+      known,
+    });
   }
 
   /** The id of an object of a modern class that is not running, with the name that it was once used by. */
@@ -103,8 +129,18 @@ export class RunningObjects {
     return withName(this.#owner.store(factory), id);
   }
 
-  /** The state of an object, which is constructed if it is not running. */
-  object(factory: StorageFactory, id: IdLike): DurableObjectState {
+  /** The state of an object, which is constructed if it is not running: that of a SQLite-backed one when its database is open. */
+  openObject(factory: StorageFactory, id: IdLike): Answer<DurableObjectState> {
+    const address = addressOf(id);
+    const key = cacheKeyOf(address);
+    if (!this.#isSqlite(address.name) || !this.#databases.mustOpen(key)) {
+      return this.#object(factory, id);
+    }
+    const make = () => this.#newStorage(factory, address, this.storage(factory, id));
+    return this.#databases.open(key, make).then(() => this.#object(factory, id));
+  }
+
+  #object(factory: StorageFactory, id: IdLike): DurableObjectState {
     const address = addressOf(id);
     const cacheKey = STATE_PREFIX + cacheKeyOf(address);
     const running = this.#cache.get(cacheKey);
@@ -114,7 +150,8 @@ export class RunningObjects {
     if (bound === undefined) throw notBound(address.name);
     const known = this.storage(factory, id);
     // What a modern object has ends with the object; what others have got of it stays.
-    const storage = isModern(bound.Class) ? this.#newStorage(factory, address) : known;
+    const key = cacheKeyOf(address);
+    const storage = this.#databases.take(key) ?? this.#ownStorage(factory, address, known);
     const state = this.#construct(id, bound, storage, known);
     const alarmExists = Boolean(state[kInstance]?.alarm);
     storage[kAlarmExists] = alarmExists;
@@ -122,6 +159,14 @@ export class RunningObjects {
     this.#cache.set(cacheKey, state);
     this.#living.add(state);
     return state;
+  }
+
+  #ownStorage(
+    factory: StorageFactory,
+    address: ObjectAddress,
+    known: DurableObjectStorage,
+  ): DurableObjectStorage {
+    return this.bindsModern(address.name) ? this.#newStorage(factory, address, known) : known;
   }
 
   #construct(
@@ -143,6 +188,10 @@ export class RunningObjects {
     const onBroken = (error: unknown) => state[kReset](error);
     storage[kOnBroken] = onBroken;
     known[kOnBroken] = onBroken;
+    if (this.#isSqlite(addressOf(id).name)) {
+      this.#databases.watch(storage, cacheKeyOf(addressOf(id)));
+      state[kOnEnd](() => this.#databases.forget(storage));
+    }
     try {
       state[kConstruct](() => new bound.Class(state, env));
       // A constructor that has called abort() and caught its error.
@@ -213,8 +262,10 @@ export class RunningObjects {
   }
 
   #forget(how: "evicted" | "reloaded"): void {
+    this.#databases.end();
     for (const state of this.#living) {
       state[kSockets].end(how);
+      closeDatabase(state.storage);
       if (state instanceof ModernState) state[kRetire]();
     }
     this.#living.clear();

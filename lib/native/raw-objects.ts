@@ -1,9 +1,12 @@
 /** Reads and writes whole objects as the bytes they are stored in, for the commands that maintain a directory. */
 
+import { existsSync } from "node:fs";
+import path from "node:path";
 import { decode } from "../codec";
 import { checkKey, durabilityTicket, LOST, limits, type ObjectHandle, type Store } from "./addon";
 import { AttemptLostError, answer, decodeTexts } from "./answers";
 import { packSized, packString, scratch } from "./packing";
+import { RawDatabase } from "./raw-database";
 import { inTransaction, PLAIN } from "./scope";
 import { objectIds, openStore, recordedName, recordName } from "./stores";
 import { awaitCode } from "./tickets";
@@ -40,11 +43,16 @@ export function decoded(bytes: Buffer): unknown {
 const NO_LIMIT = -1;
 const NOTHING = Buffer.alloc(0);
 
+/** The file of the database, in the directory of a SQLite-backed object. */
+const DATABASE_FILE = "object.sqlite";
+
 export class StoredObjects {
   readonly #store: Store;
+  readonly #place: string;
 
-  private constructor(store: Store) {
+  private constructor(store: Store, place: string) {
     this.#store = store;
+    this.#place = place;
   }
 
   /**
@@ -52,7 +60,7 @@ export class StoredObjects {
    * Those of the core, with `code`s that start with `ERR_STORAGE_`, if the directory cannot be used.
    */
   static open(place: string): StoredObjects {
-    return new StoredObjects(openStore(place));
+    return new StoredObjects(openStore(place), place);
   }
 
   /** Names under which there may be objects, in order. */
@@ -70,9 +78,20 @@ export class StoredObjects {
     return new Map(this.#store.alarmsOf([name]).map(({ id, timeMs }) => [id, timeMs]));
   }
 
+  /** Whether an object is SQLite-backed. */
+  isSqlite(name: string, id: string): boolean {
+    return existsSync(path.join(this.#place, name, id, DATABASE_FILE));
+  }
+
+  /** Opens the database of an object that is SQLite-backed; the caller has to close it. */
+  async database(name: string, id: string): Promise<RawDatabase> {
+    return RawDatabase.open(this.#object(name, id));
+  }
+
   /** Reads an object as it is at one moment, in one piece: its bytes have to fit into memory. */
   async read(name: string, id: string): Promise<StoredObject> {
     const object = this.#object(name, id);
+    if (this.isSqlite(name, id)) return readOpened(object);
     const transaction = await awaitCode(object.begin(PLAIN));
     try {
       for (;;) {
@@ -141,7 +160,8 @@ export class StoredObjects {
   /** Removes an object's keys, its alarm and its name. */
   async delete(name: string, id: string): Promise<void> {
     const object = this.#object(name, id);
-    await durable(object, [awaitCode(object.deleteAll(PLAIN))]);
+    if (this.isSqlite(name, id)) await emptied(await RawDatabase.open(object));
+    else await durable(object, [awaitCode(object.deleteAll(PLAIN))]);
     await recordName(this.#store, name, id, null);
   }
 
@@ -174,6 +194,27 @@ async function readOnce(
   } catch (error) {
     if (error instanceof AttemptLostError) return undefined;
     throw error;
+  }
+}
+
+/** Reads everything of a SQLite-backed object: nothing is written between two calls that answer at once. */
+async function readOpened(object: ObjectHandle): Promise<StoredObject> {
+  const database = await RawDatabase.open(object);
+  try {
+    const list = object.list(0, NO_LIMIT, scratch.bytes, 0, PLAIN);
+    const bytes = await answer(list, copied, NOTHING);
+    const alarm = await awaitCode(object.getAlarm(PLAIN));
+    return { entries: packedEntries(bytes), alarm: Number.isNaN(alarm) ? undefined : alarm };
+  } finally {
+    await database.close();
+  }
+}
+
+async function emptied(database: RawDatabase): Promise<void> {
+  try {
+    await database.empty();
+  } finally {
+    await database.close();
   }
 }
 

@@ -9,8 +9,13 @@ import {
   kAlarmHidden,
   kAlarmTime,
   kCheckHandler,
+  kFollow,
   kHandle,
   kOnBroken,
+  kPendingTicket,
+  kRearm,
+  kSealLater,
+  kTicketOf,
 } from "../shared/symbols";
 import { isClosureTimeout, runClosure } from "./closure";
 import { holdEffectsFor, isInside, transactionGate } from "./gates";
@@ -36,7 +41,7 @@ const OWNER = "DurableObjectStorage";
 
 /** Failures of writes that break an object, which tells of them. */
 const told = new WeakSet<object>();
-const isTold = (error: unknown): boolean => told.has(Object(error));
+export const isTold = (error: unknown): boolean => told.has(Object(error));
 
 export class DurableObjectStorage implements DurableObjectOperator {
   readonly #object: ObjectHandle;
@@ -45,6 +50,8 @@ export class DurableObjectStorage implements DurableObjectOperator {
   readonly #pending = new Set<Promise<unknown>>();
   /** The batch that gathers, or the last one. */
   #batch: { ticket: number; durable: Promise<void> } | undefined;
+  /** The batch that effects of the object wait for. */
+  #followed: Promise<void> | undefined;
   [kAlarmExists] = true;
   [kOnBroken]?: (error: unknown) => void;
 
@@ -60,6 +67,32 @@ export class DurableObjectStorage implements DurableObjectOperator {
 
   get [kAlarmHidden](): boolean {
     return !this[kAlarmExists];
+  }
+
+  [kSealLater](): void {
+    nextTick(() => this.#object.seal());
+  }
+
+  [kTicketOf](code: number): number {
+    return durabilityTicket(code);
+  }
+
+  [kPendingTicket](): number {
+    return this.#object.pendingTicket();
+  }
+
+  [kFollow](ticket: number): Promise<void> | undefined {
+    if (ticket === 0) return undefined;
+    const durable = this.#durable(ticket);
+    if (durable !== this.#followed && isInside()) {
+      this.#followed = durable;
+      this.#leave(durable);
+    }
+    return durable;
+  }
+
+  [kRearm](): void {
+    this.#alarms?.rearm?.();
   }
 
   [kCheckHandler](): void {
@@ -206,7 +239,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
    * durable first. Inside an object the output gate waits for them, outside the read does.
    */
   #shown<T>(found: T): Answer<T> {
-    const pending = this.#object.pendingTicket();
+    const pending = this[kPendingTicket]();
     if (pending === 0) return found;
     const durable = this.#durable(pending);
     if (!isInside()) return durable.then(() => found);
@@ -224,8 +257,9 @@ export class DurableObjectStorage implements DurableObjectOperator {
     options?: DurableObjectPutOptions,
   ): Promise<T> {
     if (isTicket(code)) return this.#writtenLater(code, result, options);
-    if (durabilityTicket(code) === 0) return Promise.resolve(result(removedKeys(code)));
-    const durable = this.#durable(durabilityTicket(code));
+    const written = this[kTicketOf](code);
+    if (written === 0) return Promise.resolve(result(removedKeys(code)));
+    const durable = this.#durable(written);
     if (!isInside()) return durable.then(() => result(removedKeys(code)));
     this.#leave(durable, options?.allowUnconfirmed);
     if (options?.allowUnconfirmed) void handedOut(durable, isTold);
@@ -238,7 +272,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
     result: (removed: number) => T | Promise<T>,
     options?: DurableObjectPutOptions,
   ): Promise<T> {
-    nextTick(() => this.#object.seal());
+    this[kSealLater]();
     const write = awaitCode(ticket).then(async (code) => {
       if (durabilityTicket(code) > 0) await this.#durable(durabilityTicket(code));
       return result(removedKeys(code));
@@ -258,8 +292,8 @@ export class DurableObjectStorage implements DurableObjectOperator {
   /** Waits for a batch; all writes of one turn of the event loop are one batch. */
   #durable(ticket: number): Promise<void> {
     if (this.#batch?.ticket === ticket) return this.#batch.durable;
-    nextTick(() => this.#object.seal());
-    const durable = awaitCode(this.#object.durable(ticket)).then(nothing, (error) => {
+    this[kSealLater]();
+    const durable = durability(this.#object, ticket).then(nothing, (error) => {
       if (this[kOnBroken] !== undefined) told.add(error);
       this[kOnBroken]?.(error);
       throw error;
@@ -278,6 +312,15 @@ export class DurableObjectStorage implements DurableObjectOperator {
 
   async #alarmChanged(time: number | null): Promise<void> {
     await (time === null ? this.#alarms?.deleteAlarm() : this.#alarms?.setAlarm(time));
+  }
+}
+
+/** Waits until a write is durable; it may have failed already. */
+function durability(object: ObjectHandle, ticket: number): Promise<unknown> {
+  try {
+    return awaitCode(object.durable(ticket));
+  } catch (error) {
+    return Promise.reject(error);
   }
 }
 

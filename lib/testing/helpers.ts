@@ -36,11 +36,11 @@ export function miniflareHelpers(core: TestCore, fetchMock: FetchMock, bindings:
     getMiniflareBindings: (): Context => bindings(),
 
     getMiniflareDurableObjectStorage: async (id: IdLike): Promise<DurableObjectStorage> =>
-      (await plugin()).getStorage(factory, id),
+      (await plugin()).openStorage(factory, id),
 
     /** A new state: the object of that id does not have it. */
     getMiniflareDurableObjectState: async (id: DurableObjectId): Promise<DurableObjectState> =>
-      new DurableObjectState(id, (await plugin()).getStorage(factory, id)),
+      new DurableObjectState(id, await (await plugin()).openStorage(factory, id)),
 
     getMiniflareDurableObjectInstance: async (id: IdLike): Promise<DurableObject> =>
       (await plugin()).getInstance(factory, id),
