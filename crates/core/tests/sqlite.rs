@@ -303,6 +303,7 @@ async fn another_program_that_has_the_database_open_is_told_and_cannot_open_ours
     sql.commit("CREATE TABLE t(a)").await.unwrap();
     let file = object_in(&directory).join("object.sqlite");
     let program = rusqlite::Connection::open(&file).unwrap();
+    program.busy_timeout(std::time::Duration::ZERO).unwrap();
     let refused = program.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0));
     assert!(refused.is_err_and(|error| error.to_string().contains("locked")));
     drop(program);
