@@ -120,8 +120,10 @@ fn mixed(synced: &[u8], now: &[u8], random: &mut Random) -> Vec<u8> {
     for start in (0..now.len().max(synced.len())).step_by(SECTOR) {
         let part = |of: &[u8]| of[start.min(of.len())..(start + SECTOR).min(of.len())].to_vec();
         let (old, new) = (part(synced), part(now));
-        let takes_new = old == new || random.below(2) == 0;
-        content.extend(if takes_new || old.is_empty() { new } else { old });
+        let lost = old != new && random.below(2) == 0;
+        // A sector that was never synced may be all zeros.
+        let old = if old.len() < new.len() { vec![0; new.len()] } else { old };
+        content.extend(if lost { old } else { new });
     }
     content
 }
