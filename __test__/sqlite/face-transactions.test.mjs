@@ -92,7 +92,10 @@ const programs = {
     await storage.transaction(async (txn) => { await txn.setAlarm(Date.now() + 1e7); txn.rollback(); });
     await new Promise((resolve) => { this.fired = resolve; });
     await storage.setAlarm(soon + 1e7);
-    return (await storage.getAlarm()) === soon + 1e7;`,
+    this.fired = () => kv.put("fired", "but rolled back");
+    await storage.transaction(async (txn) => { await txn.setAlarm(Date.now()); await new Promise((resolve) => setTimeout(resolve, 20)); txn.rollback(); });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    return [kv.get("fired") ?? null, (await storage.getAlarm()) === soon + 1e7];`,
   lists: `
     for (const key of ["a", "b", "c", "d"]) kv.put(key, key);
     const first = kv.list(), pairs = [first.next().value];
@@ -251,7 +254,7 @@ testEverywhere("sqlite transactions: an alarm comes back with a rollback", async
 
 testEverywhere("sqlite transactions: timers of alarms follow a rollback", async (serve) => {
   const { store } = await serve();
-  assert.equal(await store().rearm(), true);
+  assert.deepEqual(await store().rearm(), [null, true]);
 });
 
 testEverywhere(
