@@ -44,9 +44,9 @@ test("query: rows are printed as a table, or as lines of JSON", async (t) => {
   assert.equal(
     table.stdout,
     [
-      "id  name            score  photo",
-      "--  --------------  -----  -------",
-      " 1  Ada             9.5    x'0001'",
+      "id  name           score  photo",
+      "--  -------------  -----  -------",
+      " 1  Ada            9.5    x'0001'",
       "22  new\\nline é😀  NULL   NULL",
       "",
     ].join("\n"),

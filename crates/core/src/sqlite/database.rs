@@ -37,6 +37,8 @@ pub struct Database {
     /// Whether the tables of keys and of the alarm exist; nothing if that is not known.
     pub(super) has_keys: Option<bool>,
     pub(super) has_metadata: Option<bool>,
+    /// The alarm, if it is known: each call for SQL asks whether it has changed it.
+    pub(super) known_alarm: Option<Option<i64>>,
     /// Called before the first write of each transaction, with what gives the bytes of the database.
     before_writes: Option<BeforeWrites>,
     /// An error after which SQLite does not go on.
@@ -81,6 +83,7 @@ impl Database {
             log_pages,
             has_keys: None,
             has_metadata: None,
+            known_alarm: None,
             before_writes: None,
             broken: None,
         }

@@ -54,7 +54,12 @@ impl Database {
 
     /// The alarm, in milliseconds.
     pub fn alarm(&mut self) -> Result<Option<i64>> {
-        if self.has_metadata()? { self.number(Fixed::Alarm) } else { Ok(None) }
+        if let Some(known) = self.known_alarm {
+            return Ok(known);
+        }
+        let alarm = if self.has_metadata()? { self.number(Fixed::Alarm)? } else { None };
+        self.known_alarm = Some(alarm);
+        Ok(alarm)
     }
 
     /// Applies a batch inside the transaction of the turn.
@@ -75,6 +80,9 @@ impl Database {
                 }
                 None => {}
             }
+        }
+        if writes.alarm().is_some() {
+            self.known_alarm = None;
         }
         match writes.alarm() {
             Some(Some(at)) => {

@@ -172,10 +172,11 @@ impl Database {
         self.transaction.savepoints > 0 || self.transaction.holds > 0
     }
 
-    /// Which of our tables exist has to be looked up again.
+    /// Which of our tables exist, and what the alarm is, has to be looked up again.
     pub(super) fn forget_schema(&mut self) {
         self.has_keys = None;
         self.has_metadata = None;
+        self.known_alarm = None;
     }
 
     /// Ends the statements of open cursors that write: SQLite cannot end a transaction before.

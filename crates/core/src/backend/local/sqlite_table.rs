@@ -56,6 +56,11 @@ pub struct SqliteTable {
 }
 
 impl SqliteTable {
+    /// Whether a savepoint is open, so that what is written now may be rolled back alone.
+    pub fn is_nested(&self) -> bool {
+        self.database.borrow().is_nested()
+    }
+
     /// A table in memory.
     pub fn in_memory(database: Database, durability: Arc<Durability>) -> Self {
         Self::over(database, Box::new(Memory(durability)))
