@@ -38,6 +38,7 @@ pub struct Database {
     pub(super) has_keys: Option<bool>,
     pub(super) has_metadata: Option<bool>,
     /// The alarm, if it is known: each call for SQL asks whether it has changed it.
+    #[expect(clippy::option_option, reason = "nothing is known, or that there is none")]
     pub(super) known_alarm: Option<Option<i64>>,
     /// Called before the first write of each transaction, with what gives the bytes of the database.
     before_writes: Option<BeforeWrites>,
