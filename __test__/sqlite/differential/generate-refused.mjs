@@ -8,11 +8,11 @@ const REFUSED = [
   ...["SELECT * FROM _cf_KV", "SELECT key FROM _cf_KV", "SELECT count(*) FROM _cf_KV"],
   ...["INSERT INTO _cf_KV VALUES ('a', 1)", "DELETE FROM _cf_KV", "UPDATE _cf_KV SET value = 1"],
   ...["DROP TABLE _cf_KV", "ALTER TABLE _cf_KV RENAME TO x", "CREATE INDEX ik ON _cf_KV(value)"],
-  ...["SELECT * FROM _cf_METADATA", "DELETE FROM _cf_METADATA", "SELECT * FROM _cf_nothing"],
+  ...["SELECT * FROM _cf_METADATA", "DELETE FROM _cf_METADATA", "SELECT * FROM _cf_nowhat"],
   ...["SELECT sqlite_version()", "SELECT sqlite_source_id()", "SELECT load_extension('x')"],
-  ...["SELECT sqlite_compileoption_used('X')", "SELECT sqlite_log(1, 'x')", "SELECT nothing(1)"],
+  ...["SELECT sqlite_compileoption_used('X')", "SELECT sqlite_log(1, 'x')", "SELECT nowhat(1)"],
   ...["SELECT subtype('x')", "SELECT readfile('x')", "SELECT json_pretty('[1]')"],
-  ...["CREATE VIRTUAL TABLE vt USING fts4(a)", "CREATE VIRTUAL TABLE vt USING nothing(a)"],
+  ...["CREATE VIRTUAL TABLE vt USING fts4(a)", "CREATE VIRTUAL TABLE vt USING nowhat(a)"],
   ...[
     "CREATE VIRTUAL TABLE _cf_f USING fts5(a)",
     "INSERT INTO sqlite_master VALUES (1, 2, 3, 4, 5)",
@@ -24,7 +24,7 @@ const REFUSED = [
 
 const UNREADABLE = [
   ...["", " ", ";", "-- comment", "/* open", "SELEC 1", "SELECT", "SELECT 1 1", "SELECT 'abc"],
-  ...["SELECT nothing", "SELECT [nothing]", "SELECT 1; SELEC", "SELECT 1; -- end", "SELECT 1; ;"],
+  ...["SELECT nowhat", "SELECT [nowhat]", "SELECT 1; SELEC", "SELECT 1; -- end", "SELECT 1; ;"],
   ...["SELECT * FROM nowhere", "INSERT INTO nowhere VALUES (1)", "DROP TABLE nowhere", "SELECT *"],
   ...[
     "SELECT abs()",
@@ -33,7 +33,7 @@ const UNREADABLE = [
     "VALUES (1), (1, 2)",
   ],
   ...[
-    "SELECT 'é😀' || nothing",
+    "SELECT 'é😀' || nowhat",
     "SELECT ?",
     "SELECT ?1, ?2",
     "SELECT ?101",
@@ -49,7 +49,7 @@ const UNREADABLE = [
     "SELECT 1 LIMIT 'x'",
   ],
   ...["SELECT abs(-9223372036854775808)", "SELECT raise(abort, 'x')", "SELECT 'a' REGEXP 'b'"],
-  ...["SELECT zeroblob(1e10)", "SELECT 1 LIKE 2 ESCAPE 'ab'", 'SELECT "nothing"', "SELECT 1 AS ''"],
+  ...["SELECT zeroblob(1e10)", "SELECT 1 LIKE 2 ESCAPE 'ab'", 'SELECT "nowhat"', "SELECT 1 AS ''"],
 ];
 
 const PRAGMAS = [
@@ -75,7 +75,7 @@ const PRAGMAS = [
     "synchronous",
     "writable_schema = 1",
     "cache_size = 5",
-    "nothing",
+    "nowhat",
     "compile_options",
   ],
   ...[

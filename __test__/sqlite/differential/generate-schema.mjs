@@ -30,7 +30,7 @@ export class Schema {
   }
 
   column(r, table) {
-    return r.chance(0.005) ? "nothing" : r.pick(table.columns);
+    return r.chance(0.005) ? "nowhat" : r.pick(table.columns);
   }
 }
 
