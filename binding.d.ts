@@ -40,6 +40,28 @@ export declare class IdFactory {
 
 /** The storage of one object, for one JavaScript environment. */
 export declare class ObjectHandle {
+  /** The alarm in milliseconds, NaN for none. */
+  getAlarm(scope: number): number
+  /** Sets the alarm to a time in milliseconds. */
+  setAlarm(ms: number, scope: number): number
+  /** Removes the alarm. */
+  deleteAlarm(scope: number): number
+  /** Makes `takeAlarm()` answer at once, if opening the object takes time; returns 0, or a ticket. */
+  prepareAlarm(): number
+  /** Removes the alarm if it is set for `dueMs` or earlier; returns whether it did, as 1 or 0. */
+  takeAlarm(dueMs: number): number
+  /** The alarm that was taken has been handled; returns 0, or a ticket. */
+  alarmDone(): number
+  /**
+   * Claims the alarm if it is set for `dueMs` or earlier: it stays stored until `finishAlarm()`. With `again`, the
+   * postponed claim of this handle goes on. Returns for when it is set, in milliseconds, NaN for none.
+   */
+  claimAlarm(dueMs: number, again: boolean): number
+  /**
+   * Ends the claim of this handle: 0 when the alarm was handled, 1 to postpone it, 2 to leave it to others. Returns
+   * whether the claimed alarm was still set, as 1 or 0.
+   */
+  finishAlarm(end: number): number
   /** Reads one key into `scratch`; returns the length of its value. */
   get(key: string, scratch: Uint8Array, scope: number): number
   /** Reads the keys packed in `scratch`; returns the length of what was found, packed as position, value. */
@@ -61,40 +83,46 @@ export declare class ObjectHandle {
   deleteAll(scope: number): number
   /** Throws an error if one of the pairs packed so far is wrong. */
   checkPairs(count: number, scratch: Uint8Array, length: number): void
-  /** The alarm in milliseconds, NaN for none. */
-  getAlarm(scope: number): number
-  /** Sets the alarm to a time in milliseconds. */
-  setAlarm(ms: number, scope: number): number
-  /** Removes the alarm. */
-  deleteAlarm(scope: number): number
-  /** Makes `takeAlarm()` answer at once, if opening the object takes time; returns 0, or a ticket. */
-  prepareAlarm(): number
-  /** Removes the alarm if it is set for `dueMs` or earlier; returns whether it did, as 1 or 0. */
-  takeAlarm(dueMs: number): number
-  /** The alarm that was taken has been handled; returns 0, or a ticket. */
-  alarmDone(): number
-  /** Plain writes through this handle may be taken back from now on, until `endTurn()`. */
-  beginTurn(): void
-  /** The writes since `beginTurn()` stay. */
-  endTurn(): void
-  /** Takes back the plain writes through this handle since `beginTurn()`; returns 0, or a ticket. */
-  undo(): number
   /**
-   * Claims the alarm if it is set for `dueMs` or earlier: it stays stored until `finishAlarm()`. With `again`, the
-   * postponed claim of this handle goes on. Returns for when it is set, in milliseconds, NaN for none.
+   * Makes the object SQLite-backed, with what it holds, and keeps its database open until `closeSql()`; returns 0, or a
+   * ticket.
    */
-  claimAlarm(dueMs: number, again: boolean): number
+  openSql(): number
+  /** Ends the use of the database: it may be closed. */
+  closeSql(): void
   /**
-   * Ends the claim of this handle: 0 when the alarm was handled, 1 to postpone it, 2 to leave it to others. Returns
-   * whether the claimed alarm was still set, as 1 or 0.
+   * Runs `query` to its first row. Its parameters are packed in `scratch`, which gets the reply. Returns the length of the
+   * reply, negated if it does not fit: then `sqlTake()` has it.
    */
-  finishAlarm(end: number): number
-  /** The ticket of the newest write that a read may have seen; 0 if that write is durable. */
-  pendingTicket(): number
-  /** Waits for a write: 0 when it is durable, or a ticket. */
-  durable(ticket: number): number
-  /** Ends the atomic batch of the writes of this turn of the event loop. */
-  seal(): void
+  sqlExec(query: string, scratch: Uint8Array, length: number): number
+  /** At most `rows` further rows of an open cursor, as `sqlExec()` replies. */
+  sqlNext(cursor: number, rows: number, scratch: Uint8Array): number
+  /**
+   * Lists a range as a cursor with the columns key and value. `flags`, `limit` and what is packed in `scratch` are those
+   * of `list()`. The reply has no row yet.
+   */
+  sqlList(flags: number, limit: number, scratch: Uint8Array, length: number): number
+  /** The reply that did not fit. */
+  sqlTake(scratch: Uint8Array): number
+  /**
+   * The names of columns, by their number in a reply, packed. Returns the length as `sqlExec()` does; if it does not fit,
+   * `sqlColumns()` has to be called again.
+   */
+  sqlColumns(names: number, scratch: Uint8Array): number
+  /** Ends a cursor. One that has ended already is ignored. */
+  sqlClose(cursor: number): void
+  /** Begins a savepoint (0), or ends the newest one: keeps its writes (1), or undoes them (2). Returns a ticket. */
+  sqlSavepoint(action: number): number
+  /** Keeps the transaction open at the ends of turns of the event loop, until this is called with `false` as often. */
+  sqlHold(holds: boolean): void
+  /** Whether anything is written that is not committed. */
+  sqlIsDirty(): boolean
+  /** What the pages in use take, in bytes. */
+  sqlSize(): number
+  /** Deletes everything, or all but the alarm; cursors end. Returns a ticket. */
+  sqlReset(keepAlarm: boolean): number
+  /** Whether another process waits for the object. */
+  sqlIsWanted(): boolean
   /** Begins a transaction, and names it. */
   begin(scope: number): number
   /**
@@ -109,6 +137,18 @@ export declare class ObjectHandle {
   commit(transaction: number, discard: boolean): number
   /** Forgets a transaction; an attempt that still runs ends without a trace. */
   end(transaction: number): void
+  /** Plain writes through this handle may be taken back from now on, until `endTurn()`. */
+  beginTurn(): void
+  /** The writes since `beginTurn()` stay. */
+  endTurn(): void
+  /** Takes back the plain writes through this handle since `beginTurn()`; returns 0, or a ticket. */
+  undo(): number
+  /** The ticket of the newest write that a read may have seen; 0 if that write is durable. */
+  pendingTicket(): number
+  /** Waits for a write: 0 when it is durable, or a ticket. */
+  durable(ticket: number): number
+  /** Ends the atomic batch of the writes of this turn of the event loop. */
+  seal(): void
 }
 
 /** The data of one memory, directory or server, or of an overlay above one. */
@@ -127,13 +167,16 @@ export declare class Store {
   overlay(): Store
   /** Closes a store in memory, or an overlay without the store below, and moves its content into a new store. */
   renew(): Store
-  /** Begins a level of an overlay. The `pop()` that ends it undoes what was written in it. */
+  /** Begins a savepoint of an overlay. The `pop()` that ends it undoes what was written in it. */
   push(): void
-  /** Ends the newest level of an overlay. Without a level it undoes everything that was ever written to the overlay. */
+  /** Ends the newest savepoint of an overlay. Without one it undoes everything that was ever written to the overlay. */
   pop(): void
   /** The store in the Redis server or cluster at `url`, which all its users share. */
   static redis(completions: Completions, url: string): Store
-  /** The object of that binding name and id. `valueBytesMax` is the value limit of this handle. */
+  /**
+   * The object of that binding name and id. `valueBytesMax` is the value limit of this handle; infinity leaves
+   * keys and values to SQLite.
+   */
   object(name: string, id: string, valueBytesMax: number): ObjectHandle
   /** The earliest pending alarm of objects with one of these names, in milliseconds; NaN for none. */
   nextAlarm(names: Array<string>): number
@@ -150,10 +193,10 @@ export declare class Store {
   objectNames(scratch: Uint8Array): number
   /** Ids of the objects of that name that hold anything, in order, packed into `scratch`; returns their length. */
   objectIds(name: string, scratch: Uint8Array): number
-  /** Notes the name that an object's id was made of, or removes the note (null); returns 0, or a ticket. */
-  noteName(name: string, id: string, called?: string | undefined | null): number
-  /** The name that was noted, as UTF-8 in `scratch`; returns its length, or -1 if no name was noted. */
-  notedName(name: string, id: string, scratch: Uint8Array): number
+  /** Records the name that an object's id was made of, or removes the record (null); returns 0, or a ticket. */
+  recordName(name: string, id: string, called?: string | undefined | null): number
+  /** The name that was recorded, as UTF-8 in `scratch`; returns its length, or -1 without a record. */
+  recordedName(name: string, id: string, scratch: Uint8Array): number
   /** Ends the use of the store; returns 0, or a ticket if that takes time. */
   close(): number
 }

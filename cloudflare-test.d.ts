@@ -7,17 +7,9 @@ declare module "cloudflare:test" {
   type Awaitable<T> = T | Promise<T>;
   type Handled = import("ferroflare").DurableObjectState;
 
-  interface AnyId {
-    toString(): string;
-  }
-
-  interface AnyStub {
-    readonly id: AnyId;
-  }
-
-  interface AnyNamespace {
-    idFromString(id: string): AnyId;
-  }
+  type AnyId = import("./dist/testing/arguments").AnyId;
+  type AnyStub = import("./dist/testing/arguments").AnyStub;
+  type AnyNamespace = import("./dist/testing/arguments").AnyNamespace;
 
   // biome-ignore lint/suspicious/noExplicitAny: handlers of workers take contexts of several types
   type AnyContext = any;
@@ -43,7 +35,7 @@ declare module "cloudflare:test" {
   /** The `MockAgent` that answers the worker's `fetch()`. */
   export const fetchMock: MockAgent;
 
-  /** Runs `callback` inside of an object as if it were a request, and gives what it returns. */
+  /** Runs `callback` inside an object as if it were a request, and gives what it returns. */
   export function runInDurableObject<O = unknown, R = unknown>(
     stub: AnyStub,
     callback: (instance: O, state: Handled) => Awaitable<R>,
@@ -55,10 +47,7 @@ declare module "cloudflare:test" {
   /** Ids of the objects of a namespace that hold data or an alarm, or are running. */
   export function listDurableObjectIds(namespace: AnyNamespace): Promise<AnyId[]>;
 
-  export interface DurableObjectEvictionOptions {
-    /** What becomes of WebSockets that hibernate; they stay open by default. */
-    webSockets?: "hibernate" | "close";
-  }
+  export type DurableObjectEvictionOptions = import("./dist/testing/arguments").EvictionOptions;
 
   /** Discards a running object once its requests have ended: the next event constructs it again, from its storage. */
   export function evictDurableObject(

@@ -1,6 +1,7 @@
 // The globals of the environments `ferroflare/jest` and `ferroflare/vitest`, for TypeScript. The types of Workers
 // themselves are those of @cloudflare/workers-types, where it is installed.
 import type { MockAgent } from "undici";
+import type { AnyId, AnyNamespace, AnyStub, EvictionOptions } from "./dist/testing/arguments";
 import type {
   DurableObject,
   DurableObjectId,
@@ -9,24 +10,6 @@ import type {
 } from "./index";
 
 type Awaitable<T> = T | Promise<T>;
-
-/** What only has to be turned into an id: also the types of @cloudflare/workers-types. */
-interface AnyId {
-  toString(): string;
-}
-
-interface AnyStub {
-  readonly id: AnyId;
-}
-
-interface AnyNamespace {
-  idFromString(id: string): AnyId;
-}
-
-/** What becomes of WebSockets that hibernate; they stay open by default. */
-interface EvictionOptions {
-  webSockets?: "hibernate" | "close";
-}
 
 declare global {
   /** The bindings of the worker, as its handlers get them. */
@@ -65,7 +48,7 @@ declare global {
   /** Ids of the objects of a namespace that hold data or an alarm, or are running. */
   function listDurableObjectIds(namespace: AnyNamespace): Promise<DurableObjectId[]>;
 
-  /** Runs `callback` inside of an object as if it were a request, and gives what it returns. */
+  /** Runs `callback` inside an object as if it were a request, and gives what it returns. */
   function runInDurableObject<O = DurableObject, R = unknown>(
     stub: AnyStub,
     callback: (instance: O, state: DurableObjectState) => Awaitable<R>,

@@ -12,7 +12,7 @@ use napi::{ValueType, sys};
 /// Room for the longest key, one character too many, and the final NUL that Node writes.
 const KEY_BUFFER_BYTES: usize = KEY_BYTES_MAX + 4 + 1;
 
-/// A key, in UTF-8 with U+FFFD for lone surrogates. A key over the limit is cut, but stays over the limit.
+/// A key, in UTF-8 with U+FFFD for lone surrogates.
 pub struct KeyArgument(pub(crate) Key);
 
 impl TypeName for KeyArgument {
@@ -42,6 +42,11 @@ impl FromNapiValue for KeyArgument {
             )
         };
         napi::check_status!(status, "a key must be a string")?;
+        if length > KEY_BYTES_MAX {
+            // SAFETY: as above.
+            let key = unsafe { String::from_napi_value(env, value) }?;
+            return Ok(Self(key.into_bytes().into()));
+        }
         Ok(Self(Arc::from(&buffer[..length])))
     }
 }

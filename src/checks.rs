@@ -10,31 +10,63 @@ use crate::arguments::{KeyArgument, whole};
 use crate::error::thrown;
 use crate::packing::Unpack;
 
-/// The keys packed in `bytes`.
-pub(crate) fn batch_keys(env: Env, bytes: &[u8]) -> napi::Result<Vec<Key>> {
-    let keys = Unpack(bytes).keys()?;
-    for key in &keys {
-        checks::check_batch_key(key).map_err(|error| thrown(env, &error))?;
-    }
-    Ok(keys)
+/// What the arguments of a handle's operations must keep.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    /// `None` for an object in a SQLite database, which has limits of its own.
+    value: Option<ValueLimit>,
 }
 
-/// The pairs packed in `bytes`; `count` is the number of pairs that the user passed.
-pub(crate) fn batch_pairs(
-    env: Env,
-    limit: ValueLimit,
-    count: f64,
-    bytes: &[u8],
-) -> napi::Result<Vec<(&[u8], &[u8])>> {
-    let throw = |error: Error| thrown(env, &error);
-    checks::check_pair_count(whole(count)).map_err(throw)?;
-    let pairs = Unpack(bytes).pairs()?;
-    for (key, value) in &pairs {
-        checks::check_batch_key(key)
-            .and_then(|()| limit.check_in_batch(key, value))
-            .map_err(throw)?;
+impl Limits {
+    /// Limits with that value limit; infinity for none of ours.
+    pub(crate) fn new(value_bytes_max: f64) -> Result<Self, Error> {
+        let bytes = value_bytes_max.is_finite().then(|| ValueLimit::new(whole(value_bytes_max)));
+        Ok(Self { value: bytes.transpose()? })
     }
-    Ok(pairs)
+
+    /// Checks the key of an operation on a single key.
+    pub(crate) fn check_key(self, env: Env, key: &[u8]) -> napi::Result<()> {
+        let checked = self.value.map_or(Ok(()), |_| checks::check_key(key));
+        checked.map_err(|error| thrown(env, &error))
+    }
+
+    /// Checks the value of a `put` of a single key.
+    pub(crate) fn check_value(self, env: Env, value: &[u8]) -> napi::Result<()> {
+        let checked = self.value.map_or(Ok(()), |limit| limit.check(value));
+        checked.map_err(|error| thrown(env, &error))
+    }
+
+    /// The keys packed in `bytes`.
+    pub(crate) fn keys(self, env: Env, bytes: &[u8]) -> napi::Result<Vec<Key>> {
+        let keys = Unpack(bytes).keys()?;
+        if self.value.is_some() {
+            for key in &keys {
+                checks::check_batch_key(key).map_err(|error| thrown(env, &error))?;
+            }
+        }
+        Ok(keys)
+    }
+
+    /// The pairs packed in `bytes`; `count` is the number of pairs that the user passed.
+    pub(crate) fn pairs(
+        self,
+        env: Env,
+        count: f64,
+        bytes: &[u8],
+    ) -> napi::Result<Vec<(&[u8], &[u8])>> {
+        let Some(limit) = self.value else {
+            return Unpack(bytes).pairs();
+        };
+        let throw = |error: Error| thrown(env, &error);
+        checks::check_pair_count(whole(count)).map_err(throw)?;
+        let pairs = Unpack(bytes).pairs()?;
+        for (key, value) in &pairs {
+            checks::check_batch_key(key)
+                .and_then(|()| limit.check_in_batch(key, value))
+                .map_err(throw)?;
+        }
+        Ok(pairs)
+    }
 }
 
 /// Throws an error if a key is wrong, in the words for a single key.

@@ -5,6 +5,7 @@
 // napi hands arguments over by value, and exports public items of private modules to JavaScript.
 #![expect(clippy::needless_pass_by_value, unreachable_pub, reason = "see above")]
 
+mod alarms;
 mod arguments;
 mod checks;
 mod codes;
@@ -17,5 +18,8 @@ mod packing;
 mod running;
 mod runtime;
 mod scope;
+mod sql;
+mod sql_reply;
 mod store;
 mod transactions;
+mod turns;

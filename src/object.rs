@@ -1,11 +1,10 @@
-//! One object's storage: reads and writes, plain or in a transaction.
+//! One object's storage: reads and writes of its keys, plain or in a transaction.
 
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use ferroflare_core::backend::{AlarmEnd, Committed, ObjectStorage, ReadResult, ReadView};
-use ferroflare_core::checks::{self, ValueLimit};
+use ferroflare_core::backend::{Committed, ObjectStorage, ReadResult, ReadView};
 use ferroflare_core::concurrency::TransactionId;
 use ferroflare_core::key::{Entry, Key, Value};
 use ferroflare_core::range::{ListOptions, Scan};
@@ -16,14 +15,15 @@ use napi::Env;
 use napi::bindgen_prelude::Reference;
 use napi_derive::napi;
 
-use crate::arguments::{KeyArgument, Scratch, alarm_number, packed, whole};
-use crate::checks::{batch_keys, batch_pairs};
+use crate::arguments::{KeyArgument, Scratch, packed, whole};
+use crate::checks::Limits;
 use crate::codes::{ABSENT, LOST, WRITE_UNIT, number};
 use crate::completions::{Completions, Reply};
 use crate::error::thrown;
 use crate::packing::{Unpack, pack_entries, pack_found};
 use crate::running::RunningTransactions;
 use crate::scope::Scope;
+use crate::sql::OpenSql;
 
 /// Bits of the `flags` of `list()`: which bounds are packed, and the direction.
 const LIST_START: u32 = 1;
@@ -37,21 +37,19 @@ const LIST_REVERSE: u32 = 16;
 pub struct ObjectHandle {
     pub(crate) object: Arc<dyn ObjectStorage>,
     pub(crate) completions: Reference<Completions>,
-    limit: ValueLimit,
+    limits: Limits,
     pub(crate) transactions: RunningTransactions,
+    pub(crate) sql: OpenSql,
     /// Whether anything was written through this handle since it sealed a batch.
     pub(crate) unsealed: Arc<AtomicBool>,
     /// The claim of the alarm that was made through this handle last; 0 for none.
-    claim: Arc<AtomicU64>,
+    pub(crate) claim: Arc<AtomicU64>,
     /// The turn of the event loop whose writes may be undone.
-    turn: Cell<Option<TurnId>>,
+    pub(crate) turn: Cell<Option<TurnId>>,
 }
 
-/// Names turns across all objects of the process.
-static NEXT_TURN: AtomicU64 = AtomicU64::new(1);
-
 /// What an operation reads or writes.
-enum Target {
+pub(crate) enum Target {
     /// The newest state of the object. The id, if any, names the attempt whose closure issued the operation.
     Newest(Option<TransactionId>),
     /// The state that a running attempt sees.
@@ -62,20 +60,21 @@ impl ObjectHandle {
     pub(crate) fn new(
         object: Arc<dyn ObjectStorage>,
         completions: Reference<Completions>,
-        limit: ValueLimit,
+        limits: Limits,
     ) -> Self {
         Self {
             object,
             completions,
-            limit,
+            limits,
             transactions: RunningTransactions::default(),
+            sql: OpenSql::default(),
             unsealed: Arc::default(),
             claim: Arc::default(),
             turn: Cell::new(None),
         }
     }
 
-    fn target(&self, env: Env, scope: Scope) -> napi::Result<Target> {
+    pub(crate) fn target(&self, env: Env, scope: Scope) -> napi::Result<Target> {
         let Scope::InTransaction(id) = scope else {
             return Ok(Target::Newest(scope.issued_by()));
         };
@@ -97,7 +96,7 @@ impl ObjectHandle {
         })
     }
 
-    fn write(
+    pub(crate) fn write(
         &self,
         env: Env,
         mut writes: WriteBatch,
@@ -145,29 +144,6 @@ impl ObjectHandle {
             }
         }
     }
-
-    fn write_alarm(&self, env: Env, alarm: Option<i64>, scope: Scope) -> napi::Result<f64> {
-        match self.target(env, scope)? {
-            Target::Attempt(attempt) => {
-                attempt.set_alarm(alarm).map(|()| 0.0).map_err(|error| thrown(env, &error))
-            }
-            Target::Newest(issued_by) => {
-                let mut writes = WriteBatch::default();
-                writes.set_alarm(alarm);
-                self.write(env, writes, issued_by)
-            }
-        }
-    }
-}
-
-/// A thread that is terminated in the middle of a turn of the event loop seals nothing any more. Other users must not wait
-/// for it.
-impl Drop for ObjectHandle {
-    fn drop(&mut self) {
-        if self.unsealed.load(Ordering::Relaxed) {
-            self.object.seal();
-        }
-    }
 }
 
 #[napi]
@@ -181,7 +157,7 @@ impl ObjectHandle {
         #[napi(ts_arg_type = "Uint8Array")] scratch: Scratch<'_>,
         #[napi(ts_arg_type = "number")] scope: Scope,
     ) -> napi::Result<f64> {
-        checks::check_key(&key.0).map_err(|error| thrown(env, &error))?;
+        self.limits.check_key(env, &key.0)?;
         let answer = self.read(env, vec![key.0], scope)?;
         self.completions.reply(env, scratch.0, answer, |read| match read {
             ReadResult::Value(mut values) => {
@@ -200,7 +176,7 @@ impl ObjectHandle {
         length: f64,
         #[napi(ts_arg_type = "number")] scope: Scope,
     ) -> napi::Result<f64> {
-        let keys = batch_keys(env, packed(scratch.0, length)?)?;
+        let keys = self.limits.keys(env, packed(scratch.0, length)?)?;
         let answer = self.read(env, keys, scope)?;
         self.completions.reply(env, scratch.0, answer, |read| match read {
             ReadResult::Value(values) => Reply::Packed(pack_found(&values)),
@@ -220,16 +196,7 @@ impl ObjectHandle {
         length: f64,
         #[napi(ts_arg_type = "number")] scope: Scope,
     ) -> napi::Result<f64> {
-        let mut bounds = Unpack(packed(scratch.0, length)?);
-        let mut bound = |bit| (flags & bit != 0).then(|| bounds.bytes()).transpose();
-        let scan = Scan::new(&ListOptions {
-            start: bound(LIST_START)?,
-            start_after: bound(LIST_START_AFTER)?,
-            end: bound(LIST_END)?,
-            prefix: bound(LIST_PREFIX)?,
-            reverse: flags & LIST_REVERSE != 0,
-            limit: (limit >= 0.0).then(|| whole(limit)),
-        });
+        let scan = walk(flags, limit, packed(scratch.0, length)?)?;
         let answer = match self.target(env, scope)? {
             Target::Attempt(attempt) => attempt.list(scan),
             Target::Newest(issued_by) => {
@@ -253,9 +220,8 @@ impl ObjectHandle {
         #[napi(ts_arg_type = "number")] scope: Scope,
     ) -> napi::Result<f64> {
         let value = packed(scratch.0, length)?;
-        checks::check_key(&key.0)
-            .and_then(|()| self.limit.check(value))
-            .map_err(|error| thrown(env, &error))?;
+        self.limits.check_key(env, &key.0)?;
+        self.limits.check_value(env, value)?;
         self.put_pairs(env, vec![(key.0, Arc::from(value))], scope)
     }
 
@@ -269,7 +235,7 @@ impl ObjectHandle {
         length: f64,
         #[napi(ts_arg_type = "number")] scope: Scope,
     ) -> napi::Result<f64> {
-        let pairs = batch_pairs(env, self.limit, count, packed(scratch.0, length)?)?;
+        let pairs = self.limits.pairs(env, count, packed(scratch.0, length)?)?;
         let pairs = pairs.iter().map(|(key, value)| (Key::from(*key), Value::from(*value)));
         self.put_pairs(env, pairs.collect(), scope)
     }
@@ -282,7 +248,7 @@ impl ObjectHandle {
         #[napi(ts_arg_type = "string")] key: KeyArgument,
         #[napi(ts_arg_type = "number")] scope: Scope,
     ) -> napi::Result<f64> {
-        checks::check_key(&key.0).map_err(|error| thrown(env, &error))?;
+        self.limits.check_key(env, &key.0)?;
         self.delete_keys(env, vec![key.0], scope)
     }
 
@@ -295,7 +261,7 @@ impl ObjectHandle {
         length: f64,
         #[napi(ts_arg_type = "number")] scope: Scope,
     ) -> napi::Result<f64> {
-        let keys = batch_keys(env, packed(scratch.0, length)?)?;
+        let keys = self.limits.keys(env, packed(scratch.0, length)?)?;
         self.delete_keys(env, keys, scope)
     }
 
@@ -321,147 +287,12 @@ impl ObjectHandle {
         #[napi(ts_arg_type = "Uint8Array")] scratch: Scratch<'_>,
         length: f64,
     ) -> napi::Result<()> {
-        batch_pairs(env, self.limit, count, packed(scratch.0, length)?).map(|_| ())
-    }
-
-    /// The alarm in milliseconds, NaN for none.
-    #[napi(catch_unwind)]
-    pub fn get_alarm(
-        &self,
-        env: Env,
-        #[napi(ts_arg_type = "number")] scope: Scope,
-    ) -> napi::Result<f64> {
-        let answer = match self.target(env, scope)? {
-            Target::Attempt(attempt) => attempt.alarm(),
-            Target::Newest(issued_by) => latest(self.object.alarm(ReadView::Latest(issued_by))),
-        };
-        self.completions.reply(env, &mut [], answer, |read| {
-            Reply::Number(match read {
-                ReadResult::Value(alarm) => alarm_number(alarm),
-                ReadResult::Conflict(_) => LOST,
-            })
-        })
-    }
-
-    /// Sets the alarm to a time in milliseconds.
-    #[napi(catch_unwind)]
-    pub fn set_alarm(
-        &self,
-        env: Env,
-        ms: f64,
-        #[napi(ts_arg_type = "number")] scope: Scope,
-    ) -> napi::Result<f64> {
-        let alarm = checks::check_alarm_time(ms).map_err(|error| thrown(env, &error))?;
-        self.write_alarm(env, Some(alarm), scope)
-    }
-
-    /// Removes the alarm.
-    #[napi(catch_unwind)]
-    pub fn delete_alarm(
-        &self,
-        env: Env,
-        #[napi(ts_arg_type = "number")] scope: Scope,
-    ) -> napi::Result<f64> {
-        self.write_alarm(env, None, scope)
-    }
-
-    /// Makes `takeAlarm()` answer at once, if opening the object takes time; returns 0, or a ticket.
-    #[napi(catch_unwind)]
-    pub fn prepare_alarm(&self, env: Env) -> napi::Result<f64> {
-        let answer = self.object.prepare_alarm();
-        self.completions.reply(env, &mut [], answer, |()| Reply::Number(0.0))
-    }
-
-    /// Removes the alarm if it is set for `dueMs` or earlier; returns whether it did, as 1 or 0.
-    #[napi(catch_unwind)]
-    pub fn take_alarm(&self, env: Env, due_ms: f64) -> napi::Result<f64> {
-        #[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
-        let answer = self.object.take_alarm(due_ms as i64);
-        self.completions.reply(env, &mut [], answer, |took| Reply::Number(f64::from(took)))
-    }
-
-    /// The alarm that was taken has been handled; returns 0, or a ticket.
-    #[napi(catch_unwind)]
-    pub fn alarm_done(&self, env: Env) -> napi::Result<f64> {
-        self.completions.reply(env, &mut [], self.object.alarm_done(), |()| Reply::Number(0.0))
-    }
-
-    /// Plain writes through this handle may be taken back from now on, until `endTurn()`.
-    #[napi(catch_unwind)]
-    pub fn begin_turn(&self) {
-        self.turn.set(Some(NEXT_TURN.fetch_add(1, Ordering::Relaxed)));
-    }
-
-    /// The writes since `beginTurn()` stay.
-    #[napi(catch_unwind)]
-    pub fn end_turn(&self) {
-        if let Some(turn) = self.turn.take() {
-            self.object.end_turn(turn);
-        }
-    }
-
-    /// Takes back the plain writes through this handle since `beginTurn()`; returns 0, or a ticket.
-    #[napi(catch_unwind)]
-    pub fn undo(&self, env: Env) -> napi::Result<f64> {
-        let undone = match self.turn.take() {
-            Some(turn) => self.object.undo(turn),
-            None => Answer::Now(Ok(())),
-        };
-        self.completions.reply(env, &mut [], undone, |()| Reply::Number(0.0))
-    }
-
-    /// Claims the alarm if it is set for `dueMs` or earlier: it stays stored until `finishAlarm()`. With `again`, the
-    /// postponed claim of this handle goes on. Returns for when it is set, in milliseconds, NaN for none.
-    #[napi(catch_unwind)]
-    pub fn claim_alarm(&self, env: Env, due_ms: f64, again: bool) -> napi::Result<f64> {
-        let known = again.then(|| self.claim.load(Ordering::Relaxed));
-        #[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
-        let answer = self.object.claim_alarm(due_ms as i64, known);
-        let claim = self.claim.clone();
-        self.completions.reply(env, &mut [], answer, move |claimed| {
-            if let Some(claimed) = &claimed {
-                claim.store(claimed.id, Ordering::Relaxed);
-            }
-            Reply::Number(alarm_number(claimed.map(|claimed| claimed.at)))
-        })
-    }
-
-    /// Ends the claim of this handle: 0 when the alarm was handled, 1 to postpone it, 2 to leave it to others. Returns
-    /// whether the claimed alarm was still set, as 1 or 0.
-    #[napi(catch_unwind)]
-    pub fn finish_alarm(&self, env: Env, end: u32) -> napi::Result<f64> {
-        let end = match end {
-            0 => AlarmEnd::Handled,
-            1 => AlarmEnd::Postponed,
-            _ => AlarmEnd::Released,
-        };
-        let answer = self.object.finish_alarm(self.claim.load(Ordering::Relaxed), end);
-        self.completions.reply(env, &mut [], answer, |kept| Reply::Number(f64::from(kept)))
-    }
-
-    /// The ticket of the newest write that a read may have seen; 0 if that write is durable.
-    #[napi(catch_unwind)]
-    pub fn pending_ticket(&self) -> f64 {
-        number(self.object.pending_ticket())
-    }
-
-    /// Waits for a write: 0 when it is durable, or a ticket.
-    #[napi(catch_unwind)]
-    pub fn durable(&self, env: Env, ticket: f64) -> napi::Result<f64> {
-        let answer = self.object.durable(whole(ticket) as u64);
-        self.completions.reply(env, &mut [], answer, |()| Reply::Number(0.0))
-    }
-
-    /// Ends the atomic batch of the writes of this turn of the event loop.
-    #[napi(catch_unwind)]
-    pub fn seal(&self) {
-        self.unsealed.store(false, Ordering::Relaxed);
-        self.object.seal();
+        self.limits.pairs(env, count, packed(scratch.0, length)?).map(|_| ())
     }
 }
 
 /// A plain read always finds the newest state.
-fn latest<T: Send + 'static>(answer: Answer<ReadResult<T>>) -> Answer<ReadResult<T>> {
+pub(crate) fn latest<T: Send + 'static>(answer: Answer<ReadResult<T>>) -> Answer<ReadResult<T>> {
     answer.and_then(|read| match read {
         ReadResult::Value(found) => Ok(ReadResult::Value(found)),
         ReadResult::Conflict(_) => Err(Error::Internal("a plain read is a conflict".into())),
@@ -470,4 +301,18 @@ fn latest<T: Send + 'static>(answer: Answer<ReadResult<T>>) -> Answer<ReadResult
 
 fn written(committed: Committed) -> f64 {
     number(committed.ticket * WRITE_UNIT + u64::from(committed.removed))
+}
+
+/// The walk of a `list()`. `flags` tells which bounds are packed, in the order start, startAfter, end, prefix.
+pub(crate) fn walk(flags: u32, limit: f64, packed: &[u8]) -> napi::Result<Scan> {
+    let mut bounds = Unpack(packed);
+    let mut bound = |bit| (flags & bit != 0).then(|| bounds.bytes()).transpose();
+    Ok(Scan::new(&ListOptions {
+        start: bound(LIST_START)?,
+        start_after: bound(LIST_START_AFTER)?,
+        end: bound(LIST_END)?,
+        prefix: bound(LIST_PREFIX)?,
+        reverse: flags & LIST_REVERSE != 0,
+        limit: (limit >= 0.0).then(|| whole(limit)),
+    }))
 }

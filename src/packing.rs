@@ -14,9 +14,14 @@ pub(crate) struct Unpack<'a>(pub(crate) &'a [u8]);
 impl<'a> Unpack<'a> {
     /// The next byte string; an error if the buffer ends too early.
     pub(crate) fn bytes(&mut self) -> napi::Result<&'a [u8]> {
-        self.take().ok_or_else(|| {
-            napi::Error::from_reason("Internal error in ferroflare: a packed buffer is cut short.")
-        })
+        self.take().ok_or_else(cut_short)
+    }
+
+    /// The next number.
+    pub(crate) fn number(&mut self) -> napi::Result<f64> {
+        let (number, rest) = self.0.split_first_chunk().ok_or_else(cut_short)?;
+        self.0 = rest;
+        Ok(f64::from_le_bytes(*number))
     }
 
     /// Every key that is left.
@@ -43,6 +48,10 @@ impl<'a> Unpack<'a> {
         self.0 = rest;
         Some(bytes)
     }
+}
+
+fn cut_short() -> napi::Error {
+    napi::Error::from_reason("Internal error in ferroflare: a packed buffer is cut short.")
 }
 
 /// Packs a list: key, value, key, value...

@@ -9,12 +9,12 @@ use ferroflare_core::backend::memory::MemoryStore;
 use ferroflare_core::backend::overlay::OverlayStore;
 use ferroflare_core::backend::redis::{RedisOptions, RedisStore};
 use ferroflare_core::backend::{self, ObjectKey};
-use ferroflare_core::checks::ValueLimit;
 use napi::Env;
 use napi::bindgen_prelude::Reference;
 use napi_derive::napi;
 
 use crate::arguments::{Scratch, alarm_number, whole};
+use crate::checks::Limits;
 use crate::codes::ABSENT;
 use crate::completions::{Completions, Reply};
 use crate::error::thrown;
@@ -103,16 +103,16 @@ impl Store {
         renewed.map_err(|error| thrown(env, &error))
     }
 
-    /// Begins a level of an overlay. The `pop()` that ends it undoes what was written in it.
+    /// Begins a savepoint of an overlay. The `pop()` that ends it undoes what was written in it.
     #[napi(catch_unwind)]
     pub fn push(&self, env: Env) -> napi::Result<()> {
-        self.level(env, OverlayStore::push)
+        self.savepoint(env, OverlayStore::push)
     }
 
-    /// Ends the newest level of an overlay. Without a level it undoes everything that was ever written to the overlay.
+    /// Ends the newest savepoint of an overlay. Without one it undoes everything that was ever written to the overlay.
     #[napi(catch_unwind)]
     pub fn pop(&self, env: Env) -> napi::Result<()> {
-        self.level(env, OverlayStore::pop)
+        self.savepoint(env, OverlayStore::pop)
     }
 
     /// The store in the Redis server or cluster at `url`, which all its users share.
@@ -130,7 +130,8 @@ impl Store {
         Ok(Self { data: store, kind: Kind::Lasting, completions })
     }
 
-    /// The object of that binding name and id. `valueBytesMax` is the value limit of this handle.
+    /// The object of that binding name and id. `valueBytesMax` is the value limit of this handle; infinity leaves
+    /// keys and values to SQLite.
     #[napi(catch_unwind)]
     pub fn object(
         &self,
@@ -140,9 +141,9 @@ impl Store {
         value_bytes_max: f64,
     ) -> napi::Result<ObjectHandle> {
         let key = ObjectKey { name: name.into(), id: id.into() };
-        let limit = ValueLimit::new(whole(value_bytes_max)).map_err(|error| thrown(env, &error))?;
+        let limits = Limits::new(value_bytes_max).map_err(|error| thrown(env, &error))?;
         let object = self.data.object(&key).map_err(|error| thrown(env, &error))?;
-        Ok(ObjectHandle::new(object, self.completions.clone(env)?, limit))
+        Ok(ObjectHandle::new(object, self.completions.clone(env)?, limits))
     }
 
     /// The earliest pending alarm of objects with one of these names, in milliseconds; NaN for none.
@@ -209,9 +210,9 @@ impl Store {
         self.completions.reply(env, scratch.0, answer, |ids| Reply::Packed(pack_texts(&ids)))
     }
 
-    /// Notes the name that an object's id was made of, or removes the note (null); returns 0, or a ticket.
+    /// Records the name that an object's id was made of, or removes the record (null); returns 0, or a ticket.
     #[napi(catch_unwind)]
-    pub fn note_name(
+    pub fn record_name(
         &self,
         env: Env,
         name: String,
@@ -219,13 +220,13 @@ impl Store {
         called: Option<String>,
     ) -> napi::Result<f64> {
         let key = ObjectKey { name: name.into(), id: id.into() };
-        let answer = self.data.note_name(&key, called.as_deref());
+        let answer = self.data.record_name(&key, called.as_deref());
         self.completions.reply(env, &mut [], answer, |()| Reply::Number(0.0))
     }
 
-    /// The name that was noted, as UTF-8 in `scratch`; returns its length, or -1 if no name was noted.
+    /// The name that was recorded, as UTF-8 in `scratch`; returns its length, or -1 without a record.
     #[napi(catch_unwind)]
-    pub fn noted_name(
+    pub fn recorded_name(
         &self,
         env: Env,
         name: String,
@@ -233,7 +234,7 @@ impl Store {
         #[napi(ts_arg_type = "Uint8Array")] scratch: Scratch<'_>,
     ) -> napi::Result<f64> {
         let key = ObjectKey { name: name.into(), id: id.into() };
-        let answer = self.data.noted_name(&key);
+        let answer = self.data.recorded_name(&key);
         self.completions.reply(env, scratch.0, answer, |called| {
             called.map_or(Reply::Number(ABSENT), Reply::Bytes)
         })
@@ -257,7 +258,7 @@ impl Store {
         Self { data: overlay.clone(), kind: Kind::Overlay(overlay), completions }
     }
 
-    fn level(
+    fn savepoint(
         &self,
         env: Env,
         change: impl FnOnce(&OverlayStore) -> Result<(), Error>,

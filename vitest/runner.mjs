@@ -1,5 +1,5 @@
-// The runner that the plugin of `ferroflare/vitest` names to Vitest: each file, each `describe` and each test gets a level
-// of isolation. Concurrent ones cannot: they share the level of what they are in.
+// The runner that the plugin of `ferroflare/vitest` names to Vitest. Each file, each `describe` and each test gets a
+// savepoint. Concurrent tests cannot: they share the savepoint of the group that they are in.
 import * as vitest from "vitest";
 
 const ISOLATION = Symbol.for("ferroflare.isolation");
@@ -7,7 +7,7 @@ const ISOLATION = Symbol.for("ferroflare.isolation");
 /** The class `Base` with isolation, for projects that have a runner of their own. */
 export function isolated(Base) {
   return class IsolatedRunner extends Base {
-    /** The tasks that have a level, outermost first. */
+    /** The tasks that have a savepoint, outermost first. */
     #entered = [];
 
     async onBeforeRunSuite(suite) {
@@ -35,7 +35,7 @@ export function isolated(Base) {
       this.#leave(test);
     }
 
-    /** Vitest does not say of every task that it has ended: levels of others than those around `task` have. */
+    /** Vitest does not say of every task that it has ended. So savepoints end whose task is not around `task`. */
     #enter(task) {
       if (task.concurrent) return;
       const around = new Set();

@@ -28,8 +28,8 @@ function open(t, root, more) {
   return mf;
 }
 
-/** The signs of alarms in a root: `<ms>.<NAME>.<id>`. */
-function signs(root) {
+/** The markers of alarms in a root: `<ms>.<NAME>.<id>`. */
+function markers(root) {
   try {
     return readdirSync(path.join(root, ".ferroflare", "alarms")).sort();
   } catch (error) {
@@ -60,7 +60,7 @@ test("pending alarms are found at the start without opening an object", async (t
   const root = await temporaryDirectory(t);
   const names = Array.from({ length: 30 }, (_, i) => `object ${i}`);
   await setAlarms(root, names, FAR);
-  assert.equal(signs(root).length, 30);
+  assert.equal(markers(root).length, 30);
   const mf = open(t, root);
   await mf.getPlugins();
   assert.deepEqual(openFiles(root), []);
@@ -79,7 +79,7 @@ test("flushAlarms() finds and fires those that no object of this process has set
     assert.deepEqual([await storage.get("fired"), await storage.getAlarm()], [1, null]);
   }
   await mf.dispose();
-  assert.deepEqual(signs(root), []);
+  assert.deepEqual(markers(root), []);
 });
 
 test("an alarm that became due while nothing ran fires at the start, once", async (t) => {
@@ -93,7 +93,7 @@ test("an alarm that became due while nothing ran fires at the start, once", asyn
     assert.equal(await storage.getAlarm(), null);
     await mf.dispose();
   }
-  assert.deepEqual(signs(root), []);
+  assert.deepEqual(markers(root), []);
 });
 
 test("an alarm that another process has set and left fires here", async (t) => {
@@ -143,11 +143,11 @@ test("durableObjectsAlarms: false fires none, and keeps them", async (t) => {
   assert.equal(await fired(storage), 1);
 });
 
-test("an object has one sign, for the time that was set last", async (t) => {
+test("an object has one marker, for the time that was set last", async (t) => {
   const root = await temporaryDirectory(t);
   const { id, storage } = await storageOf(open(t, root));
   for (const time of [FAR, FAR + 1, FAR + 1, new Date(FAR + 2)]) await storage.setAlarm(time);
-  assert.deepEqual(signs(root), [`${FAR + 2}.OBJECT.${id}`]);
+  assert.deepEqual(markers(root), [`${FAR + 2}.OBJECT.${id}`]);
 });
 
 for (const [what, remove] of [
@@ -155,32 +155,32 @@ for (const [what, remove] of [
   ["deleteAll()", (storage) => storage.deleteAll()],
   ["deleteAlarm() in a transaction", (storage) => storage.transaction((txn) => txn.deleteAlarm())],
 ]) {
-  test(`${what} removes the sign`, async (t) => {
+  test(`${what} removes the marker`, async (t) => {
     const root = await temporaryDirectory(t);
     const { storage } = await storageOf(open(t, root));
     await storage.put("key", 1);
     await storage.setAlarm(FAR);
-    assert.equal(signs(root).length, 1);
+    assert.equal(markers(root).length, 1);
     await remove(storage);
     await storage.sync();
-    assert.deepEqual(signs(root), []);
+    assert.deepEqual(markers(root), []);
     assert.equal(await storage.getAlarm(), null);
   });
 }
 
-test("a transaction that is rolled back leaves no sign", async (t) => {
+test("a transaction that is rolled back leaves no marker", async (t) => {
   const root = await temporaryDirectory(t);
   const { storage } = await storageOf(open(t, root));
   await storage.transaction(async (txn) => {
     await txn.setAlarm(FAR);
     txn.rollback();
   });
-  assert.deepEqual(signs(root), []);
+  assert.deepEqual(markers(root), []);
   await storage.transaction((txn) => txn.setAlarm(FAR));
-  assert.equal(signs(root).length, 1);
+  assert.equal(markers(root).length, 1);
 });
 
-test("files that are no signs are left alone", async (t) => {
+test("files that are no markers are left alone", async (t) => {
   const root = await temporaryDirectory(t);
   await setAlarms(root, ["a"], FAR);
   const { writeFileSync } = await import("node:fs");
@@ -189,5 +189,5 @@ test("files that are no signs are left alone", async (t) => {
   const mf = open(t, root);
   const { storage } = await storageOf(mf);
   assert.equal(await storage.getAlarm(), FAR);
-  assert.deepEqual(signs(root).length, 1 + strange.length);
+  assert.deepEqual(markers(root).length, 1 + strange.length);
 });

@@ -70,7 +70,7 @@ test("two sections that a request starts without awaiting run one after the othe
   assert.deepEqual(events.slice(4), ["second ends", "request later"]);
 });
 
-test("a section that another one starts runs inside of it", async (t) => {
+test("a section that another one starts runs inside it", async (t) => {
   let section;
   const { events, ends, ask } = await serve(t, {
     uses: (tools) => ({ section } = tools),
@@ -129,7 +129,7 @@ test("sections that another one starts and does not await exclude each other, an
   ]);
 });
 
-test("a section of a transaction's closure runs inside of the transaction", async (t) => {
+test("a section of a transaction's closure runs inside the transaction", async (t) => {
   const { ask, globals } = await serve(t, {
     fetch: async ({ state, storage }) => {
       const value = await storage.transaction(async (txn) => {

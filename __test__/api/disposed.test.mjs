@@ -125,7 +125,7 @@ describe("a factory of the caller's own", () => {
     }
   });
 
-  test("whose levels can be taken back follows them in the next instance too", async () => {
+  test("whose savepoints can be taken back follows them in the next instance too", async () => {
     const factory = { ...memoryFactory(), push() {}, pop() {} };
     const first = start(factory);
     const before = await storageIn(first);

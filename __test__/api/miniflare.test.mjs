@@ -58,6 +58,7 @@ test("miniflare: the plugin takes the reference's options and its own", () => {
     "durableObjectsDurability",
     "durableObjectsMaxOpen",
     "durableObjectsClasses",
+    "durableObjectsSqlite",
   ]);
 });
 

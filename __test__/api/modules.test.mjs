@@ -109,9 +109,9 @@ describe("modules: differences", () => {
   const nodeMajor = Number.parseInt(process.versions.node, 10);
 
   async function checkDifference(name) {
-    const { lines, failed, mendedInNode } = differences.find((one) => one.name === name);
+    const { lines, failed, fixedInNode } = differences.find((one) => one.name === name);
     const [theirs, ours] = await shown;
-    if (nodeMajor >= (mendedInNode ?? Infinity)) {
+    if (nodeMajor >= (fixedInNode ?? Infinity)) {
       assert.deepEqual(ours[name], theirs[name]);
       return;
     }
@@ -180,7 +180,7 @@ describe("modules: the Miniflare class without the flag", () => {
 /** What Node.js 18 says about itself. */
 const ED25519_WARNING = /^\(node:\d+\) ExperimentalWarning: The Ed25519.*\n\(Use `node .*\n/;
 
-test("S12: the seed's example runs by plain node, and prints nothing else", async () => {
+test("S12: Miniflare's documented example runs by plain node, and prints nothing else", async () => {
   linkPackage("outside-worker");
   const [plain, flagged] = await Promise.all([
     run("examples/outside-worker/index.mjs"),

@@ -61,7 +61,7 @@ test("two realms have one store of a directory each, and each its own errors", a
   }
 });
 
-test("inside of a worker errors are instances of its classes, as on Miniflare 2", async () => {
+test("inside a worker errors are instances of its classes, as on Miniflare 2", async () => {
   const script = `
     const kinds = { RangeError, TypeError, Error, Object };
     const found = async (action) => {

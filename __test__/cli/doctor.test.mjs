@@ -1,4 +1,4 @@
-// `ferroflare doctor` outside of a project that is installed: what it tries, and its one clear reason when it fails.
+// `ferroflare doctor` outside a project that is installed: what it tries, and its one clear reason when it fails.
 import assert from "node:assert/strict";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";

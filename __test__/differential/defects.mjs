@@ -1,6 +1,6 @@
 /**
  * Defects to inject into a storage, to prove that the comparison notices them. Each is one plausible mistake of an
- * implementation. Runs in Node and inside of workers: imports nothing.
+ * implementation. Runs in Node and inside workers: imports nothing.
  */
 
 const mapOf = (map, change) => new Map(change([...map]));

@@ -3,7 +3,7 @@
  * repeated references, bytes of views. Two values with the same text are the same to a program that reads them.
  * What two runs cannot share (the stack of a caught error, unique ids) is left out or reduced to its pattern.
  *
- * Runs in Node and inside of workers: imports nothing.
+ * Runs in Node and inside workers: imports nothing.
  */
 
 const LONG = 200;
@@ -155,7 +155,7 @@ export function describeThrown(error) {
   return parts.join(", ");
 }
 
-/** The same text without realms, to compare a run inside of a worker with one outside. */
+/** The same text without realms, to compare a run inside a worker with one outside. */
 export function withoutRealms(text) {
   return text.replaceAll(/@(?:own|foreign)/g, "");
 }

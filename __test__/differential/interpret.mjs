@@ -7,7 +7,7 @@
  *   {transaction: [steps], end?}   a transaction; `end` is {return: value} or {throw: value}, `leak` keeps its handle
  *
  * A failed write ends the body of a transaction with its error, unless its step says `caught`. A step that says
- * `mutated` changes its last argument right after the call. Runs in Node and inside of workers.
+ * `mutated` changes its last argument right after the call. Runs in Node and inside workers.
  */
 import { describe, describeThrown } from "./describe.mjs";
 import { build } from "./values.mjs";

@@ -2,7 +2,7 @@
  * Builds JavaScript values from JSON specifications, so that one program text can be printed, sent into a worker's
  * realm and shrunk. A plain JSON value stands for itself; `{$: kind, ...}` stands for what JSON cannot say.
  *
- * Runs in Node and inside of workers: imports nothing.
+ * Runs in Node and inside workers: imports nothing.
  */
 
 const STACK = "Error: fixed stack\n    at program";

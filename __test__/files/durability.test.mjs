@@ -106,7 +106,7 @@ for (const durability of ["fsync", "process"]) {
       assert.equal((await afterKill(t, use, durability)).entries.length, 5);
     });
 
-    test("what a read outside of objects has found", async (t) => {
+    test("what a read outside objects has found", async (t) => {
       const reads = ['get("a")', 'get(["a", "b"])', "list()", "getAlarm()"];
       for (const read of reads) {
         const use = `
@@ -171,7 +171,7 @@ describe("what is seen when", () => {
     await written;
   });
 
-  test("inside of an object a put resolves before sync() does", async (t) => {
+  test("inside an object a put resolves before sync() does", async (t) => {
     const { inside } = await open(
       t,
       `

@@ -73,7 +73,7 @@ function open(t, root, bindings = {}) {
   return mf;
 }
 
-/** A root whose parent shows whether anything has been created outside of it. */
+/** A root whose parent shows whether anything has been created outside it. */
 async function rootIn(t) {
   const parent = await temporaryDirectory(t);
   const root = path.join(parent, "one", "two", "data");

@@ -27,9 +27,9 @@ async function newDirectory() {
 after(() => Promise.all(directories.map((made) => rm(made, { recursive: true, force: true }))));
 
 /** Waits until a process waits for an object of the directory. */
-async function wished(shared) {
-  const wishes = () => readdir(path.join(shared, ".ferroflare", "wanted")).catch(() => []);
-  while ((await wishes()).length === 0) await sleep(5);
+async function requested(shared) {
+  const requests = () => readdir(path.join(shared, ".ferroflare", "wanted")).catch(() => []);
+  while ((await requests()).length === 0) await sleep(5);
 }
 
 // Some of these wait for seconds: the others run meanwhile.
@@ -62,7 +62,7 @@ describe("on one directory", { concurrency: 2 }, () => {
         await ask(holder, "put", "o", "key", "kept");
         holder.kill("SIGSTOP");
         const read = ask(waiting, "get", "o", "key");
-        await wished(shared);
+        await requested(shared);
         holder.kill("SIGKILL");
         assert.equal(await read, "kept");
         assert.deepEqual(await readdir(path.join(shared, ".ferroflare", "wanted")), []);
@@ -87,14 +87,14 @@ describe("on one directory", { concurrency: 2 }, () => {
       });
     });
 
-    test("is not fooled by a wish that a killed process left", async () => {
+    test("is not fooled by a request that a killed process left", async () => {
       const shared = await newDirectory();
       await withPeers(3, { directory: shared }, async (holder, killed, waiting) => {
         await ask(holder, "put", "o", "key", 1);
         holder.kill("SIGSTOP");
         const lost = ask(killed, "get", "o", "key");
         lost.catch(() => {});
-        await wished(shared);
+        await requested(shared);
         killed.kill();
         await killed.ended;
         holder.kill("SIGCONT");
@@ -256,12 +256,12 @@ describe("on one directory", { concurrency: 2 }, () => {
       await withPeers(1, { directory: shared }, (setting) => ask(setting, "put", "o", "key", 1));
       await withPeers(1, { directory: shared }, async (peer) => {
         const id = await ask(peer, "id", "o");
-        const signs = path.join(shared, ".ferroflare", "alarms");
-        await ask(peer, "plant", path.join(signs, `1000.PEER.${id}`));
+        const markers = path.join(shared, ".ferroflare", "alarms");
+        await ask(peer, "plant", path.join(markers, `1000.PEER.${id}`));
       });
       await withPeers(1, { directory: shared, alarms: true }, async (starting) => {
-        const signs = path.join(shared, ".ferroflare", "alarms");
-        while ((await readdir(signs)).length > 0) await sleep(10);
+        const markers = path.join(shared, ".ferroflare", "alarms");
+        while ((await readdir(markers)).length > 0) await sleep(10);
         assert.equal(await ask(starting, "get", "o", "key"), 1);
         assert.deepEqual(
           starting.lines.filter((line) => line.startsWith("fires")),

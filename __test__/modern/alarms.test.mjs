@@ -302,7 +302,7 @@ onEachBackend("alarms of modern objects", (place) => {
   });
 });
 
-test("a level takes the retries of its alarms with it", async (t) => {
+test("a savepoint takes the retries of its alarms with it", async (t) => {
   const clock = new Clock().install();
   t.after(() => clock.uninstall());
   const runs = [];

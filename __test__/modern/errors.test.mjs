@@ -228,20 +228,7 @@ test("errors: blockConcurrencyWhile() is nested 64 deep at most, and wants a fun
 
 test("errors: what a modern object does not have yet says so, by its name", async (t) => {
   const { stub } = await open(t);
-  for (const member of [
-    "facets.get",
-    "facets.abort",
-    "facets.delete",
-    "storage.sql.exec",
-    "storage.kv.get",
-    "storage.kv.put",
-    "storage.kv.delete",
-    "storage.kv.list",
-    "storage.transactionSync",
-    "storage.getCurrentBookmark",
-    "storage.getBookmarkForTime",
-    "storage.onNextSessionRestoreBookmark",
-  ]) {
+  for (const member of ["facets.get", "facets.abort", "facets.delete"]) {
     const error = await failure(stub.use(member));
     assert.deepEqual(
       [error.code, error.message],

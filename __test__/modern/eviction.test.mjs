@@ -16,7 +16,7 @@ import { openEnd } from "../support/rooms.mjs";
 const require = createRequire(import.meta.url);
 const {
   kAbortObjects,
-  kEnterLevel,
+  kEnterSavepoint,
   kEvict,
   kForgetObjects,
 } = require("../../dist/shared/symbols.js");
@@ -292,11 +292,11 @@ describe("eviction: ends", () => {
     assert.deepEqual(await next.heard(1), LOST);
   });
 
-  test("eviction: sockets of an inner level close at its end, those of an outer one go on", async (t) => {
+  test("eviction: sockets of an inner savepoint close at its end, those of an outer one go on", async (t) => {
     const { open, plugin, heard, built } = await serveHibernating(t, ECHO);
-    const enter = (level) => {
-      plugin[kEnterLevel](level);
-      plugin[kForgetObjects](level);
+    const enter = (savepoint) => {
+      plugin[kEnterSavepoint](savepoint);
+      plugin[kForgetObjects](savepoint);
     };
     enter(1);
     const outer = await open("a");
@@ -319,13 +319,13 @@ describe("eviction: ends", () => {
     assert.deepEqual((await outer.heard(3))[2], LOST[0]);
   });
 
-  test("eviction: sockets of an inner level close at its end also where the instance stays", async (t) => {
+  test("eviction: sockets of an inner savepoint close at its end also where the instance stays", async (t) => {
     const { open, plugin, built, inside } = await serveHibernating(t, ECHO);
-    plugin[kEnterLevel](1);
+    plugin[kEnterSavepoint](1);
     const outer = await open("a");
-    plugin[kEnterLevel](2);
+    plugin[kEnterSavepoint](2);
     const inner = await open("a");
-    plugin[kEnterLevel](1);
+    plugin[kEnterSavepoint](1);
     assert.deepEqual(await inner.heard(1), LOST);
     outer.socket.send("goes on");
     assert.deepEqual(await outer.heard(1), ["goes on"]);
@@ -335,7 +335,7 @@ describe("eviction: ends", () => {
 
   test("eviction: the code of an instance that was discarded reaches no socket of the next one", async (t) => {
     const { open, inside, plugin } = await serveHibernating(t, ECHO);
-    plugin[kEnterLevel](1);
+    plugin[kEnterSavepoint](1);
     const end = await open("a");
     const old = await inside("a", (_room, ctx) => ({ ctx, sockets: ctx.getWebSockets() }));
     plugin[kForgetObjects](1);

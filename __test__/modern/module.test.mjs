@@ -216,7 +216,7 @@ test("module: a WorkerEntrypoint as default export is constructed for each event
   assert.equal(typeof Class, "function");
 });
 
-test("module: waitUntil() extends the event that runs, and is refused outside of events", async (t) => {
+test("module: waitUntil() extends the event that runs, and is refused outside events", async (t) => {
   const script = `import { DurableObject, waitUntil } from "cloudflare:workers";
   let outside;
   try { waitUntil(Promise.resolve()); } catch (error) { outside = error.message; }

@@ -167,7 +167,7 @@ describe("a suite of Cloudflare's integration", () => {
     await expect(waitOnExecutionContext(failing)).rejects.toThrow("late");
     await expect(waitOnExecutionContext({})).rejects.toThrow("parameter 1 is not of type 'ExecutionContext'");
   });
-  it("runs inside of an object", async () => {
+  it("runs inside an object", async () => {
     const stub = env.ROOM.getByName("inside");
     expect(await stub.increment()).toBe(1);
     await runInDurableObject(stub, async (instance, state) => {

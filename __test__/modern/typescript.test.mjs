@@ -100,7 +100,7 @@ test("TypeScript: stack traces name the lines of the sources, in the worker, in 
     inObject.stack.includes(`at Room.fail (${line("src/room.ts", 10, 11)})`),
     inObject.stack,
   );
-  // This error is made by the package, outside of the realm of the worker.
+  // This error is made by the package, outside the realm of the worker.
   const ofStorage = await failure(stub.put());
   assert.ok(ofStorage.stack.includes(line("src/room.ts", 13, 28)), ofStorage.stack);
   for (const { stack } of [thrown, inObject, ofStorage]) {

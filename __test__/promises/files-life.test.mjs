@@ -111,7 +111,7 @@ describe("S10: the end of the use of files", () => {
   }
 });
 
-describe("S13: files from outside of the objects", () => {
+describe("S13: files from outside the objects", () => {
   test("S13: getDurableObjectStorage() sees and writes what the object does", async (t) => {
     const mf = miniflare(t, await temporaryDirectory(t));
     assert.equal(await count(mf), 1);

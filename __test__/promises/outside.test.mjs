@@ -123,7 +123,7 @@ test("S12: objects of different ids and of different namespaces have their own d
   assert.equal(await text(other.get(other.idFromName("test")).fetch(url)), "undefined");
 });
 
-test("S13: the seed's example answers 1, 1, 1, 2", async (t) => {
+test("S13: Miniflare's documented example answers 1, 1, 1, 2", async (t) => {
   const mf = miniflare(t);
   const answers = [];
   answers.push(await text(mf.dispatchFetch(`${url}put`)));

@@ -166,7 +166,7 @@ describe("S7: the three forms", () => {
   });
 });
 
-describe("S13: storage outside of workers", () => {
+describe("S13: storage outside workers", () => {
   test("S13: getDurableObjectStorage() reads and writes what the object in Redis has", async (t) => {
     const mf = miniflare(t);
     assert.equal(await count(mf), 1);

@@ -1,4 +1,4 @@
-// S11: the eleven validation rules of the seed, each with its error, inside an object and outside of it.
+// S11: the eleven documented rules of validation, each with its error, inside an object and outside it.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";

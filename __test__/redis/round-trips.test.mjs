@@ -71,7 +71,7 @@ const ONE_READ = [["HMGET"], { hmget: 1, evalsha: 0, eval: 0, scan: 0, keys: 0 }
 const ONE_SCRIPT = [["EVALSHA"], { evalsha: 1, eval: 0, scan: 0, keys: 0 }];
 const ask = async (path) => (await stub.fetch(`http://x${path}`)).text();
 
-describe("outside of the object", () => {
+describe("outside the object", () => {
   test("a get is one command", () => assertCosts(...ONE_READ, () => storage.get("key 1")));
 
   test("a get of several keys is one command", () =>
@@ -119,7 +119,7 @@ describe("outside of the object", () => {
     ));
 });
 
-describe("inside of the object", () => {
+describe("inside the object", () => {
   test("64 gets of one turn are one command", () => assertCosts(...ONE_READ, () => ask("/gets")));
 
   test("a put, acknowledged by the response, is one command", () =>

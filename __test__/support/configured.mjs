@@ -46,7 +46,7 @@ export function serveIn(t, rootPath, options = {}) {
 /** A worker that answers with what it is asked for: a binding, or a property of the request. */
 export const ECHO = `
 import { DurableObject } from "cloudflare:workers";
-export class Room extends DurableObject { who() { return this.ctx.id.name; } query() { return this.ctx.storage.sql.exec("SELECT 1"); } }
+export class Room extends DurableObject { who() { return this.ctx.id.name; } query() { return this.ctx.storage.sql.exec("SELECT 1").toArray(); } }
 export class Other extends Room {}
 export default {
   async fetch(request, env) {

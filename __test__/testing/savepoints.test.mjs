@@ -42,8 +42,8 @@ class Quiet {
   }
 }
 
-describe("levels", () => {
-  test("what is written in a level vanishes with it, also for those that keep the storage", async () => {
+describe("savepoints", () => {
+  test("what is written in a savepoint vanishes with it, also for those that keep the storage", async () => {
     const factory = stackedFactory();
     const { storage } = await serving({ QUIET: Quiet }, { factory });
     const held = storage("a");
@@ -77,7 +77,7 @@ describe("levels", () => {
     assert.deepEqual(factory.calls, Array(2).fill(["push", "push", "pop", "pop"]).flat());
   });
 
-  test("an object that is first touched in a level is in that level", async () => {
+  test("an object that is first touched in a savepoint is in that savepoint", async () => {
     const factory = stackedFactory();
     factory.push();
     const { storage } = await serving({ QUIET: Quiet }, { factory });
@@ -87,23 +87,23 @@ describe("levels", () => {
     assert.equal(await storage("a").get("key"), undefined);
   });
 
-  test("a transaction that runs while its level ends runs again in the one below", async () => {
+  test("a transaction that runs while its savepoint ends runs again in the one below", async () => {
     const factory = stackedFactory();
     const { storage } = await serving({ QUIET: Quiet }, { factory });
     await storage("a").put("key", "below");
     factory.push();
-    await storage("a").put("key", "level");
+    await storage("a").put("key", "savepoint");
     const seen = [];
     await storage("a").transaction(async (txn) => {
       seen.push(await txn.get("key"));
       if (seen.length === 1) factory.pop();
       await txn.put("key", `${seen.at(-1)} and more`);
     });
-    assert.deepEqual(seen, ["level", "below"]);
+    assert.deepEqual(seen, ["savepoint", "below"]);
     assert.equal(await storage("a").get("key"), "below and more");
   });
 
-  test("timers follow: an alarm of a level ends with it, and one that fired in it is due again", async () => {
+  test("timers follow: an alarm of a savepoint ends with it, and one that fired in it is due again", async () => {
     const fired = [];
     let heard = () => {};
     class Alarmed extends Quiet {
@@ -123,9 +123,9 @@ describe("levels", () => {
         heard = resolve;
       });
     factory.push();
-    await storage("level").setAlarm(Date.now() + 10_000_000);
+    await storage("savepoint").setAlarm(Date.now() + 10_000_000);
     factory.pop();
-    assert.equal(await storage("level").getAlarm(), null);
+    assert.equal(await storage("savepoint").getAlarm(), null);
     await plugin.flushAlarms(factory);
     assert.deepEqual(fired, []);
     await storage("seeded").setAlarm(Date.now() + 50);
@@ -139,7 +139,7 @@ describe("levels", () => {
   });
 
   test("above files they leave the files as they are", async () => {
-    const place = await mkdtemp(path.join(os.tmpdir(), "ferroflare-levels-"));
+    const place = await mkdtemp(path.join(os.tmpdir(), "ferroflare-savepoints-"));
     const options = { durableObjectsPersist: place };
     try {
       const first = await servingPlugin({ QUIET: Quiet }, { options });
@@ -156,7 +156,7 @@ describe("levels", () => {
       await above.setAlarm(Date.now() + 10_000_000);
       factory.pop();
       assert.equal(await above.get("key"), "stored");
-      await above.put("key", "below every level");
+      await above.put("key", "below every savepoint");
       await plugin.dispose();
 
       const last = await servingPlugin({ QUIET: Quiet }, { options });

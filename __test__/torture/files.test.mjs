@@ -57,9 +57,9 @@ for (const [name, lane] of Object.entries(LANES)) {
     const mf = await miniflare(undefined, "fsync");
     try {
       const reached = await objects(mf);
-      const signs = () =>
+      const markers = () =>
         [1, 2].map((at) => `${ALARM_BASE_MS + at}.TORTURE.${reached.id("alarm-0")}`);
-      const context = { objects: reached, slot: 0, random: random(1), state: {}, signs };
+      const context = { objects: reached, slot: 0, random: random(1), state: {}, markers };
       const seen = { acknowledged: [1, 2], issued: [1, 2], values: [] };
       for (const stamp of seen.issued) seen.values.push((await lane.run(context, stamp)) ?? stamp);
       assert.equal(await lane.check(context, seen), undefined);

@@ -49,7 +49,7 @@ export const LANES = {
     check: ({ objects, slot }, seen) => checkTurn(objects, "turn", slot, seen),
   },
 
-  /** The same inside of an object, acknowledged by its response. */
+  /** The same inside an object, acknowledged by its response. */
   inside: {
     depth: 1,
     async run({ objects, slot, state }, stamp) {
@@ -88,7 +88,7 @@ export const LANES = {
     },
   },
 
-  /** Counters inside of an object, one for each slot and one for all. */
+  /** Counters inside an object, one for each slot and one for all. */
   count: {
     depth: 2,
     async run({ objects, slot, state }, _stamp) {
@@ -134,10 +134,10 @@ export const LANES = {
       const storage = await objects.storage(`alarm-${slot}`);
       await (stamp % 5 === 0 ? storage.deleteAlarm() : storage.setAlarm(ALARM_BASE_MS + stamp));
     },
-    async check({ objects, slot, signs }, seen) {
+    async check({ objects, slot, markers }, seen) {
       const name = `alarm-${slot}`;
       const alarm = await (await objects.storage(name)).getAlarm();
-      if (alarm !== null && !(await signs()).includes(`${alarm}.TORTURE.${objects.id(name)}`)) {
+      if (alarm !== null && !(await markers()).includes(`${alarm}.TORTURE.${objects.id(name)}`)) {
         return `no process will find the alarm at ${alarm}`;
       }
       const stamp = alarm === null ? 0 : alarm - ALARM_BASE_MS;

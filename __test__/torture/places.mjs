@@ -53,7 +53,7 @@ class FilesPlace {
   }
 
   /** The alarms that will be found, as `time.NAME.id`. */
-  static async signs(directory) {
+  static async markers(directory) {
     try {
       return readdirSync(path.join(directory, ".ferroflare", "alarms"));
     } catch {
@@ -148,7 +148,7 @@ class RedisPlace {
     else await this.#server.close();
   }
 
-  static async signs(url) {
+  static async markers(url) {
     const client = await RedisClient.connect(url);
     try {
       const found = await client.call("ZRANGE", `${NAME}:alarms`, "0", "-1", "WITHSCORES");

@@ -62,10 +62,10 @@ async function start({ slot, seed, copy }) {
 async function verify() {
   const { seen } = order;
   const mf = await miniflare(order.directory, order.durability);
-  const signs = () => PLACES[order.backend].signs(order.directory);
+  const markers = () => PLACES[order.backend].markers(order.directory);
   const reached = await objects(mf);
   for (const { slot, lane, ...record } of seen) {
-    const context = { objects: reached, slot, signs };
+    const context = { objects: reached, slot, markers };
     const problem = await LANES[lane].check(context, record).catch((error) => error.stack);
     if (problem) say(`problem ${lane} of slot ${slot}: ${problem.replaceAll("\n", " | ")}`);
   }

@@ -231,7 +231,7 @@ describe("the writes of a transaction", () => {
     assert.deepEqual(await entriesOf(storage), [["b", 1]]);
   });
 
-  test("put() serialises at the call, inside of an object too", async () => {
+  test("put() serialises at the call, inside an object too", async () => {
     const { storage, stub } = await newObject();
     await storage.transaction(async (txn) => {
       const value = { n: 1 };
@@ -297,7 +297,7 @@ describe("the reads of a transaction", () => {
   });
 });
 
-describe("inside of an object", () => {
+describe("inside an object", () => {
   test("a caught failure of a transaction leaves the response alone", async () => {
     const { storage, stub } = await newObject();
     const response = await stub.fetch("https://object/failing");

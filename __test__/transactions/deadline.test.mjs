@@ -84,7 +84,7 @@ test("a closure that does not wait for its request to its own object commits, an
   assert.deepEqual(lines, ["kept 0"]);
 });
 
-test("a closure outside of an object may last, since no gate is closed", async () => {
+test("a closure outside an object may last, since no gate is closed", async () => {
   const lines = await printed(`
     const storage = plugin.getStorage(factory, stub.id);
     let go;

@@ -177,7 +177,7 @@ for (const name of Object.keys(places)) {
 }
 
 describe("files", { concurrency: 2 }, () => {
-  test("a write from outside of an object that cannot be made durable is one unhandled rejection", async () => {
+  test("a write from outside an object that cannot be made durable is one unhandled rejection", async () => {
     const seen = await reported(
       "files",
       `await storage.put("key", 1);

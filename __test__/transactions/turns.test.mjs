@@ -57,7 +57,7 @@ describe("transactions and others", () => {
     stuck();
   });
 
-  test("one that runs alone may use the storage inside of its closure", async () => {
+  test("one that runs alone may use the storage inside its closure", async () => {
     const storage = await newStorage();
     await storage.put("other", 1);
     const result = await aloneAt(storage, async (txn, attempt) => {

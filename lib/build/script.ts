@@ -68,8 +68,9 @@ function collect(node: unknown, names: string[]): void {
 }
 
 /**
- * Whether a script has to be built: it is TypeScript, or it, or a file that it imports, imports a package that is
- * installed or a source that Miniflare's linker cannot take. `asWrangler` builds whatever is not a single file.
+ * Whether a script has to be built. TypeScript has to be. So has a script with an import of an installed package, or of
+ * a source that Miniflare's linker cannot take. The files that it imports count too. `asWrangler` builds whatever is
+ * not a single file.
  */
 export function needsBuild(file: string, code: string, asWrangler: boolean): boolean {
   if (isTypeScript(file)) return true;

@@ -38,7 +38,7 @@ const SUBCOMMANDS: Record<string, (argv: string[]) => Promise<void>> = {
 const SUBCOMMANDS_HELP = `Commands:
   ${EXEC_NAME} init     Put this package in the place of Miniflare 2's Durable Objects, in this project
   ${EXEC_NAME} doctor   Print what is in use, and try it
-  ${EXEC_NAME} objects  List, show, export and delete stored Durable Objects
+  ${EXEC_NAME} objects  List, show, export, query and delete stored Durable Objects
   ${EXEC_NAME} import   Import Durable Objects that Miniflare 2 has stored`;
 
 /** Whether the error line may be coloured; the log and the help text decide for themselves, by standard output. */

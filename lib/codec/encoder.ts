@@ -1,9 +1,9 @@
 /**
  * Writes the common types of value in V8's wire format, and refuses the others before any user code has run.
  *
- * V8 keeps equal values in different forms that JavaScript cannot see: an integer computed as a double, an array with
- * room for holes, Latin-1 text stored as UTF-16. V8's bytes show that form; these are always the ones for V8's canonical
- * form, and never longer.
+ * V8 keeps equal values in different forms that JavaScript cannot see. An integer may be kept as a double, an array may
+ * have room for holes, Latin-1 text may be stored as UTF-16. V8's bytes show that form. The bytes of this module are
+ * always those of V8's canonical form, and never longer.
  */
 import { types } from "node:util";
 import { serialize } from "node:v8";
@@ -21,8 +21,9 @@ const lookupGetter = (
 const timeOf = Date.prototype.getTime;
 
 /**
- * So many objects, properties and elements are written here. Looking for getters costs as much for each as V8's whole
- * work; what is saved is V8's start, and that no longer counts in a larger value. It bounds the depth, too.
+ * So many objects, properties and elements are written here; V8 writes larger values. For each of them, looking for
+ * getters costs as much as V8's whole work. What is saved is V8's start, which no longer counts in a larger value. The
+ * limit bounds the depth, too.
  */
 const PARTS_MAX = 48;
 const EMPTY_OBJECT = serialize({});

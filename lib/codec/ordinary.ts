@@ -2,10 +2,10 @@
  * Tells ordinary objects, of any realm, from everything with internal slots, without running user code.
  *
  * V8 serializes by internal slots and ignores prototypes, and JavaScript sees only prototypes. An object whose
- * prototype is the genuine `Object.prototype` of a realm is ordinary, or an arguments object, or one whose prototype was
- * replaced. Those that V8 would write otherwise (maps, dates, errors, buffers) are told apart even then; what remains is
- * an object V8 cannot clone (a `WeakRef`, say) with `Object.prototype` put over its own: it is taken for what it
- * pretends to be.
+ * prototype is the genuine `Object.prototype` of a realm is ordinary, or an arguments object, or one whose prototype
+ * was replaced. Those that V8 would write otherwise (maps, dates, errors, buffers) are told apart even then. One case
+ * remains: an object that V8 cannot clone (a `WeakRef`, say) whose prototype was replaced by `Object.prototype`. It is
+ * taken for an ordinary object.
  */
 import { types } from "node:util";
 
@@ -45,8 +45,8 @@ export function isObjectPrototype(prototype: object | null): boolean {
 }
 
 /**
- * Only the native `Object` function of a realm has that source text (a bound function or a proxy has no name in it),
- * and its `prototype` can be neither replaced nor given another prototype.
+ * Only the native `Object` function of a realm has that source text: a bound function or a proxy has no name in it. Its
+ * `prototype` can be neither replaced nor given another prototype.
  */
 function provesObjectPrototype(prototype: object): boolean {
   if (isProxy(prototype) || getPrototypeOf(prototype) !== null) return false;

@@ -1,16 +1,22 @@
 /** Fires alarms: one timer for the next alarm of some bindings; the alarms themselves are data of their objects. */
 import type { StorageFactory } from "@miniflare/shared";
 import { durabilityTicket, isTicket, limits, type ObjectHandle, type Store } from "../native/addon";
-import { whenLevelsChange } from "../native/overlays";
+import { whenSavepointsChange } from "../native/overlays";
 import { PLAIN } from "../native/scope";
 import { storeFor } from "../native/stores";
-import { settle } from "../native/tickets";
+import { awaitCode } from "../native/tickets";
 import { warnOf } from "../shared/error";
 import { clearInterval, setImmediate, setInterval } from "../shared/real-timers";
 import { kWake } from "../shared/symbols";
 import { alarmTime, type DurableObjectAlarmBridge } from "../storage/options";
 import { addressOfKey } from "./id";
-import { ModernAlarms, type ModernAlarmsOptions, type RunAlarm } from "./modern-alarms";
+import {
+  type AlarmInvocationInfo,
+  END_OF_TIME_MS,
+  ModernAlarms,
+  type ModernAlarmsOptions,
+  type RunAlarm,
+} from "./modern-alarms";
 
 /** An alarm due later than this does not keep the process alive. */
 const REF_WINDOW_MS = 30_000;
@@ -22,11 +28,9 @@ const LOOK_MS = 1_000;
 const RETRY_MS = 1_000;
 /** For how many alarms objects are made ready at once, and how many alarms fire without a turn of the event loop. */
 const READY_MAX = 16;
-/** Later than any alarm. */
-const END_OF_TIME_MS = Number.MAX_SAFE_INTEGER;
 
 /** Runs the handler of an object; only those of modern objects are told of their alarms. */
-type AlarmCallback = (objectKey: string, info?: Parameters<RunAlarm>[1]) => Promise<void>;
+type AlarmCallback = (objectKey: string, info?: AlarmInvocationInfo) => Promise<void>;
 /** Reports an error that no caller waits for. */
 type Report = (what: string, error: unknown) => void;
 
@@ -43,6 +47,7 @@ export function alarmBridge(store: Store, name: string, key?: string): DurableOb
   return {
     setAlarm: async (scheduledTime) => alarmChanged(store, name, alarmTime(scheduledTime), key),
     deleteAlarm: async () => alarmChanged(store, name, null, key),
+    rearm: () => alarmChanged(store, name, null),
   };
 }
 
@@ -52,11 +57,11 @@ function unpadded(key: string): string {
 }
 
 async function confirmed(handle: ObjectHandle, written: number): Promise<void> {
-  const answer = settle(written);
+  const answer = awaitCode(written);
   handle.seal();
   const ticket = durabilityTicket(await answer);
   handle.seal();
-  await settle(handle.durable(ticket));
+  await awaitCode(handle.durable(ticket));
 }
 
 export class AlarmStore {
@@ -67,7 +72,7 @@ export class AlarmStore {
   #callback: AlarmCallback | undefined;
   #cancelTimer: (() => void) | undefined;
   #lookout: NodeJS.Timeout | undefined;
-  #ignoreLevels: (() => void) | undefined;
+  #ignoreSavepoints: (() => void) | undefined;
   /** The alarm that the timer is for. */
   #next = Number.POSITIVE_INFINITY;
   #looking = false;
@@ -90,7 +95,7 @@ export class AlarmStore {
     this.#store = storeFor(factory, persist);
     const watching = watchers.get(this.#store) ?? new Set();
     watchers.set(this.#store, watching.add(this));
-    this.#ignoreLevels = whenLevelsChange(this.#store, (ended) => {
+    this.#ignoreSavepoints = whenSavepointsChange(this.#store, (ended) => {
       if (ended) this.#modern?.releaseAll();
       this.#arm();
     });
@@ -140,7 +145,7 @@ export class AlarmStore {
   async flushAlarms(keys?: string[]): Promise<void> {
     const callback = this.#callback;
     if (this.#store === undefined) return;
-    if (keys === undefined) await settle(this.#store.refreshAlarms([...this.#names]));
+    if (keys === undefined) await awaitCode(this.#store.refreshAlarms([...this.#names]));
     for (const key of keys ?? this.#pending(this.#store)) {
       const { name } = addressOfKey(key);
       if (!this.#names.has(name)) continue;
@@ -182,7 +187,7 @@ export class AlarmStore {
 
   #unwatch(): void {
     clearInterval(this.#lookout);
-    this.#ignoreLevels?.();
+    this.#ignoreSavepoints?.();
     if (this.#store) watchers.get(this.#store)?.delete(this);
     this.#store = undefined;
   }
@@ -257,7 +262,7 @@ export class AlarmStore {
         if (this.#store !== store || !this.#callback) break;
         // When so many were due, a server may have more. The process must not end before they are known.
         more = keys.length >= limits.alarmsReadMax || (more && keys.length > 0);
-        if (more) await settle(store.refreshAlarms([...this.#names]));
+        if (more) await awaitCode(store.refreshAlarms([...this.#names]));
       } while (more);
     } catch (error) {
       this.#failed(error, now);
@@ -302,7 +307,7 @@ export class AlarmStore {
   #makeReady(key: string): number | Promise<number> {
     try {
       const code = this.#handle(key).prepareAlarm();
-      return isTicket(code) ? settle(code).catch(() => 0) : code;
+      return isTicket(code) ? awaitCode(code).catch(() => 0) : code;
     } catch {
       return 0;
     }
@@ -316,7 +321,7 @@ export class AlarmStore {
   /** Takes an alarm away if it is due by `timeMs`; of all who try, one gets it. */
   #take(key: string, timeMs: number): number | Promise<number> {
     const code = this.#handle(key).takeAlarm(timeMs);
-    return isTicket(code) ? settle(code) : code;
+    return isTicket(code) ? awaitCode(code) : code;
   }
 
   async #run(callback: AlarmCallback, key: string): Promise<void> {
@@ -333,7 +338,7 @@ export class AlarmStore {
     try {
       await callback?.(key);
     } finally {
-      await settle(handle.alarmDone());
+      await awaitCode(handle.alarmDone());
     }
   }
 }

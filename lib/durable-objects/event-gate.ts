@@ -25,7 +25,7 @@ function look(gate: EventGate): void {
   gate[kLook]();
 }
 
-/** The gate that events started by the running code have to pass; nothing outside of objects. */
+/** The gate that events started by the running code have to pass; nothing outside objects. */
 export function currentEvents(): EventGate | undefined {
   const gate = currentInputGate();
   return gate instanceof EventGate ? gate : undefined;
@@ -48,7 +48,7 @@ export class EventGate extends InputGate {
   #looks = 0;
   /** For an inner gate: what closed the outer gate has ended. For an outermost one: no event enters any more. */
   #ended = false;
-  /** Settles when the last of the sections that were started has ended, with all sections inside of it. */
+  /** Settles when the last of the sections that were started has ended, with all sections inside it. */
   #lastSection: Promise<void> | undefined;
 
   constructor(object: GatedObject, outer?: EventGate) {

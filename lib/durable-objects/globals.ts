@@ -1,6 +1,6 @@
 /**
- * Gates what a worker gets from Miniflare's plugins, in code of objects: timers and waits are events of the object, and
- * `fetch()`, service bindings and queues are its subrequests.
+ * Gates what a worker gets from Miniflare's plugins, in code of objects. Timers and waits become events of the object;
+ * `fetch()`, service bindings and queues become its subrequests.
  */
 import { ReadableStream } from "node:stream/web";
 import { BindingsPlugin, CorePlugin, Fetcher, Request, Scheduler } from "@miniflare/core";

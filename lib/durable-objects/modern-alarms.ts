@@ -1,6 +1,6 @@
 /** Runs the alarms of modern objects: they stay stored until they are handled, and run again when the handler fails. */
 import { isTicket, type ObjectHandle } from "../native/addon";
-import { settle } from "../native/tickets";
+import { awaitCode } from "../native/tickets";
 
 /** What the handler is told of its alarm. */
 export interface AlarmInvocationInfo {
@@ -27,7 +27,7 @@ const FIRST_DELAY_MS = 2_000;
 const JITTER = 0.25;
 const RETRIES_MAX = 6;
 /** Later than any alarm. */
-const END_OF_TIME_MS = Number.MAX_SAFE_INTEGER;
+export const END_OF_TIME_MS = Number.MAX_SAFE_INTEGER;
 
 /** How the core is told that a claim ends: see `finishAlarm()`. */
 const [HANDLED, POSTPONED, RELEASED] = [0, 1, 2];
@@ -210,7 +210,7 @@ export class ModernAlarms {
   async #finish(claim: Claim, end: number): Promise<boolean> {
     if (!this.#running.delete(claim)) return false;
     try {
-      const kept = await settle(claim.handle.finishAlarm(end));
+      const kept = await awaitCode(claim.handle.finishAlarm(end));
       if (end === HANDLED || kept !== 1) this.#changed(claim.key);
       return kept === 1;
     } catch (error) {
@@ -222,7 +222,7 @@ export class ModernAlarms {
 
   async #release(claim: Claim): Promise<void> {
     try {
-      await settle(claim.handle.finishAlarm(RELEASED));
+      await awaitCode(claim.handle.finishAlarm(RELEASED));
     } catch {
       // A store that is closed has released it; a server that is not reached lets the claim run out.
     }
@@ -237,7 +237,7 @@ function nameOf({ key }: Claim): string {
 /** Claims an alarm, or with `again` goes on with a claim; gives for when it is set, NaN for none. */
 function claimed(handle: ObjectHandle, timeMs: number, again: boolean): number | Promise<number> {
   const code = handle.claimAlarm(timeMs, again);
-  return isTicket(code) ? settle(code) : code;
+  return isTicket(code) ? awaitCode(code) : code;
 }
 
 function isClosed(error: unknown): boolean {

@@ -1,8 +1,14 @@
 /** What an object that is about to be constructed gets, by its class: a state, bindings, a storage. */
 import type { Context } from "@miniflare/shared";
+import type { ObjectHandle } from "../native/addon";
 import { realmOf } from "../rpc";
 import { MODERN_VALUE_BYTES_MAX, ModernStorage } from "../storage/modern-storage";
+import type { DurableObjectAlarmBridge } from "../storage/options";
+import { Connection } from "../storage/sql/connection";
+import { OWN_REALM } from "../storage/sql/realm";
+import { kConnection, SqliteStorage } from "../storage/sql/sqlite-storage";
 import { DurableObjectStorage } from "../storage/storage";
+import { isEnabled } from "../workers/compatibility";
 import { isModern } from "./base";
 import type { BoundClass } from "./classes";
 import type { ObjectSockets } from "./hibernation/object-sockets";
@@ -38,13 +44,41 @@ export function newState({ id, bound, storage, owner, sockets, own }: Constructe
   return { state, env: worker.bindings };
 }
 
-/** The class of the storage, and the most bytes of a value: without an option production's for a modern class. */
-export function storageOf(Class: unknown, valueSizeGiven: number | undefined) {
-  if (!isModern(Class)) {
-    return { Storage: DurableObjectStorage, valueBytes: valueBytesMax(valueSizeGiven) };
+/** SQLite's own limits count alone. */
+const NO_LIMIT = Number.POSITIVE_INFINITY;
+
+/** An object whose storage is made. */
+export interface Stored {
+  bound: BoundClass | undefined;
+  isSqlite: boolean;
+  /** The most bytes of a value, if the option is given. */
+  valueSizeGiven: number | undefined;
+  /** Makes the native object with a limit of values. */
+  handle: (valueBytes: number) => ObjectHandle;
+  alarms: DurableObjectAlarmBridge;
+  /** The worker that binds the class. */
+  worker: Worker;
+  /** The storage that code outside of the object has, if this one is for a running object. */
+  known: DurableObjectStorage | undefined;
+}
+
+/** The storage of an object, by its class: without an option production's limits for a modern class. */
+export function newStorage(stored: Stored): DurableObjectStorage {
+  const { bound, isSqlite, valueSizeGiven, handle, alarms } = stored;
+  if (bound !== undefined && isSqlite) return newSqliteStorage(stored, bound);
+  if (!isModern(bound?.Class)) {
+    return new DurableObjectStorage(handle(valueBytesMax(valueSizeGiven)), alarms);
   }
-  return {
-    Storage: ModernStorage,
-    valueBytes: valueBytesMax(valueSizeGiven ?? MODERN_VALUE_BYTES_MAX),
-  };
+  const valueBytes = valueBytesMax(valueSizeGiven ?? MODERN_VALUE_BYTES_MAX);
+  return new ModernStorage(handle(valueBytes), alarms);
+}
+
+function newSqliteStorage({ handle, alarms, worker, known }: Stored, bound: BoundClass) {
+  const { compat } = workerOf(bound.exports) ?? worker;
+  return new SqliteStorage(handle(NO_LIMIT), alarms, {
+    connection: known instanceof SqliteStorage ? known[kConnection] : new Connection(),
+    realm: known === undefined ? OWN_REALM : realmOf(bound.Class as unknown as new () => object),
+    isOfObject: known !== undefined,
+    keepsAlarm: !isEnabled(compat, "deleteAllDeletesAlarm"),
+  });
 }

@@ -1,16 +1,10 @@
 /** Where functions of an object run when others call them: behind the gate where they were passed on, as events. */
-import {
-  type Awaitable,
-  getRequestContext,
-  RequestContext,
-  usageModelExternalSubrequestLimit,
-} from "@miniflare/shared";
+import { type Awaitable, getRequestContext } from "@miniflare/shared";
 import { Broken, type Host, setObjectFinder } from "../rpc";
 import { _kRunWithGates, kBroken, kOnEnd, kRetired } from "../shared/symbols";
 import { currentEvents, type EventGate } from "./event-gate";
+import { eventContext, type UsageModel } from "./request-context";
 import type { DurableObjectState } from "./state";
-
-type UsageModel = Parameters<typeof usageModelExternalSubrequestLimit>[0];
 
 const ENDED = "The execution context which hosts this callback is no longer running.";
 
@@ -57,12 +51,7 @@ setObjectFinder(() => {
 async function runInContext<T>(usageModel: UsageModel, event: () => Promise<T>): Promise<T> {
   const caller = getRequestContext();
   caller?.incrementInternalSubrequests();
-  const context = new RequestContext({
-    requestDepth: (caller?.requestDepth ?? 0) + 1,
-    pipelineDepth: 1,
-    durableObject: true,
-    externalSubrequestLimit: usageModelExternalSubrequestLimit(usageModel),
-  });
+  const context = eventContext(usageModel, caller);
   const result = await context.runWith(event);
   caller?.advanceCurrentTime();
   return result;

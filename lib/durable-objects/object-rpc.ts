@@ -24,7 +24,7 @@ export type DurableObjectFactory = (id: DurableObjectId) => Promise<DurableObjec
 
 /** What a namespace knows of the worker that uses it, and of the class that it is bound to. */
 export interface NamespaceSide {
-  /** The worker's own side, or that of code outside of workers. */
+  /** The worker's own side, or that of code outside workers. */
   readonly side: Side;
   /** Whether stubs have RPC: the worker has a modern class and no flag against it. Unknown before it is loaded. */
   readonly hasRpc: boolean | undefined;

@@ -9,7 +9,7 @@ import { DurableObjectError } from "../shared/error";
 
 export type DurableObjectsObjectsOptions = Record<
   string,
-  string | { className: string; scriptName?: string }
+  string | { className: string; scriptName?: string; useSQLite?: boolean }
 >;
 
 export interface DurableObjectsOptions {
@@ -27,6 +27,8 @@ export interface DurableObjectsOptions {
   durableObjectsMaxOpen?: number;
   /** The classes that `migrations` or `exports` of a configuration declare, and whether each is SQLite-backed. */
   durableObjectsClasses?: DeclaredClasses;
+  /** The bindings whose classes are SQLite-backed, beside those with `useSQLite` and those that a configuration declares. */
+  durableObjectsSqlite?: string[];
 }
 
 export type Durability = "fsync" | "process";
@@ -36,6 +38,8 @@ export interface BoundObject {
   name: string;
   className: string;
   scriptName: string | undefined;
+  /** Whether the class is SQLite-backed, if the binding says so. */
+  useSQLite: boolean | undefined;
 }
 
 /** What `[miniflare]` may hold beside Miniflare 2's own options. */
@@ -77,6 +81,13 @@ function wrongBindings(value: unknown): ConfigError {
 export const classesOption: OptionMetadata = {
   type: OptionType.NONE,
   fromWrangler: (config) => declaredClasses(config as unknown as ConfigFile),
+};
+
+export const sqliteOption: OptionMetadata = {
+  type: OptionType.ARRAY,
+  name: "do-sqlite",
+  description: "Durable Object binding whose class is SQLite-backed",
+  logName: "SQLite-backed Durable Objects",
 };
 
 export const persistOption: OptionMetadata = {
@@ -145,12 +156,25 @@ export function boundObjects(objects: DurableObjectsObjectsOptions | undefined):
     throw invalid("durableObjects", objects, "an object of NAME: class name");
   }
   return Object.entries(objects).map(([name, target]) => {
-    if (typeof target === "string") return { name, className: target, scriptName: undefined };
+    if (typeof target === "string") {
+      return { name, className: target, scriptName: undefined, useSQLite: undefined };
+    }
     if (typeof target !== "object" || target === null) {
       throw invalid(`durableObjects.${name}`, target, "a class name or { className, scriptName }");
     }
-    return { name, className: target.className, scriptName: target.scriptName };
+    const { className, scriptName, useSQLite } = target;
+    if (useSQLite !== undefined && typeof useSQLite !== "boolean") {
+      throw invalid(`durableObjects.${name}.useSQLite`, useSQLite, "true or false");
+    }
+    return { name, className, scriptName, useSQLite };
   });
+}
+
+/** The names that `durableObjectsSqlite` may hold. */
+export function checkSqliteNames(names: unknown): string[] | undefined {
+  if (names === undefined || names === null) return undefined;
+  if (Array.isArray(names) && names.every((name) => typeof name === "string")) return names;
+  throw invalid("durableObjectsSqlite (--do-sqlite)", names, "an array of names of bindings");
 }
 
 export function checkPersist(

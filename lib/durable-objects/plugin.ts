@@ -2,17 +2,11 @@
 import assert from "node:assert";
 import path from "node:path";
 import type { Context, Mount, PluginContext, SetupResult, StorageFactory } from "@miniflare/shared";
-import {
-  Option,
-  Plugin,
-  RequestContext,
-  resolveStoragePersist,
-  usageModelExternalSubrequestLimit,
-} from "@miniflare/shared";
+import { Option, Plugin, resolveStoragePersist } from "@miniflare/shared";
 import type { DeclaredClasses } from "../config/classes";
-import type { Answer } from "../native/answers";
+import type { Store } from "../native/addon";
 import { leaveStores, objectIds, type StoreOptions, storeFor, useStores } from "../native/stores";
-import { settle } from "../native/tickets";
+import { awaitCode } from "../native/tickets";
 import { noteDataDirectory } from "../shared/data-directories";
 import { PERSIST_DEFAULT } from "../shared/default-place";
 import { received, warnOf } from "../shared/error";
@@ -20,58 +14,38 @@ import { isRedisUrl } from "../shared/redis-url";
 import {
   kAbortObjects,
   kAlarm,
-  kAlarmExists,
-  kBroken,
-  kConstruct,
   kDefaultService,
   kDeleteObjects,
-  kEnterLevel,
+  kEnterSavepoint,
   kEvict,
   kForgetObjects,
   kHandle,
   kInstance,
   kListIds,
-  kOnBroken,
   kReloadFailed,
-  kReset,
-  kRetire,
   kRunAlarm,
-  kSockets,
   kWorkersModule,
 } from "../shared/symbols";
 import { printable } from "../shared/thrown";
+import { opened } from "../storage/sql/sqlite-storage";
 import type { DurableObjectStorage } from "../storage/storage";
 import { note } from "../workers/early-bindings";
 import type { WorkersModule } from "../workers/module";
 import { AlarmStore, alarmBridge } from "./alarms";
-import { isModern } from "./base";
-import { type BoundClass, findClass, notBound } from "./classes";
+import { type BoundClass, findClass } from "./classes";
 import { gateD1 } from "./d1";
-import { evict, notRunning, type SocketsEnd } from "./eviction";
+import type { SocketsEnd } from "./eviction";
 import "./globals";
 import "./hibernation/globals";
-import { type SocketsHome, socketsHome } from "./hibernation/home";
-import {
-  addressOf,
-  addressOfCacheKey,
-  addressOfKey,
-  cacheKeyOf,
-  DurableObjectId,
-  type IdLike,
-  keyOf,
-  type ObjectAddress,
-} from "./id";
-import type { AlarmInvocationInfo } from "./modern-alarms";
-import { ModernState } from "./modern-state";
-import { withName } from "./names";
+import { addressOf, addressOfKey, DurableObjectId, type IdLike, keyOf } from "./id";
+import { type AlarmInvocationInfo, END_OF_TIME_MS } from "./modern-alarms";
 import { DurableObjectNamespace } from "./namespace";
-import { newState, storageOf } from "./new-state";
-import { failedToConstruct } from "./object-rpc";
 import {
   alarmsOption,
   type BoundObject,
   boundObjects,
   checkPersist,
+  checkSqliteNames,
   classesOption,
   type Durability,
   type DurableObjectsObjectsOptions,
@@ -81,22 +55,31 @@ import {
   maxValueSizeOption,
   objectsOption,
   persistOption,
+  sqliteOption,
   storeOptions,
   valueBytesMax,
 } from "./options";
 import { Reloads } from "./reload";
-import type { DurableObject, DurableObjectState, StateOwner } from "./state";
+import { eventContext } from "./request-context";
+import { RunningObjects } from "./running";
+import {
+  checkNotInRedis,
+  noteSqliteClasses,
+  type SqliteClasses,
+  sqliteClasses,
+  sqliteNames,
+} from "./sqlite";
+import type { DurableObject, DurableObjectState } from "./state";
 import { Worker } from "./worker";
 
-const STORAGE_PREFIX = "durable-objects:storage:";
 /** The plugin of the worker that others are mounted in, by what all of them share: it is constructed first. */
 const parents = new WeakMap<object, DurableObjectsPlugin>();
-const STATE_PREFIX = "durable-objects:state:";
 const ADDED_OPTIONS = [
   "durableObjectsMaxValueSize",
   "durableObjectsDurability",
   "durableObjectsMaxOpen",
   "durableObjectsClasses",
+  "durableObjectsSqlite",
 ] as const;
 
 export class DurableObjectsPlugin
@@ -124,28 +107,29 @@ export class DurableObjectsPlugin
   @Option(classesOption)
   durableObjectsClasses?: DeclaredClasses;
 
+  @Option(sqliteOption)
+  durableObjectsSqlite?: string[];
+
   readonly #objects: BoundObject[];
+  readonly #sqlite: SqliteClasses;
   readonly #persist: boolean | string | undefined;
   readonly #storeOptions: StoreOptions;
-  /** The storages and states of the running objects, shared with the mounts; Miniflare clears it at each reload. */
-  readonly #running: Map<string, unknown>;
-  /** The states that this plugin has constructed and that have not ended, those of an earlier worker too. */
-  readonly #living = new Set<DurableObjectState>();
-  readonly #sockets: SocketsHome;
+  readonly #running: RunningObjects;
   readonly #reloads: Reloads<DurableObjectsPlugin>;
   readonly #alarms: AlarmStore;
   #factory: StorageFactory | undefined;
   readonly #worker: Worker;
-  #classes = new Map<string, BoundClass>();
-  #bindings: Context = {};
 
   constructor(ctx: PluginContext, options?: DurableObjectsOptions) {
     super(ctx);
     this.assignOptions(options);
     this.#objects = boundObjects(this.durableObjects);
-    this.#running = ctx.sharedCache;
-    if (!parents.has(this.#running)) parents.set(this.#running, this);
-    this.#sockets = socketsHome(this.#running);
+    this.#sqlite = sqliteClasses({
+      objects: this.#objects,
+      declared: this.durableObjectsClasses,
+      names: checkSqliteNames(this.durableObjectsSqlite),
+    });
+    if (!parents.has(ctx.sharedCache)) parents.set(ctx.sharedCache, this);
     const persist = checkPersist(this.durableObjectsPersist);
     this.#persist =
       persist === true ? this.#defaultPersist() : resolveStoragePersist(ctx.rootPath, persist);
@@ -154,10 +138,17 @@ export class DurableObjectsPlugin
     valueBytesMax(this.durableObjectsMaxValueSize);
     this.#reloads = new Reloads<DurableObjectsPlugin>(this, ctx.sharedCache);
     this.#worker = new Worker(ctx, (name) => this.#namespace(this.#factory!, name, false));
+    this.#running = new RunningObjects(ctx.sharedCache, {
+      worker: this.#worker,
+      valueSizeGiven: this.durableObjectsMaxValueSize,
+      store: (factory) => this.#store(factory),
+      wake: (id) => this.getObject(this.#factory!, id),
+      report: (what, error) => this.#report(what, error),
+    });
     this.#alarms = new AlarmStore(
       this.#objects.map(({ name }) => name),
       (what, error) => this.#report(what, error),
-      { isModern: (name) => this.#bindsModern(name) },
+      { isModern: (name) => this.#running.bindsModern(name) },
     );
   }
 
@@ -169,7 +160,7 @@ export class DurableObjectsPlugin
 
   /** Mounts use their parent's root path. */
   #defaultPersist(): string {
-    const { rootPath } = parents.get(this.#running)?.ctx ?? this.ctx;
+    const { rootPath } = parents.get(this.ctx.sharedCache)?.ctx ?? this.ctx;
     return path.resolve(rootPath, PERSIST_DEFAULT);
   }
 
@@ -181,45 +172,25 @@ export class DurableObjectsPlugin
     for (const name of ["", ".ferroflare", ...names]) noteDataDirectory(path.join(root, name));
   }
 
-  getStorage(storage: StorageFactory, id: IdLike): DurableObjectStorage {
-    const address = addressOf(id);
-    const cacheKey = STORAGE_PREFIX + cacheKeyOf(address);
-    const running = this.#running.get(cacheKey);
-    if (running !== undefined) return running as DurableObjectStorage;
-    const objectStorage = this.#newStorage(storage, address);
-    this.#running.set(cacheKey, objectStorage);
-    return objectStorage;
+  #store(factory: StorageFactory): Store {
+    return storeFor(factory, this.#persist, this.#storeOptions);
   }
 
-  #newStorage(storage: StorageFactory, address: ObjectAddress): DurableObjectStorage {
-    const store = storeFor(storage, this.#persist, this.#storeOptions);
-    const { Storage, valueBytes } = storageOf(
-      this.#classes.get(address.name)?.Class,
-      this.durableObjectsMaxValueSize,
-    );
-    const handle = store.object(address.name, address.id, valueBytes);
-    const objectStorage = new Storage(handle, alarmBridge(store, address.name, keyOf(address)));
-    return objectStorage;
+  getStorage(storage: StorageFactory, id: IdLike): DurableObjectStorage {
+    return this.#running.storage(storage, id);
+  }
+
+  /** Returns the storage of an object, whose database is open if it is SQLite-backed. */
+  openStorage(storage: StorageFactory, id: IdLike): Promise<DurableObjectStorage> {
+    return opened(this.getStorage(storage, id));
   }
 
   /** Returns the state of an object, constructing the object if it is not running; waits for a reload in progress. */
   async getObject(storage: StorageFactory, id: IdLike): Promise<DurableObjectState> {
     assert(this.#reloads.begun, "beforeReload() must be called before getObject()");
     const plugin = await this.#reloads.serving();
-    const named = plugin.#named(storage, id);
-    return plugin.#object(storage, named instanceof Promise ? await named : named);
-  }
-
-  /** The id of an object of a modern class that is not running, with the name that it was once used by. */
-  #named(storage: StorageFactory, id: IdLike): Answer<IdLike> {
-    const address = addressOf(id);
-    const isRunning = this.#running.has(STATE_PREFIX + cacheKeyOf(address));
-    if (isRunning || !this.#bindsModern(address.name)) return id;
-    return withName(storeFor(storage, this.#persist, this.#storeOptions), id);
-  }
-
-  #bindsModern(name: string): boolean {
-    return isModern(this.#classes.get(name)?.Class);
+    const named = plugin.#running.named(storage, id);
+    return plugin.#running.openObject(storage, named instanceof Promise ? await named : named);
   }
 
   async getInstance(storage: StorageFactory, id: IdLike): Promise<DurableObject> {
@@ -238,13 +209,7 @@ export class DurableObjectsPlugin
 
   /** Returns the ids of the objects of a binding that are running; they have no names. */
   getObjects(_storage: StorageFactory, namespace: string): DurableObjectId[] {
-    const ids: DurableObjectId[] = [];
-    for (const cacheKey of this.#running.keys()) {
-      if (!cacheKey.startsWith(STATE_PREFIX)) continue;
-      const { name, id } = addressOfCacheKey(cacheKey.slice(STATE_PREFIX.length));
-      if (name === namespace) ids.push(new DurableObjectId(name, id));
-    }
-    return ids;
+    return this.#running.idsOf(namespace);
   }
 
   /** Fires scheduled alarms now: all of this worker's bindings, or those of `ids`. */
@@ -257,36 +222,26 @@ export class DurableObjectsPlugin
   }
 
   async [kListIds](storage: StorageFactory, name: string): Promise<string[]> {
-    const store = storeFor(storage, this.#persist, this.#storeOptions);
+    const store = this.#store(storage);
     const stored = await objectIds(store, name);
     const running = this.getObjects(storage, name).map(String);
     return [...new Set([...stored, ...running])].sort();
   }
 
-  async [kEvict](id?: IdLike, webSockets: SocketsEnd = "hibernate"): Promise<void> {
-    const evicted = id === undefined ? undefined : STATE_PREFIX + cacheKeyOf(addressOf(id));
-    if (evicted !== undefined && !this.#running.has(evicted)) throw notRunning();
-    const keys = evicted === undefined ? [...this.#running.keys()] : [evicted];
-    const states = keys.filter((key) => key.startsWith(STATE_PREFIX));
-    await Promise.all(states.map((key) => this.#evict(key, webSockets)));
+  [kEvict](id?: IdLike, webSockets: SocketsEnd = "hibernate"): Promise<void> {
+    return this.#running.evict(id, webSockets);
   }
 
-  [kForgetObjects](level?: number): void {
-    for (const key of this.#running.keys()) {
-      if (key.startsWith(STATE_PREFIX)) this.#running.delete(key);
-    }
-    if (level === undefined) this.#sockets.end("evicted");
-    else this.#sockets.sleep();
-    this.#forget("evicted");
+  [kForgetObjects](savepoint?: number): void {
+    this.#running.discard(savepoint === undefined ? "close" : "hibernate");
   }
 
-  [kEnterLevel](level: number): void {
-    this.#sockets.enterLevel(level);
+  [kEnterSavepoint](savepoint: number): void {
+    this.#running.enterSavepoint(savepoint);
   }
 
   [kAbortObjects](reason: unknown): void {
-    for (const state of [...this.#living]) state[kReset](reason);
-    this.#sockets.end("reset");
+    this.#running.reset(reason);
   }
 
   async [kDeleteObjects](storage: StorageFactory): Promise<void> {
@@ -303,27 +258,17 @@ export class DurableObjectsPlugin
     return this.#worker.defaultService;
   }
 
-  /** Closes the sockets of all objects, whose instances are not reached any more. */
-  #forget(how: "evicted" | "reloaded"): void {
-    if (how === "reloaded") this.#sockets.end(how);
-    for (const state of this.#living) {
-      state[kSockets].end(how);
-      if (state instanceof ModernState) state[kRetire]();
-    }
-    this.#living.clear();
-  }
-
   async [kRunAlarm](storage: StorageFactory, id: IdLike): Promise<boolean> {
     const plugin = await this.#reloads.serving();
     const address = addressOf(id);
     const handle = plugin.getStorage(storage, id)[kHandle];
-    if (plugin.#bindsModern(address.name)) {
+    if (plugin.#running.bindsModern(address.name)) {
       return plugin.#alarms.runNow(keyOf(address), handle, (...alarm) =>
         plugin.#fireAlarm(...alarm),
       );
     }
-    if ((await settle(handle.takeAlarm(Number.MAX_SAFE_INTEGER))) !== 1) return false;
-    const store = storeFor(storage, this.#persist, this.#storeOptions);
+    if ((await awaitCode(handle.takeAlarm(END_OF_TIME_MS))) !== 1) return false;
+    const store = this.#store(storage);
     await alarmBridge(store, address.name).deleteAlarm();
     await plugin.#fireAlarm(keyOf(address));
     return true;
@@ -343,9 +288,12 @@ export class DurableObjectsPlugin
     gateD1();
     if (this.#factory === undefined) useStores(storageFactory);
     this.#factory = storageFactory;
-    const store = storeFor(storageFactory, this.#persist, this.#storeOptions);
+    checkNotInRedis(this.#persist, this.#objects, ({ className, scriptName }) =>
+      scriptName === undefined ? this.#sqlite.get(className) : false,
+    );
+    const store = this.#store(storageFactory);
     // A server that cannot be reached is an error at the start, not at the first use.
-    await settle(store.refreshAlarms(this.#objects.map(({ name }) => name)));
+    await awaitCode(store.refreshAlarms(this.#objects.map(({ name }) => name)));
     if (this.durableObjectsAlarms !== false) {
       await this.#alarms.setupStore(storageFactory, this.#persist);
     }
@@ -360,18 +308,23 @@ export class DurableObjectsPlugin
   }
 
   override reload(bindings: Context, moduleExports: Context, mounts: Map<string, Mount>): void {
+    let classes: Map<string, BoundClass>;
+    let inSqlite: Set<string>;
+    noteSqliteClasses(moduleExports, this.#sqlite);
     try {
-      this.#classes = new Map(
+      classes = new Map(
         this.#objects.map((object) => [object.name, findClass(object, moduleExports, mounts)]),
       );
+      inSqlite = sqliteNames(this.#objects, classes);
+      checkNotInRedis(this.#persist, this.#objects, ({ name }) => inSqlite.has(name));
       assert(this.#reloads.begun, "beforeReload() must be called before reload()");
     } catch (error) {
       this[kReloadFailed](error);
       throw error;
     }
-    this.#bindings = bindings;
-    this.#worker.load(bindings, moduleExports, this.#classes);
-    this.#forget("reloaded");
+    this.#running.load(bindings, classes, inSqlite);
+    this.#worker.load(bindings, moduleExports, classes);
+    this.#running.retire();
     this.#reloads.serve();
     this.#alarms.resume((...alarm) => this.#fireAlarm(...alarm));
   }
@@ -383,8 +336,9 @@ export class DurableObjectsPlugin
 
   override async dispose(): Promise<void> {
     this.#alarms.dispose();
-    this.#forget("reloaded");
-    if (parents.get(this.#running) === this) parents.delete(this.#running);
+    this.#running.retire();
+    const { sharedCache } = this.ctx;
+    if (parents.get(sharedCache) === this) parents.delete(sharedCache);
     const factory = this.#factory;
     const retired = this.#reloads.retire();
     if (factory) {
@@ -403,76 +357,10 @@ export class DurableObjectsPlugin
     else await leaveStores(factory);
   }
 
-  #object(storage: StorageFactory, id: IdLike): DurableObjectState {
-    const address = addressOf(id);
-    const key = keyOf(address);
-    const cacheKey = STATE_PREFIX + cacheKeyOf(address);
-    const running = this.#running.get(cacheKey);
-    if (running !== undefined) return running as DurableObjectState;
-
-    const bound = this.#classes.get(address.name);
-    if (bound === undefined) throw notBound(address.name);
-    const known = this.getStorage(storage, id);
-    // What a modern object has ends with the object; what others have got of it stays.
-    const objectStorage = isModern(bound.Class) ? this.#newStorage(storage, address) : known;
-    const owner: StateOwner = {
-      drop: () => {
-        this.#living.delete(state);
-        if (this.#running.get(cacheKey) === state) this.#running.delete(cacheKey);
-      },
-      report: (reason) => constructed && this.#report(`Durable Object ${key}`, reason),
-    };
-    const own = { worker: this.#worker, bindings: this.#bindings };
-    const wake = () => void this.#wake(key, id);
-    const sockets = () => this.#sockets.of(cacheKey, wake);
-    const { state, env } = newState({ id, bound, storage: objectStorage, owner, sockets, own });
-    let constructed = false;
-    const onBroken = (error: unknown) => state[kReset](error);
-    objectStorage[kOnBroken] = onBroken;
-    known[kOnBroken] = onBroken;
-    try {
-      state[kConstruct](() => new bound.Class(state, env));
-      // A constructor that has called abort() and caught its error.
-      if (state[kBroken] !== undefined && state instanceof ModernState) throw state[kBroken].reason;
-    } catch (error) {
-      state[kReset](error);
-      if (state instanceof ModernState) failedToConstruct(error);
-      throw error;
-    }
-    constructed = true;
-    const alarmExists = Boolean(state[kInstance]?.alarm);
-    objectStorage[kAlarmExists] = alarmExists;
-    known[kAlarmExists] = alarmExists;
-    this.#running.set(cacheKey, state);
-    this.#living.add(state);
-    return state;
-  }
-
-  async #evict(cacheKey: string, webSockets: SocketsEnd): Promise<void> {
-    const state = this.#running.get(cacheKey) as DurableObjectState;
-    await evict(state, webSockets);
-    this.#living.delete(state);
-    if (this.#running.get(cacheKey) === state) this.#running.delete(cacheKey);
-  }
-
-  /** Constructs an object that does not run, for what has happened to its sockets. */
-  async #wake(key: string, id: IdLike): Promise<void> {
-    try {
-      await this.getObject(this.#factory!, id);
-    } catch (error) {
-      this.#report(`Durable Object ${key}`, error);
-    }
-  }
-
   async #fireAlarm(key: string, info?: AlarmInvocationInfo): Promise<void> {
     const { name, id } = addressOfKey(key);
     const state = await this.getObject(this.#factory!, new DurableObjectId(name, id));
-    const context = new RequestContext({
-      requestDepth: 1,
-      pipelineDepth: 1,
-      durableObject: true,
-      externalSubrequestLimit: usageModelExternalSubrequestLimit(this.ctx.usageModel),
-    });
+    const context = eventContext(this.ctx.usageModel);
     await context.runWith(() => state[kAlarm](info));
   }
 

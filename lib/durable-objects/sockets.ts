@@ -180,6 +180,7 @@ function wrapperOf(socket: WebSocket, listener: NonNullable<Listener>): (event: 
 const kSend = symbolOf(WebSocket.prototype, "kSend");
 const kError = symbolOf(WebSocket.prototype, "kError");
 
+// What comes in: events are those of the object that has accepted the socket.
 replaceMethods(WebSocket.prototype, {
   accept: (accept) =>
     function (this: WebSocket) {
@@ -192,15 +193,6 @@ replaceMethods(WebSocket.prototype, {
         adopt(this);
       }
       accept.call(this);
-    },
-
-  /** A handler may answer a close that the object has begun: that is no error. */
-  close: (close) =>
-    function (this: WebSocket, code?: number, reason?: string) {
-      if (!hibernatableOf(this)) return close.call(this, code, reason);
-      const given = checkClose(code, reason);
-      if (!hasClosed(this)) (Reflect.get(this, kClose) as Method).apply(this, given);
-      return undefined;
     },
 
   addEventListener: (addEventListener) =>
@@ -231,6 +223,18 @@ replaceMethods(WebSocket.prototype, {
       if (gate === undefined || isCoupled(this)) return dispatchEvent.call(this, event);
       gate.object[kEnter](gate, () => runListeners(() => dispatchEvent.call(this, event)));
       return true;
+    },
+});
+
+// What goes out: frames are effects of the object.
+replaceMethods(WebSocket.prototype, {
+  /** A handler may answer a close that the object has begun: that is no error. */
+  close: (close) =>
+    function (this: WebSocket, code?: number, reason?: string) {
+      if (!hibernatableOf(this)) return close.call(this, code, reason);
+      const given = checkClose(code, reason);
+      if (!hasClosed(this)) (Reflect.get(this, kClose) as Method).apply(this, given);
+      return undefined;
     },
 
   [kSend]: (send) =>

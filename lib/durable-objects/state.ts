@@ -88,8 +88,8 @@ const EVICTED: Broken = {
 };
 
 /**
- * A state is running until it is reset or evicted, for good: what runs in it or waits for its gates rejects with the reason
- * of the reset, and so does everything started later. Its sockets are closed.
+ * A state runs until it is reset or evicted, which is final. What runs in it, or waits for its gates, rejects with the
+ * reason of the reset. So does everything that is started later. Its sockets are closed.
  */
 export class DurableObjectState implements GatedObject {
   readonly #events: EventGate = new EventGate(this);

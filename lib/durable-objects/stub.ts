@@ -3,11 +3,7 @@ import { URL } from "node:url";
 import type { RequestInfo } from "@miniflare/core";
 import * as core from "@miniflare/core";
 import type { PluginContext } from "@miniflare/shared";
-import {
-  getRequestContext,
-  RequestContext,
-  usageModelExternalSubrequestLimit,
-} from "@miniflare/shared";
+import { getRequestContext } from "@miniflare/shared";
 import { Response as BaseResponse } from "undici";
 import { DurableObjectError } from "../shared/error";
 import { kEvicted, kFetch } from "../shared/symbols";
@@ -16,6 +12,7 @@ import { gateBody } from "./bodies";
 import { type FetchInit, type FetchInput, inOwnClasses } from "./foreign-request";
 import type { DurableObjectId } from "./id";
 import type { DurableObjectFactory, ObjectRemote } from "./object-rpc";
+import { eventContext } from "./request-context";
 import { subrequest } from "./subrequest";
 
 export type { DurableObjectFactory };
@@ -65,12 +62,7 @@ export class DurableObjectStub {
     const request = this.#request(input, init);
     const caller = getRequestContext();
     caller?.incrementInternalSubrequests();
-    const context = new RequestContext({
-      requestDepth: (caller?.requestDepth ?? 0) + 1,
-      pipelineDepth: 1,
-      durableObject: true,
-      externalSubrequestLimit: usageModelExternalSubrequestLimit(this.#ctx?.usageModel),
-    });
+    const context = eventContext(this.#ctx?.usageModel, caller);
     const running = context.runWith(() => state[kFetch](request));
     const response: unknown = await (remote ? remote.explained(running, state) : running);
     caller?.advanceCurrentTime();

@@ -4,7 +4,7 @@ import { currentEvents, type EventGate } from "./event-gate";
 
 /**
  * Makes the call when what the object has written is durable. Its answer, or error, is an event of the object. A call from
- * outside of objects is made at once.
+ * outside objects is made at once.
  */
 export function subrequest<T>(call: () => Promise<T>): Promise<T> {
   const events = currentEvents();

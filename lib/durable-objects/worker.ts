@@ -91,7 +91,7 @@ export class Worker {
     return { exports: this.exports, realm, usageModel: this.#ctx.usageModel };
   }
 
-  /** What is known of a binding to the worker, or to code outside of workers. */
+  /** What is known of a binding to the worker, or to code outside workers. */
   namespaceSide(name: string, outside: boolean): NamespaceSide {
     const worker = this;
     return {

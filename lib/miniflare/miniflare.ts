@@ -113,7 +113,7 @@ export class Miniflare extends MiniflareCore<Plugins> {
   async getDurableObjectStorage(id: DurableObjectId): Promise<DurableObjectStorage> {
     const { DurableObjectsPlugin } = await this.getPlugins();
     const storage = this.getPluginStorage("DurableObjectsPlugin");
-    return DurableObjectsPlugin.getStorage(storage, id);
+    return DurableObjectsPlugin.openStorage(storage, id);
   }
 
   createServer(options?: ServerOptions): Promise<http.Server | https.Server> {

@@ -1,6 +1,6 @@
 /**
- * Runs worker scripts as Miniflare does, modules also where Node.js has no `vm` modules, and adds to a syntax error in a
- * module the place that Node leaves out.
+ * Runs worker scripts as Miniflare does. Modules run also where Node.js has no `vm` modules. A syntax error in a module
+ * gets the place that Node leaves out.
  */
 import vm from "node:vm";
 import { defineHasInstances, VMScriptRunner, VMScriptRunnerError } from "@miniflare/runner-vm";

@@ -56,9 +56,8 @@ export class VariedStorageFactory implements StorageFactory {
    * Returns the storage of a namespace. In memory the same namespace is always the same storage, which is how data
    * survives a reload.
    *
-   * # Errors
-   * An `Error` that names the package to install if `persist` is a Redis URL and Redis support is not installed;
-   * a `TypeError` if `persist` is a boolean (`PluginStorageFactory` has to turn it into a path first).
+   * # Errors An `Error` that names the package to install if `persist` is a Redis URL and Redis support is not
+   * installed. A `TypeError` if `persist` is a boolean: `PluginStorageFactory` has to turn it into a path first.
    */
   storage(namespace: string, persist?: boolean | string): Storage {
     if (typeof persist === "boolean") {

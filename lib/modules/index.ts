@@ -45,8 +45,8 @@ class Modules {
   }
 
   /**
-   * Serves `import()`. A module that a static import has begun to evaluate is not waited for: so it is with Node's `vm`
-   * modules under Miniflare's linker, and a module may await the import of one that waits for it.
+   * Serves `import()`. It does not wait for a module that a static import has begun to evaluate. Node's `vm` modules
+   * under Miniflare's linker do the same. So a module may await the import of a module that waits for it.
    */
   async #import(specifier: string, referrer: SourceModule): Promise<object> {
     const module = await this.#linked(() => this.loader.load(specifier, referrer.identifier));

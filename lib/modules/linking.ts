@@ -28,7 +28,7 @@ function sourcesOf(module: SourceModule): SourceModule[] {
 }
 
 /**
- * Returns the modules of a graph, dependencies first, and those whose functions can be called before they are
+ * Returns the modules of a graph, dependencies first. Also returns those whose functions can be called before they are
  * evaluated: members of a cycle, and what those depend on.
  */
 function explore(root: ModuleRecord) {

@@ -76,8 +76,8 @@ export class Loader {
   }
 
   /**
-   * Makes a module of source code, without what it imports. The main script is such a module, and stays out of the cache:
-   * as in Miniflare 2, a module that imports the file of the main script gets another instance of it.
+   * Makes a module of source code, without what it imports. The main script is such a module, and stays out of the
+   * cache. As in Miniflare 2, a module that imports the file of the main script gets another instance of it.
    */
   source(identifier: string, code: string): SourceModule {
     try {

@@ -5,7 +5,7 @@ import type { Realm } from "./realm";
 interface Namespace {
   object: object;
   /** Copies the values to where `console.log` finds them: it looks behind the proxy. */
-  settle(): void;
+  fill(): void;
 }
 
 /** `read` reads an export by its name, and throws as long as it is uninitialized. */
@@ -49,7 +49,7 @@ export function namespaceObject(
     },
   };
   const object = new Proxy(target, traps);
-  const settle = () => {
+  const fill = () => {
     for (const name of sorted) {
       try {
         target[name] = read(name);
@@ -58,5 +58,5 @@ export function namespaceObject(
       }
     }
   };
-  return { object, settle };
+  return { object, fill };
 }

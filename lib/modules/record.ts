@@ -27,7 +27,7 @@ export abstract class ModuleRecord {
   /** What the evaluation has thrown. */
   error: { value: unknown } | undefined;
   #namespace: ReturnType<typeof namespaceObject> | undefined;
-  #settled = false;
+  #filled = false;
 
   constructor(identifier: string, context: Context) {
     this.identifier = identifier;
@@ -54,14 +54,14 @@ export abstract class ModuleRecord {
         (name) => readBinding(this.resolve(name) as Binding),
         this.realm,
       );
-      if (this.#settled) this.#namespace.settle();
+      if (this.#filled) this.#namespace.fill();
     }
     return this.#namespace.object;
   }
 
-  protected settleNamespace(): void {
-    this.#settled = true;
-    this.#namespace?.settle();
+  protected fillNamespace(): void {
+    this.#filled = true;
+    this.#namespace?.fill();
   }
 
   *#resolvableNames(): Iterable<string> {

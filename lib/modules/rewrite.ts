@@ -2,11 +2,12 @@
  * Rewrites a module to a script that can be run without Node's `vm` modules. Lines and columns stay where they are, so
  * that stack traces, and source maps of the worker's own, hold without another map.
  *
- * The script is a generator function, `({ export, import, meta, live, value })`. Its first step gives the module's code,
- * a generator function too, which declares functions, hands out a getter for each export, and stops; its second step
- * runs the body. The second and third step of the outer one take imports that cannot change any more, as constants
- * around the code: functions when all modules have been instantiated, others when their modules have been evaluated.
- * Until then they are uninitialized, as in a module. All other imports are looked up at each use, in a `with`.
+ * The script is a generator function, `({ export, import, meta, live, value })`. Its first step gives the module's
+ * code, which is a generator function too. The first step of the code declares functions, hands out a getter for each
+ * export, and stops. Its second step runs the body. The second and third step of the script take imports that cannot
+ * change any more, as constants around the code. Functions come when all modules have been instantiated, others when
+ * their modules have been evaluated. Until then they are uninitialized, as in a module. All other imports are looked up
+ * at each use, in a `with`.
  */
 import type { AnyNode, ExportDefaultDeclaration } from "acorn";
 import { DEFAULT_LOCAL, type ModuleSyntax, readSyntax } from "./syntax";

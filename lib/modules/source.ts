@@ -118,6 +118,6 @@ export class SourceModule extends ModuleRecord {
 
   evaluated(): void {
     this.status = "evaluated";
-    if (this.error === undefined) this.settleNamespace();
+    if (this.error === undefined) this.fillNamespace();
   }
 }

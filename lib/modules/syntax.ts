@@ -1,5 +1,12 @@
 /** Reads what linking needs to know of a module's source: its imports, its exports, and the places to rewrite. */
-import { type AnyNode, getLineInfo, type ModuleDeclaration, type Program, type Token } from "acorn";
+import {
+  type AnyNode,
+  getLineInfo,
+  type ImportDeclaration,
+  type ModuleDeclaration,
+  type Program,
+  type Token,
+} from "acorn";
 import { parseModule } from "./parser";
 import { addTargets, type Places, Walk } from "./walk";
 
@@ -71,10 +78,8 @@ function refuseComment(source: string, at: number): never {
   throw Object.assign(error, { loc: getLineInfo(source, at) });
 }
 
-type Declarations = Pick<
-  ModuleSyntax,
-  "requests" | "imports" | "localExports" | "indirectExports" | "starExports" | "functions"
->;
+type Exports = Pick<ModuleSyntax, "localExports" | "indirectExports" | "starExports">;
+type Declarations = Exports & Pick<ModuleSyntax, "requests" | "imports" | "functions">;
 
 function nameOf(node: { type: string }): string {
   const { name, value } = node as { name?: string; value?: string };
@@ -83,80 +88,74 @@ function nameOf(node: { type: string }): string {
 
 function readDeclarations(program: Program): Declarations {
   const requests = new Set<string>();
-  const imports: ImportEntry[] = [];
-  const exported: LocalExport[] = [];
-  const indirectExports: IndirectExport[] = [];
-  const starExports: string[] = [];
   const functions = new Set<string>();
-
+  const imports: ImportEntry[] = [];
+  const found: Exports = { localExports: [], indirectExports: [], starExports: [] };
   for (const statement of program.body) {
     const declared = "declaration" in statement ? statement.declaration : statement;
     if (declared?.type === "FunctionDeclaration") functions.add(declared.id?.name ?? DEFAULT_LOCAL);
     if ("source" in statement && statement.source) requests.add(statement.source.value as string);
-    readDeclaration(statement as ModuleDeclaration);
+    if (statement.type === "ImportDeclaration") imports.push(...importsOf(statement));
+    else readExport(statement as ModuleDeclaration, found);
   }
+  return { requests: [...requests], imports, functions, ...withoutImported(found, imports) };
+}
 
-  function readDeclaration(statement: ModuleDeclaration): void {
-    switch (statement.type) {
-      case "ImportDeclaration": {
-        const specifier = statement.source.value as string;
-        for (const part of statement.specifiers) {
-          const imported =
-            part.type === "ImportSpecifier"
-              ? nameOf(part.imported)
-              : part.type === "ImportDefaultSpecifier"
-                ? "default"
-                : NAMESPACE;
-          imports.push({ specifier, imported, local: part.local.name });
-        }
-        return;
-      }
-      case "ExportAllDeclaration": {
-        const specifier = statement.source.value as string;
-        if (!statement.exported) starExports.push(specifier);
-        else {
-          const name = nameOf(statement.exported);
-          indirectExports.push({ exported: name, specifier, imported: NAMESPACE });
-        }
-        return;
-      }
-      case "ExportDefaultDeclaration": {
-        const { declaration } = statement;
-        const named =
-          /Declaration$/.test(declaration.type) && "id" in declaration && declaration.id;
-        exported.push({ exported: "default", local: named ? named.name : DEFAULT_LOCAL });
-        return;
-      }
-      case "ExportNamedDeclaration":
-        for (const local of declaredNames(statement.declaration)) {
-          exported.push({ exported: local, local });
-        }
-        for (const part of statement.specifiers) {
-          const local = nameOf(part.local);
-          const name = nameOf(part.exported);
-          const specifier = statement.source?.value as string | undefined;
-          if (specifier === undefined) exported.push({ exported: name, local });
-          else indirectExports.push({ exported: name, specifier, imported: local });
-        }
+function importsOf({ source, specifiers }: ImportDeclaration): ImportEntry[] {
+  const specifier = source.value as string;
+  return specifiers.map((part) => {
+    const local = part.local.name;
+    if (part.type === "ImportSpecifier") {
+      return { specifier, imported: nameOf(part.imported), local };
     }
-  }
+    const imported = part.type === "ImportDefaultSpecifier" ? "default" : NAMESPACE;
+    return { specifier, imported, local };
+  });
+}
 
-  // An export of an import is an export of what was imported.
+function readExport(statement: ModuleDeclaration, found: Exports): void {
+  const { localExports, indirectExports, starExports } = found;
+  switch (statement.type) {
+    case "ExportAllDeclaration": {
+      const specifier = statement.source.value as string;
+      if (!statement.exported) starExports.push(specifier);
+      else {
+        const exported = nameOf(statement.exported);
+        indirectExports.push({ exported, specifier, imported: NAMESPACE });
+      }
+      return;
+    }
+    case "ExportDefaultDeclaration": {
+      const { declaration } = statement;
+      const named = /Declaration$/.test(declaration.type) && "id" in declaration && declaration.id;
+      localExports.push({ exported: "default", local: named ? named.name : DEFAULT_LOCAL });
+      return;
+    }
+    case "ExportNamedDeclaration":
+      for (const local of declaredNames(statement.declaration)) {
+        localExports.push({ exported: local, local });
+      }
+      for (const part of statement.specifiers) {
+        const local = nameOf(part.local);
+        const exported = nameOf(part.exported);
+        const specifier = statement.source?.value as string | undefined;
+        if (specifier === undefined) localExports.push({ exported, local });
+        else indirectExports.push({ exported, specifier, imported: local });
+      }
+  }
+}
+
+/** An export of an import is an export of what was imported. */
+function withoutImported(found: Exports, imports: ImportEntry[]): Exports {
   const imported = new Map(imports.map((entry) => [entry.local, entry]));
-  const localExports = exported.filter(({ exported, local }) => {
+  const indirectExports = [...found.indirectExports];
+  const localExports = found.localExports.filter(({ exported, local }) => {
     const entry = imported.get(local);
     if (entry === undefined) return true;
     indirectExports.push({ exported, specifier: entry.specifier, imported: entry.imported });
     return false;
   });
-  return {
-    requests: [...requests],
-    imports,
-    localExports,
-    indirectExports,
-    starExports,
-    functions,
-  };
+  return { ...found, localExports, indirectExports };
 }
 
 function declaredNames(declaration: AnyNode | null | undefined): Set<string> {

@@ -44,6 +44,6 @@ export class SyntheticModule extends ModuleRecord {
       this.error = { value };
       throw value;
     }
-    this.settleNamespace();
+    this.fillNamespace();
   }
 }

@@ -24,6 +24,22 @@ class QuickHandle extends binding.ObjectHandle {
     }
   }
 
+  override sqlExec(query: string, bytes: Uint8Array, length: number): number {
+    try {
+      return super.sqlExec(query, bytes, length);
+    } catch (failure) {
+      throw errorOf(failure as Failure, this.sqlExec);
+    }
+  }
+
+  override sqlNext(cursor: number, rows: number, bytes: Uint8Array): number {
+    try {
+      return super.sqlNext(cursor, rows, bytes);
+    } catch (failure) {
+      throw errorOf(failure as Failure, this.sqlNext);
+    }
+  }
+
   override pendingTicket(): number {
     try {
       return super.pendingTicket();

@@ -2,7 +2,7 @@
  * Follows storage factories that stack their storages for tests: what is written between `push()` and `pop()` vanishes.
  *
  * Miniflare 2's test environments have such a factory, and Durable Objects are not in it. So their stores become
- * overlays, and the factory's levels are theirs.
+ * overlays, and the factory's savepoints are theirs.
  */
 import type { Store } from "./addon";
 
@@ -13,22 +13,22 @@ interface StackedFactory {
 
 const listeners = new WeakMap<Store, Set<(ended: boolean) => void>>();
 
-/** Calls `listener` after a level of an overlay began or ended, and tells which; returns a function that ends this. */
-export function whenLevelsChange(store: Store, listener: (ended: boolean) => void): () => void {
+/** Calls `listener` after a savepoint of an overlay began or ended. Returns a function that ends the calls. */
+export function whenSavepointsChange(store: Store, listener: (ended: boolean) => void): () => void {
   const known = listeners.get(store) ?? new Set();
   listeners.set(store, known.add(listener));
   return () => known.delete(listener);
 }
 
-/** The levels of a factory, if it has any. */
-export function levelsOf(factory: object): Levels | undefined {
+/** The savepoints of a factory, if it has any. */
+export function savepointsOf(factory: object): Savepoints | undefined {
   const { push, pop } = factory as Partial<StackedFactory>;
   if (typeof push !== "function" || typeof pop !== "function") return undefined;
-  return new Levels(factory as StackedFactory);
+  return new Savepoints(factory as StackedFactory);
 }
 
-/** The levels of one factory, and the overlays that follow them. */
-export class Levels {
+/** The savepoints of one factory, and the overlays that follow them. */
+export class Savepoints {
   readonly #overlays: Store[] = [];
   #depth = 0;
 
@@ -44,10 +44,10 @@ export class Levels {
     };
   }
 
-  /** An overlay above `base`, in the level that is on. */
+  /** An overlay above `base`, in the newest savepoint. */
   above(base: Store): Store {
     const overlay = base.overlay();
-    for (let level = 0; level < this.#depth; level++) overlay.push();
+    for (let savepoint = 0; savepoint < this.#depth; savepoint++) overlay.push();
     this.#overlays.push(overlay);
     return overlay;
   }
@@ -58,7 +58,7 @@ export class Levels {
     if (at >= 0) this.#overlays.splice(at, 1);
   }
 
-  /** Follows the factory's levels with another overlay, which has what `overlay` held. */
+  /** Follows the factory's savepoints with another overlay, which has what `overlay` held. */
   replace(overlay: Store, renewed: Store): void {
     const at = this.#overlays.indexOf(overlay);
     if (at >= 0) this.#overlays[at] = renewed;

@@ -1,12 +1,15 @@
 /** Reads and writes whole objects as the bytes they are stored in, for the commands that maintain a directory. */
 
+import { existsSync } from "node:fs";
+import path from "node:path";
 import { decode } from "../codec";
 import { checkKey, durabilityTicket, LOST, limits, type ObjectHandle, type Store } from "./addon";
 import { AttemptLostError, answer, decodeTexts } from "./answers";
 import { packSized, packString, scratch } from "./packing";
+import { RawDatabase } from "./raw-database";
 import { inTransaction, PLAIN } from "./scope";
-import { notedName, noteName, objectIds, openStore } from "./stores";
-import { settle } from "./tickets";
+import { objectIds, openStore, recordedName, recordName } from "./stores";
+import { awaitCode } from "./tickets";
 import { Unpacker } from "./unpacking";
 
 /** A key and its value, serialized. */
@@ -40,11 +43,16 @@ export function decoded(bytes: Buffer): unknown {
 const NO_LIMIT = -1;
 const NOTHING = Buffer.alloc(0);
 
+/** The file of the database, in the directory of a SQLite-backed object. */
+const DATABASE_FILE = "object.sqlite";
+
 export class StoredObjects {
   readonly #store: Store;
+  readonly #place: string;
 
-  private constructor(store: Store) {
+  private constructor(store: Store, place: string) {
     this.#store = store;
+    this.#place = place;
   }
 
   /**
@@ -52,7 +60,7 @@ export class StoredObjects {
    * Those of the core, with `code`s that start with `ERR_STORAGE_`, if the directory cannot be used.
    */
   static open(place: string): StoredObjects {
-    return new StoredObjects(openStore(place));
+    return new StoredObjects(openStore(place), place);
   }
 
   /** Names under which there may be objects, in order. */
@@ -66,19 +74,30 @@ export class StoredObjects {
 
   /** Pending alarms by id, in milliseconds, without opening the objects. */
   async alarms(name: string): Promise<Map<string, number>> {
-    await settle(this.#store.refreshAlarms([name]));
+    await awaitCode(this.#store.refreshAlarms([name]));
     return new Map(this.#store.alarmsOf([name]).map(({ id, timeMs }) => [id, timeMs]));
+  }
+
+  /** Whether an object is SQLite-backed. */
+  isSqlite(name: string, id: string): boolean {
+    return existsSync(path.join(this.#place, name, id, DATABASE_FILE));
+  }
+
+  /** Opens the database of an object that is SQLite-backed; the caller has to close it. */
+  async database(name: string, id: string): Promise<RawDatabase> {
+    return RawDatabase.open(this.#object(name, id));
   }
 
   /** Reads an object as it is at one moment, in one piece: its bytes have to fit into memory. */
   async read(name: string, id: string): Promise<StoredObject> {
     const object = this.#object(name, id);
-    const transaction = await settle(object.begin(PLAIN));
+    if (this.isSqlite(name, id)) return readOpened(object);
+    const transaction = await awaitCode(object.begin(PLAIN));
     try {
       for (;;) {
         const read = await readOnce(object, transaction);
         if (read !== undefined) return read;
-        await settle(object.retry(transaction, PLAIN));
+        await awaitCode(object.retry(transaction, PLAIN));
       }
     } finally {
       object.end(transaction);
@@ -100,7 +119,7 @@ export class StoredObjects {
   }
 
   async alarm(name: string, id: string): Promise<number | undefined> {
-    const alarm = await settle(this.#object(name, id).getAlarm(PLAIN));
+    const alarm = await awaitCode(this.#object(name, id).getAlarm(PLAIN));
     return Number.isNaN(alarm) ? undefined : alarm;
   }
 
@@ -129,29 +148,30 @@ export class StoredObjects {
             return value.length;
           });
         }
-        written.push(settle(object.putMany(batch.length, scratch.bytes, scratch.length, PLAIN)));
+        written.push(awaitCode(object.putMany(batch.length, scratch.bytes, scratch.length, PLAIN)));
       }
     } finally {
       scratch.trim();
     }
-    if (alarm !== undefined) written.push(settle(object.setAlarm(alarm, PLAIN)));
+    if (alarm !== undefined) written.push(awaitCode(object.setAlarm(alarm, PLAIN)));
     await durable(object, written);
   }
 
   /** Removes an object's keys, its alarm and its name. */
   async delete(name: string, id: string): Promise<void> {
     const object = this.#object(name, id);
-    await durable(object, [settle(object.deleteAll(PLAIN))]);
-    await noteName(this.#store, name, id, null);
+    if (this.isSqlite(name, id)) await emptied(await RawDatabase.open(object));
+    else await durable(object, [awaitCode(object.deleteAll(PLAIN))]);
+    await recordName(this.#store, name, id, null);
   }
 
   /** The name that an object of a modern class is called by, if it was ever used by one. */
   async called(name: string, id: string): Promise<string | undefined> {
-    return notedName(this.#store, name, id);
+    return recordedName(this.#store, name, id);
   }
 
   async close(): Promise<void> {
-    await settle(this.#store.close());
+    await awaitCode(this.#store.close());
   }
 
   #object(name: string, id: string): ObjectHandle {
@@ -167,13 +187,34 @@ async function readOnce(
   try {
     const list = object.list(0, NO_LIMIT, scratch.bytes, 0, inTransaction(transaction));
     const bytes = await answer(list, copied, NOTHING);
-    const alarm = await settle(object.getAlarm(inTransaction(transaction)));
-    if (alarm === LOST || (await settle(object.commit(transaction, true))) === LOST)
+    const alarm = await awaitCode(object.getAlarm(inTransaction(transaction)));
+    if (alarm === LOST || (await awaitCode(object.commit(transaction, true))) === LOST)
       return undefined;
     return { entries: packedEntries(bytes), alarm: Number.isNaN(alarm) ? undefined : alarm };
   } catch (error) {
     if (error instanceof AttemptLostError) return undefined;
     throw error;
+  }
+}
+
+/** Reads everything of a SQLite-backed object: nothing is written between two calls that answer at once. */
+async function readOpened(object: ObjectHandle): Promise<StoredObject> {
+  const database = await RawDatabase.open(object);
+  try {
+    const list = object.list(0, NO_LIMIT, scratch.bytes, 0, PLAIN);
+    const bytes = await answer(list, copied, NOTHING);
+    const alarm = await awaitCode(object.getAlarm(PLAIN));
+    return { entries: packedEntries(bytes), alarm: Number.isNaN(alarm) ? undefined : alarm };
+  } finally {
+    await database.close();
+  }
+}
+
+async function emptied(database: RawDatabase): Promise<void> {
+  try {
+    await database.empty();
+  } finally {
+    await database.close();
   }
 }
 
@@ -193,5 +234,5 @@ async function durable(object: ObjectHandle, written: Promise<number>[]): Promis
   object.seal();
   const tickets = (await Promise.all(written)).map(durabilityTicket);
   object.seal();
-  await settle(object.durable(Math.max(0, ...tickets)));
+  await awaitCode(object.durable(Math.max(0, ...tickets)));
 }

@@ -82,7 +82,7 @@ function adopted(made: object | null): object | null {
 
 /**
  * A prototype for a class that is known by name alone. Each time a program loads the addon, the addon makes its classes
- * again, and what it makes later belongs to the newest ones: their methods take nothing else.
+ * again. What it makes later belongs to the newest classes, whose methods take nothing else.
  */
 function prototypeFor(original: object): object | undefined {
   const known = namedPrototypes.get(original.constructor?.name);

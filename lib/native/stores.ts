@@ -4,9 +4,9 @@ import { DurableObjectError } from "../shared/error";
 import { isRedisUrl } from "../shared/redis-url";
 import { limits, Store } from "./addon";
 import { type Answer, answer, decodeTexts, decodeUtf8 } from "./answers";
-import { type Levels, levelsOf } from "./overlays";
+import { type Savepoints, savepointsOf } from "./overlays";
 import { scratch } from "./packing";
-import { completions, settle } from "./tickets";
+import { awaitCode, completions } from "./tickets";
 
 /** How files are used. */
 export interface StoreOptions {
@@ -27,8 +27,8 @@ interface Stores {
   users: number;
   /** Whether the last user has left, so that a storage that is asked for now would never be closed. */
   closed: boolean;
-  /** The levels of a factory whose `push()` and `pop()` take writes back. */
-  levels: Levels | undefined;
+  /** The savepoints of a factory whose `push()` and `pop()` take writes back. */
+  savepoints: Savepoints | undefined;
 }
 
 /** A store, and how its place is used by now. */
@@ -56,7 +56,7 @@ export function storeFor(
   options?: StoreOptions,
 ): Store {
   const place = typeof persist === "string" ? persist : "";
-  const { byPlace, closed, levels } = storesFor(factory);
+  const { byPlace, closed, savepoints } = storesFor(factory);
   if (closed) throw closedError();
   const known = byPlace.get(place);
   if (known !== undefined) {
@@ -65,7 +65,7 @@ export function storeFor(
   }
   const wanted = options ?? DEFAULT_STORE_OPTIONS;
   const base = place === "" ? Store.memory(completions) : openStore(place, wanted);
-  const store = levels ? levels.above(base) : base;
+  const store = savepoints ? savepoints.above(base) : base;
   byPlace.set(place, { store, options: wanted, more: [] });
   return store;
 }
@@ -103,19 +103,19 @@ export async function objectIds(store: Store, name: string): Promise<string[]> {
   return answer(store.objectIds(name, scratch.bytes), decodeTexts, []);
 }
 
-/** Notes the name that an object's id was made of; null removes the note. */
-export async function noteName(
+/** Records the name that an object's id was made of; null removes the record. */
+export async function recordName(
   store: Store,
   name: string,
   id: string,
   called: string | null,
 ): Promise<void> {
-  await settle(store.noteName(name, id, called));
+  await awaitCode(store.recordName(name, id, called));
 }
 
-/** The name that was noted. */
-export function notedName(store: Store, name: string, id: string): Answer<string | undefined> {
-  return answer(store.notedName(name, id, scratch.bytes), decodeUtf8, undefined);
+/** The name that was recorded. */
+export function recordedName(store: Store, name: string, id: string): Answer<string | undefined> {
+  return answer(store.recordedName(name, id, scratch.bytes), decodeUtf8, undefined);
 }
 
 /** Counts one more plugin that uses the stores of a factory. */
@@ -137,21 +137,21 @@ export async function leaveStores(factory: StorageFactory): Promise<void> {
  */
 export async function closeStores(factory: StorageFactory): Promise<void> {
   const stores = storesFor(factory);
-  const { byPlace, levels } = stores;
+  const { byPlace, savepoints } = stores;
   stores.closed = true;
   const memory = byPlace.get("");
   if (memory !== undefined) {
     const { store } = memory;
     memory.store = store.renew();
-    levels?.replace(store, memory.store);
+    savepoints?.replace(store, memory.store);
   }
   const lasting = [...byPlace].filter(([place]) => place !== "");
   for (const [place, { store }] of lasting) {
     byPlace.delete(place);
-    levels?.forget(store);
+    savepoints?.forget(store);
   }
   const open = lasting.flatMap(([, { store, more }]) => [store, ...more]);
-  await Promise.all(open.map((store) => settle(store.close())));
+  await Promise.all(open.map((store) => awaitCode(store.close())));
 }
 
 function storesFor(factory: StorageFactory): Stores {
@@ -159,7 +159,7 @@ function storesFor(factory: StorageFactory): Stores {
   let stores = storesOf.get(owner);
   if (stores === undefined) {
     checkFactory(owner);
-    stores = { byPlace: new Map(), users: 0, closed: false, levels: levelsOf(owner) };
+    stores = { byPlace: new Map(), users: 0, closed: false, savepoints: savepointsOf(owner) };
     storesOf.set(owner, stores);
   }
   return stores;

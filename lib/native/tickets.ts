@@ -59,6 +59,6 @@ export function replyOf(ticket: number): Promise<Reply> {
 }
 
 /** The number that an operation answers, now or later. */
-export async function settle(code: number): Promise<number> {
+export async function awaitCode(code: number): Promise<number> {
   return isTicket(code) ? (await replyOf(code)).value : code;
 }

@@ -30,7 +30,7 @@ export function currentHost(): Host {
   return findObject() ?? new EventHost();
 }
 
-/** The event of a worker, or the code outside of workers, that has passed a function: its context and its limits. */
+/** The event of a worker, or the code outside workers, that has passed a function: its context and its limits. */
 export class EventHost implements Host {
   readonly #scope = new AsyncResource("FERROFLARE_RPC");
 
@@ -45,7 +45,7 @@ export class EventHost implements Host {
 
 /**
  * Makes a call that leaves the object whose code runs, when what the object has written is durable. The answer is an
- * event of the object. A call from outside of objects is made at once.
+ * event of the object. A call from outside objects is made at once.
  */
 export async function asSubrequest<T>(call: () => Promise<T>): Promise<T> {
   const events = currentInputGate();

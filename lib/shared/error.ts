@@ -19,7 +19,13 @@ export type DurableObjectErrorCode =
   /** Something that other requests wait for took longer than they may wait. */
   | "ERR_TIMEOUT"
   /** A member of the modern API that this package does not have. */
-  | "ERR_UNSUPPORTED";
+  | "ERR_UNSUPPORTED"
+  /** The storage of an object is used while a transaction of others is open in it. */
+  | "ERR_TRANSACTION_OPEN"
+  /** The database of an object is used before it is open. */
+  | "ERR_STORAGE_NOT_OPEN"
+  /** A SQLite-backed class is to be kept in Redis. */
+  | "ERR_SQL_REDIS";
 
 export class DurableObjectError extends MiniflareError<DurableObjectErrorCode> {}
 

@@ -64,6 +64,24 @@ export const kUndo = Symbol("kUndo");
 export const kEndTurn = Symbol("kEndTurn");
 /** On the storage of a running modern object: `(reason) => void`; every later operation rejects. */
 export const kCut = Symbol("kCut");
+/** On the storage of a modern object: why every operation rejects, if it does. */
+export const kCutReason = Symbol("kCutReason");
+/** On the storage of a running modern object: `() => void`; what is written from now on can be taken back. */
+export const kBeginTurn = Symbol("kBeginTurn");
+/** On a storage: `() => void`; ends the batch of what is written now, later in this turn of the event loop. */
+export const kSealLater = Symbol("kSealLater");
+/** On a storage: `(ticket) => Promise | undefined`; holds the effects of the object until a write is durable. */
+export const kFollow = Symbol("kFollow");
+/** On a storage: `(code) => number`; the ticket of a write that is to be waited for, 0 for none. */
+export const kTicketOf = Symbol("kTicketOf");
+/** On a storage: `() => number`; the ticket of what a read may have seen, 0 for none. */
+export const kPendingTicket = Symbol("kPendingTicket");
+/** On a storage: `() => void`; has the timers of alarms look at the stored alarms again. */
+export const kRearm = Symbol("kRearm");
+/** On the storage of a SQLite-backed object: `() => Promise`; opens the database. */
+export const kOpen = Symbol("kOpen");
+/** On the storage of a SQLite-backed object: `() => void`; commits what is written, and closes the database for good. */
+export const kClose = Symbol("kClose");
 /** On a storage: its native handle. */
 export const kHandle = Symbol("kHandle");
 
@@ -79,12 +97,12 @@ export const kListIds = Symbol("kListIds");
  */
 export const kEvict = Symbol("kEvict");
 /**
- * On a plugin: `(level?) => void`; discards every running object at once. What still runs in them goes on without being
- * heard. Hibernating WebSockets that were accepted in this level of a test or in an outer one stay open.
+ * On a plugin: `(savepoint?) => void`; discards every running object at once. What still runs in them goes on without
+ * being heard. Hibernating WebSockets that were accepted in this savepoint of a test, or in an outer one, stay open.
  */
 export const kForgetObjects = Symbol("kForgetObjects");
-/** On a plugin: `(level) => void`; closes hibernating WebSockets that were accepted in an inner level of a test. */
-export const kEnterLevel = Symbol("kEnterLevel");
+/** On a plugin: `(savepoint) => void`; closes hibernating WebSockets that were accepted in an inner savepoint of a test. */
+export const kEnterSavepoint = Symbol("kEnterSavepoint");
 /** On a plugin: `(reason) => void`; resets every object. */
 export const kAbortObjects = Symbol("kAbortObjects");
 /** On a plugin: `() => Promise`; deletes what the objects of its bindings have stored. */

@@ -1,4 +1,4 @@
-/** Runs the closure of a transaction, inside of an object for a limited time: no other event reaches the object meanwhile. */
+/** Runs the closure of a transaction, inside an object for a limited time: no other event reaches the object meanwhile. */
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { ObjectHandle } from "../native/addon";
 import { withDeadline } from "../shared/deadline";
@@ -23,7 +23,7 @@ let running = 0;
  * Settles as `run` does.
  *
  * # Errors
- * `ERR_TIMEOUT` if that takes longer than 30 seconds inside of an object.
+ * `ERR_TIMEOUT` if that takes longer than 30 seconds inside an object.
  */
 export async function runClosure<T>(object: ObjectHandle, run: () => Promise<T>): Promise<T> {
   if (!isInside()) return run();

@@ -3,13 +3,13 @@ import { OutputGate } from "@miniflare/shared";
 import { currentOutputGate } from "../shared/gate-context";
 import { EffectGate } from "./effect-gate";
 
-/** The gate that effects of the running code have to pass; nothing outside of objects. */
+/** The gate that effects of the running code have to pass; nothing outside objects. */
 export function currentEffects(): EffectGate | undefined {
   const gate = currentOutputGate();
   return gate instanceof EffectGate ? gate : undefined;
 }
 
-/** Inside of an object a write is on its way when its promise resolves, and the output gate waits for it. */
+/** Inside an object a write is on its way when its promise resolves, and the output gate waits for it. */
 export function isInside(): boolean {
   return currentEffects() !== undefined;
 }

@@ -1,15 +1,16 @@
 /** The storage of an object of a modern class: production's checks of alarms, and what ends with its object. */
 import { types } from "node:util";
 import type { ObjectHandle } from "../native/addon";
-import { settle } from "../native/tickets";
-import { unsupported } from "../shared/error";
+import { awaitCode } from "../native/tickets";
 import { nextTick } from "../shared/real-timers";
 import {
   kAlarmExists,
   kAlarmHidden,
   kAlarmTime,
+  kBeginTurn,
   kCheckHandler,
   kCut,
+  kCutReason,
   kEndTurn,
   kHandle,
   kUndo,
@@ -17,6 +18,8 @@ import {
 import { isInside } from "./gates";
 import { NO_ALARM_HANDLER } from "./options";
 import { nothing } from "./promises";
+import { KV_WITHOUT_SQL, SQL_WITHOUT_SQL } from "./sql/refused";
+import { wrongArgument } from "./sql/shape";
 import { DurableObjectStorage } from "./storage";
 
 /** Production's limit of one value; the core adds the frame that V8 puts around it. */
@@ -25,12 +28,16 @@ export const MODERN_VALUE_BYTES_MAX = 131_072;
 const WRITES = new Set(["put", "delete", "setAlarm", "deleteAlarm"]);
 /** These, and what was written before them, cannot be taken back. */
 const COMMITS = new Set(["deleteAll", "transaction", "sync"]);
-const KV_METHODS = ["get", "put", "delete", "list"];
 
 /** The last time that production takes: its clocks count nanoseconds in 64 bits. */
 const ALARM_TIME_MAX = 9_223_372_036_854;
 
+export const NO_RECOVERY =
+  "This Durable Object's storage back-end does not implement point-in-time recovery.";
+
 export class ModernStorage extends DurableObjectStorage {
+  readonly kv: object = KV_WITHOUT_SQL;
+  readonly sql: object = SQL_WITHOUT_SQL;
   /** Whether the writes of this turn of the event loop can be taken back. */
   #turns = false;
   /** Why nothing is done any more. */
@@ -70,6 +77,10 @@ export class ModernStorage extends DurableObjectStorage {
     this.#cut = { reason };
   }
 
+  get [kCutReason](): { reason: unknown } | undefined {
+    return this.#cut;
+  }
+
   /** Nothing if an operation may go on; else its promise, whose rejection no program need look at. */
   #refusal(name: string): Promise<never> | undefined {
     if (this.#cut) {
@@ -77,13 +88,13 @@ export class ModernStorage extends DurableObjectStorage {
       refusal.catch(nothing);
       return refusal;
     }
-    if (WRITES.has(name) && !this.#turns && isInside()) this.#beginTurn();
+    if (WRITES.has(name) && !this.#turns && isInside()) this[kBeginTurn]();
     if (COMMITS.has(name)) this[kEndTurn]();
     return undefined;
   }
 
   /** A turn ends when all that is ready to run has run. */
-  #beginTurn(): void {
+  [kBeginTurn](): void {
     this.#turns = true;
     this[kHandle].beginTurn();
     nextTick(() => queueMicrotask(() => nextTick(() => this[kEndTurn]())));
@@ -111,51 +122,33 @@ export class ModernStorage extends DurableObjectStorage {
     }
   }
 
-  /** May be looked at, as far as libraries do; its use is an error. */
-  get sql(): object {
-    return SQL;
+  /** # Errors Always: only SQLite-backed objects have it. */
+  transactionSync<T>(..._given: [closure: () => T]): T {
+    throw new Error("Durable Object is not backed by SQL.");
   }
 
-  get kv(): object {
-    return KV;
+  async getCurrentBookmark(): Promise<string> {
+    throw new Error(NO_RECOVERY);
   }
-}
 
-for (const name of [
-  "transactionSync",
-  "getCurrentBookmark",
-  "getBookmarkForTime",
-  "onNextSessionRestoreBookmark",
-]) {
-  const value = refusing(`ctx.storage.${name}()`);
-  Object.defineProperty(ModernStorage.prototype, name, {
-    value,
-    writable: true,
-    configurable: true,
-  });
-}
+  async getBookmarkForTime(...given: unknown[]): Promise<string> {
+    if (given.length === 0) {
+      throw wrongArgument("getBookmarkForTime", "DurableObjectStorage", 1, "date");
+    }
+    throw new Error(NO_RECOVERY);
+  }
 
-const KV = Object.fromEntries(
-  KV_METHODS.map((name) => [name, refusing(`ctx.storage.kv.${name}()`)]),
-);
-
-const SQL = Object.defineProperty({ exec: refusing("ctx.storage.sql.exec()") }, "databaseSize", {
-  get: refusing("ctx.storage.sql.databaseSize"),
-  enumerable: false,
-});
-
-function refusing(member: string): () => never {
-  return () => {
-    throw unsupported(member);
-  };
+  async onNextSessionRestoreBookmark(..._given: [bookmark: string]): Promise<string> {
+    throw new Error(NO_RECOVERY);
+  }
 }
 
 /** Takes back at once what was written in this turn of the event loop. */
-async function undo(handle: ObjectHandle): Promise<void> {
+export async function undo(handle: ObjectHandle): Promise<void> {
   try {
     const undone = handle.undo();
     handle.seal();
-    await settle(undone);
+    await awaitCode(undone);
   } catch {
     // The store is closed, or has failed, which breaks the object in any case.
   }

@@ -47,6 +47,13 @@ export function get(object: ObjectHandle, keys: unknown, scope: Scope): Answer<u
 
 /** Lists a range, as a Map in the order of the walk. */
 export function list(object: ObjectHandle, options: ListOptions, scope: Scope): Answer<unknown> {
+  const { flags, limited } = packListOptions(options);
+  const code = object.list(flags, limited, scratch.bytes, scratch.length, scope);
+  return answer(code, decodeEntries, new Map());
+}
+
+/** Packs the bounds of a list, and gives the `flags` and the limit for the core: -1 for none. */
+export function packListOptions(options: ListOptions): { flags: number; limited: number } {
   const { limit, start, startAfter, end, prefix, reverse } = options;
   if (limit !== undefined && limit <= 0) throw new TypeError("List limit must be positive.");
   if (start !== undefined && startAfter !== undefined) {
@@ -63,8 +70,7 @@ export function list(object: ObjectHandle, options: ListOptions, scope: Scope): 
     packString(bound);
     flags |= [START, START_AFTER, END, PREFIX][bit]!;
   }
-  const code = object.list(flags, limited, scratch.bytes, scratch.length, scope);
-  return answer(code, decodeEntries, new Map());
+  return { flags, limited };
 }
 
 /** Stores one value, or the pairs of an object. Returns the number of the native write. */

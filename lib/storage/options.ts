@@ -49,6 +49,8 @@ export interface DurableObjectOperator {
 export interface DurableObjectAlarmBridge {
   setAlarm: (scheduledTime: number | Date) => Promise<void>;
   deleteAlarm: () => Promise<void>;
+  /** What is stored may be another alarm than the last one that was told. */
+  rearm?: () => void;
 }
 
 export const NO_ALARM_HANDLER =

@@ -2,15 +2,20 @@
 import { runWithInputGateClosed, waitUntilOnOutputGate } from "@miniflare/shared";
 import { durabilityTicket, isTicket, LOST, type ObjectHandle, removedKeys } from "../native/addon";
 import type { Answer } from "../native/answers";
-import { settle } from "../native/tickets";
+import { awaitCode } from "../native/tickets";
 import { nextTick } from "../shared/real-timers";
 import {
   kAlarmExists,
   kAlarmHidden,
   kAlarmTime,
   kCheckHandler,
+  kFollow,
   kHandle,
   kOnBroken,
+  kPendingTicket,
+  kRearm,
+  kSealLater,
+  kTicketOf,
 } from "../shared/symbols";
 import { isClosureTimeout, runClosure } from "./closure";
 import { holdEffectsFor, isInside, transactionGate } from "./gates";
@@ -36,7 +41,7 @@ const OWNER = "DurableObjectStorage";
 
 /** Failures of writes that break an object, which tells of them. */
 const told = new WeakSet<object>();
-const isTold = (error: unknown): boolean => told.has(Object(error));
+export const isTold = (error: unknown): boolean => told.has(Object(error));
 
 export class DurableObjectStorage implements DurableObjectOperator {
   readonly #object: ObjectHandle;
@@ -45,6 +50,8 @@ export class DurableObjectStorage implements DurableObjectOperator {
   readonly #pending = new Set<Promise<unknown>>();
   /** The batch that gathers, or the last one. */
   #batch: { ticket: number; durable: Promise<void> } | undefined;
+  /** The batch that effects of the object wait for. */
+  #followed: Promise<void> | undefined;
   [kAlarmExists] = true;
   [kOnBroken]?: (error: unknown) => void;
 
@@ -60,6 +67,32 @@ export class DurableObjectStorage implements DurableObjectOperator {
 
   get [kAlarmHidden](): boolean {
     return !this[kAlarmExists];
+  }
+
+  [kSealLater](): void {
+    nextTick(() => this.#object.seal());
+  }
+
+  [kTicketOf](code: number): number {
+    return durabilityTicket(code);
+  }
+
+  [kPendingTicket](): number {
+    return this.#object.pendingTicket();
+  }
+
+  [kFollow](ticket: number): Promise<void> | undefined {
+    if (ticket === 0) return undefined;
+    const durable = this.#durable(ticket);
+    if (durable !== this.#followed && isInside()) {
+      this.#followed = durable;
+      this.#leave(durable);
+    }
+    return durable;
+  }
+
+  [kRearm](): void {
+    this.#alarms?.rearm?.();
   }
 
   [kCheckHandler](): void {
@@ -124,7 +157,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
   async getAlarm(options?: DurableObjectGetAlarmOptions): Promise<number | null> {
     if (this[kAlarmHidden]) return null;
     const code = this.#object.getAlarm(plainScope());
-    const alarm = this.#found(isTicket(code) ? settle(code) : code, options);
+    const alarm = this.#found(isTicket(code) ? awaitCode(code) : code, options);
     return alarmOrNull(await alarm);
   }
 
@@ -162,9 +195,9 @@ export class DurableObjectStorage implements DurableObjectOperator {
 
   async #transact<T>(closure: (txn: DurableObjectTransaction) => Promise<T>): Promise<T> {
     const object = this.#object;
-    const id = await settle(object.begin(plainScope()));
+    const id = await awaitCode(object.begin(plainScope()));
     try {
-      for (let alone = 0; ; alone = await settle(object.retry(id, plainScope()))) {
+      for (let alone = 0; ; alone = await awaitCode(object.retry(id, plainScope()))) {
         const txn = new DurableObjectTransaction(object, id, this);
         const gated = () => transactionGate().runWith(() => closure(txn));
         const run = () => runClosure(object, gated);
@@ -172,7 +205,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
         await txn[kFinish]("failure" in end ? "rolled back" : "committed");
         if ("failure" in end && isClosureTimeout(end.failure)) throw end.failure;
         if (txn[kRolledBack] && !("failure" in end)) return end.value;
-        const code = await settle(object.commit(id, "failure" in end));
+        const code = await awaitCode(object.commit(id, "failure" in end));
         if (code === LOST) continue;
         if ("failure" in end) throw end.failure;
         await this.#committed(code, txn[kAlarmWritten]);
@@ -200,11 +233,11 @@ export class DurableObjectStorage implements DurableObjectOperator {
   }
 
   /**
-   * Shows what a read has found. No caller is told of what may yet be lost: inside of an object the output gate waits until the writes
-   * that the read may have seen are durable, outside the read does.
+   * Shows what a read has found. No caller learns what may yet be lost: the writes that the read may have seen become
+   * durable first. Inside an object the output gate waits for them, outside the read does.
    */
   #shown<T>(found: T): Answer<T> {
-    const pending = this.#object.pendingTicket();
+    const pending = this[kPendingTicket]();
     if (pending === 0) return found;
     const durable = this.#durable(pending);
     if (!isInside()) return durable.then(() => found);
@@ -213,8 +246,8 @@ export class DurableObjectStorage implements DurableObjectOperator {
   }
 
   /**
-   * The promise of a write. Inside of an object it resolves when the write is visible, and the output gate
-   * waits until it is durable; outside it resolves when the write is durable.
+   * The promise of a write. Inside an object it resolves when the write is visible, and the output gate waits until the
+   * write is durable. Outside it resolves when the write is durable.
    */
   #written<T>(
     code: number,
@@ -222,8 +255,9 @@ export class DurableObjectStorage implements DurableObjectOperator {
     options?: DurableObjectPutOptions,
   ): Promise<T> {
     if (isTicket(code)) return this.#writtenLater(code, result, options);
-    if (durabilityTicket(code) === 0) return Promise.resolve(result(removedKeys(code)));
-    const durable = this.#durable(durabilityTicket(code));
+    const written = this[kTicketOf](code);
+    if (written === 0) return Promise.resolve(result(removedKeys(code)));
+    const durable = this.#durable(written);
     if (!isInside()) return durable.then(() => result(removedKeys(code)));
     this.#leave(durable, options?.allowUnconfirmed);
     if (options?.allowUnconfirmed) void handedOut(durable, isTold);
@@ -236,8 +270,8 @@ export class DurableObjectStorage implements DurableObjectOperator {
     result: (removed: number) => T | Promise<T>,
     options?: DurableObjectPutOptions,
   ): Promise<T> {
-    nextTick(() => this.#object.seal());
-    const write = settle(ticket).then(async (code) => {
+    this[kSealLater]();
+    const write = awaitCode(ticket).then(async (code) => {
       if (durabilityTicket(code) > 0) await this.#durable(durabilityTicket(code));
       return result(removedKeys(code));
     });
@@ -256,8 +290,8 @@ export class DurableObjectStorage implements DurableObjectOperator {
   /** Waits for a batch; all writes of one turn of the event loop are one batch. */
   #durable(ticket: number): Promise<void> {
     if (this.#batch?.ticket === ticket) return this.#batch.durable;
-    nextTick(() => this.#object.seal());
-    const durable = settle(this.#object.durable(ticket)).then(nothing, (error) => {
+    this[kSealLater]();
+    const durable = durability(this.#object, ticket).then(nothing, (error) => {
       if (this[kOnBroken] !== undefined) told.add(error);
       this[kOnBroken]?.(error);
       throw error;
@@ -276,6 +310,15 @@ export class DurableObjectStorage implements DurableObjectOperator {
 
   async #alarmChanged(time: number | null): Promise<void> {
     await (time === null ? this.#alarms?.deleteAlarm() : this.#alarms?.setAlarm(time));
+  }
+}
+
+/** Waits until a write is durable; it may have failed already. */
+function durability(object: ObjectHandle, ticket: number): Promise<unknown> {
+  try {
+    return awaitCode(object.durable(ticket));
+  } catch (error) {
+    return Promise.reject(error);
   }
 }
 

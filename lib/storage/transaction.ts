@@ -3,7 +3,7 @@ import { runWithInputGateClosed } from "@miniflare/shared";
 import { isTicket, LOST, type ObjectHandle } from "../native/addon";
 import { type Answer, AttemptLostError } from "../native/answers";
 import { inTransaction, type Scope } from "../native/scope";
-import { settle } from "../native/tickets";
+import { awaitCode } from "../native/tickets";
 import { kAlarmHidden, kAlarmTime, kCheckHandler } from "../shared/symbols";
 import { checkDefined, get, list, put, remove } from "./operations";
 import {
@@ -167,7 +167,7 @@ export class DurableObjectTransaction implements DurableObjectOperator {
 
 /** The number that an operation answers, now or later, as its result. */
 function number<T>(code: number, result: (value: number) => T): Answer<T> {
-  if (isTicket(code)) return settle(code).then((value) => number(value, result)) as Promise<T>;
+  if (isTicket(code)) return awaitCode(code).then((value) => number(value, result)) as Promise<T>;
   if (code === LOST) throw new AttemptLostError();
   return result(code);
 }

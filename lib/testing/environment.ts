@@ -1,9 +1,9 @@
-/** What the Jest and Vitest environments have in common: a Miniflare instance, its globals, and levels of isolation. */
+/** What the Jest and Vitest environments have in common: a Miniflare instance, its globals, and savepoints. */
 import { createFetchMock } from "@miniflare/core";
 import type { Context, ScriptRunner } from "@miniflare/shared";
 import type { DurableObjectsPlugin } from "../durable-objects/plugin";
 import { kBeforeRun } from "../durable-objects/worker";
-import { kEnterLevel, kForgetObjects, kWorkersModule } from "../shared/symbols";
+import { kEnterSavepoint, kForgetObjects, kWorkersModule } from "../shared/symbols";
 import { WORKERS_GLOBAL } from "../workers/names";
 import { cloudflareTest } from "./cloudflare-test";
 import { type CoreOptions, createCore, type TestCore } from "./core";
@@ -18,8 +18,8 @@ const WORKERS_KEY = Symbol.for(WORKERS_GLOBAL) as unknown as string;
 /** Options of Miniflare, and those of the environment. */
 export type TestEnvironmentOptions = CoreOptions & {
   /**
-   * Whether the objects that are running are discarded when a test or a group of tests begins and ends, so that
-   * each starts with objects constructed again, from what is stored; true by default.
+   * Whether running objects are discarded when a test or a group of tests begins and ends; true by default. Each test
+   * then starts with objects that are constructed again, from what is stored.
    */
   resetDurableObjects?: boolean;
   /**
@@ -34,9 +34,9 @@ export class TestEnvironment {
   readonly #storage: StackedStorageFactory;
   readonly #imported: ImportedScript | undefined;
   readonly #reset: boolean;
-  /** How many levels are kept: those within the last one are none of their own. */
-  readonly #levelsMax: number;
-  #level = 0;
+  /** How many nested savepoints are made. Tests and groups inside the innermost one share it. */
+  readonly #savepointsMax: number;
+  #savepoint = 0;
   /** What is known when the worker's script has run. */
   #plugin: DurableObjectsPlugin | undefined;
   #bindings: Context = {};
@@ -47,7 +47,7 @@ export class TestEnvironment {
     const { resetDurableObjects = true, isolation = "test", ...coreOptions } = options;
     checkOptions(resetDurableObjects, isolation);
     this.#reset = resetDurableObjects;
-    this.#levelsMax = isolation === "file" ? 1 : Number.POSITIVE_INFINITY;
+    this.#savepointsMax = isolation === "file" ? 1 : Number.POSITIVE_INFINITY;
     this.#storage = new StackedStorageFactory();
     this.#imported = scriptRunner instanceof ImportedScript ? scriptRunner : undefined;
     const scriptRunForModuleExports = this.#imported === undefined;
@@ -111,24 +111,24 @@ export class TestEnvironment {
 
   /** Begins a test or a group of tests. */
   push(): void {
-    this.#level++;
-    if (this.#level > this.#levelsMax) return;
+    this.#savepoint++;
+    if (this.#savepoint > this.#savepointsMax) return;
     this.#storage.push();
-    this.#enterLevel();
+    this.#enterSavepoint();
   }
 
   /** Ends it: everything is stored as it was before. */
   pop(): void {
-    const isOwn = this.#level <= this.#levelsMax;
-    this.#level = Math.max(this.#level - 1, 0);
+    const isOwn = this.#savepoint <= this.#savepointsMax;
+    this.#savepoint = Math.max(this.#savepoint - 1, 0);
     if (!isOwn) return;
     this.#storage.pop();
-    this.#enterLevel();
+    this.#enterSavepoint();
   }
 
-  #enterLevel(): void {
-    this.#plugin?.[kEnterLevel](this.#level);
-    if (this.#reset) this.#plugin?.[kForgetObjects](this.#level);
+  #enterSavepoint(): void {
+    this.#plugin?.[kEnterSavepoint](this.#savepoint);
+    if (this.#reset) this.#plugin?.[kForgetObjects](this.#savepoint);
   }
 
   async dispose(): Promise<void> {

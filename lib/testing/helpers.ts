@@ -1,9 +1,9 @@
 /** The helper functions of the test environments: Miniflare 2's, and those of today's `cloudflare:test`. */
 import { kWaitUntil, waitUntilAll } from "@miniflare/core";
 import type { Awaitable, Context } from "@miniflare/shared";
-import { RequestContext, usageModelExternalSubrequestLimit } from "@miniflare/shared";
 import type { IdLike } from "../durable-objects/id";
 import { DurableObjectId, DurableObjectNamespace } from "../durable-objects/namespace";
+import { eventContext } from "../durable-objects/request-context";
 import type { DurableObject } from "../durable-objects/state";
 import { DurableObjectState } from "../durable-objects/state";
 import { DurableObjectStub } from "../durable-objects/stub";
@@ -18,6 +18,7 @@ import {
   kRunAlarm,
 } from "../shared/symbols";
 import type { DurableObjectStorage } from "../storage/storage";
+import type { EvictionOptions } from "./arguments";
 import type { TestCore } from "./core";
 
 export type FetchMock = ReturnType<typeof import("@miniflare/core").createFetchMock>;
@@ -35,11 +36,11 @@ export function miniflareHelpers(core: TestCore, fetchMock: FetchMock, bindings:
     getMiniflareBindings: (): Context => bindings(),
 
     getMiniflareDurableObjectStorage: async (id: IdLike): Promise<DurableObjectStorage> =>
-      (await plugin()).getStorage(factory, id),
+      (await plugin()).openStorage(factory, id),
 
     /** A new state: the object of that id does not have it. */
     getMiniflareDurableObjectState: async (id: DurableObjectId): Promise<DurableObjectState> =>
-      new DurableObjectState(id, (await plugin()).getStorage(factory, id)),
+      new DurableObjectState(id, await (await plugin()).openStorage(factory, id)),
 
     getMiniflareDurableObjectInstance: async (id: IdLike): Promise<DurableObject> =>
       (await plugin()).getInstance(factory, id),
@@ -77,25 +78,18 @@ export function cloudflareHelpers(core: TestCore) {
       return ids.map((id) => new DurableObjectId(name, id));
     },
 
-    /** Runs `callback` inside of the object as if it were a request, and gives what it returns. */
+    /** Runs `callback` inside the object as if it were a request, and gives what it returns. */
     async runInDurableObject<O extends DurableObject, R>(
       stub: DurableObjectStub,
       callback: (instance: O, state: DurableObjectState) => Awaitable<R>,
     ): Promise<R> {
       checkStub("runInDurableObject", stub);
       if (typeof callback !== "function") {
-        throw new TypeError(
-          `Failed to execute 'runInDurableObject': parameter 2 is not of type 'Function'. (received ${received(callback)})`,
-        );
+        throw wrong("runInDurableObject", "Function", callback, 2);
       }
       const objects = await plugin();
       const state = await objects.getObject(factory, stub.id);
-      const context = new RequestContext({
-        requestDepth: 1,
-        pipelineDepth: 1,
-        durableObject: true,
-        externalSubrequestLimit: usageModelExternalSubrequestLimit(),
-      });
+      const context = eventContext();
       return context.runWith(() =>
         state[_kRunWithGates](() => callback(state[kInstance] as O, state)),
       );
@@ -127,11 +121,6 @@ export function cloudflareHelpers(core: TestCore) {
   };
 }
 
-/** What becomes of WebSockets that hibernate; they stay open by default. */
-export interface EvictionOptions {
-  webSockets?: "hibernate" | "close";
-}
-
 function webSocketsOf(
   options: EvictionOptions | null | undefined,
   helper: string,
@@ -139,9 +128,7 @@ function webSocketsOf(
 ): EvictionOptions["webSockets"] {
   if (options === undefined || options === null) return "hibernate";
   if (typeof options !== "object") {
-    throw new TypeError(
-      `Failed to execute '${helper}': parameter ${position} is not of type 'EvictOptions'. (received ${received(options)})`,
-    );
+    throw wrong(helper, "EvictOptions", options, position);
   }
   const { webSockets = "hibernate" } = options;
   if (webSockets === "hibernate" || webSockets === "close") return webSockets;
@@ -152,8 +139,8 @@ function checkStub(helper: string, stub: unknown): void {
   if (!(stub instanceof DurableObjectStub)) throw wrong(helper, "DurableObjectStub", stub);
 }
 
-function wrong(helper: string, type: string, value: unknown): TypeError {
+function wrong(helper: string, type: string, value: unknown, position = 1): TypeError {
   return new TypeError(
-    `Failed to execute '${helper}': parameter 1 is not of type '${type}'. (received ${received(value)})`,
+    `Failed to execute '${helper}': parameter ${position} is not of type '${type}'. (received ${received(value)})`,
   );
 }

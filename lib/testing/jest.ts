@@ -17,7 +17,7 @@ interface ProjectConfig {
 /** Jest 27 gives the configuration itself. */
 type EnvironmentConfig = ProjectConfig | { projectConfig: ProjectConfig };
 
-/** Events of Jest's runner that begin and end a level of isolation. Skipped tests begin, but are never done. */
+/** Events of Jest's runner that begin and end a savepoint. Skipped tests begin, but are never done. */
 const BEGINS = new Set(["run_describe_start", "test_start"]);
 const ENDS = new Set(["run_describe_finish", "test_done", "test_skip", "test_todo"]);
 
@@ -81,7 +81,7 @@ export default class FerroflareEnvironment {
   }
 
   handleTestEvent(event: { name: string; test?: { concurrent?: boolean } }): void {
-    // These run beside others, whose levels must not end with theirs.
+    // These run beside others, whose savepoints must not end with theirs.
     if (event.test?.concurrent) return;
     if (BEGINS.has(event.name)) this.#environment?.push();
     if (ENDS.has(event.name)) this.#environment?.pop();

@@ -1,18 +1,18 @@
-/** Provides the storage of KV, cache, R2, D1 and queues in tests: in memory, in levels that can be taken back. */
+/** Provides the storage of KV, cache, R2, D1 and queues in tests: in memory, with savepoints that undo writes. */
 import type { Storage, StorageFactory } from "@miniflare/shared";
 import { MemoryStorage } from "@miniflare/storage-memory";
 
-/** A map whose changes since each `push()` can be taken back; both cost what was changed, not what is there. */
-class LeveledMap<K, V> extends Map<K, V> {
-  /** For each level the entries that it has changed, as they were before. */
-  readonly #levels: Map<K, { value: V } | undefined>[] = [];
+/** A map whose `pop()` undoes the changes since the `push()` before it. Both cost what was changed, not what is stored. */
+class SavepointMap<K, V> extends Map<K, V> {
+  /** For each savepoint the entries that were changed in it, as they were before. */
+  readonly #savepoints: Map<K, { value: V } | undefined>[] = [];
 
   push(): void {
-    this.#levels.push(new Map());
+    this.#savepoints.push(new Map());
   }
 
   pop(): void {
-    const changed = this.#levels.pop();
+    const changed = this.#savepoints.pop();
     if (changed === undefined) super.clear();
     for (const [key, before] of changed ?? []) {
       if (before === undefined) super.delete(key);
@@ -36,24 +36,24 @@ class LeveledMap<K, V> extends Map<K, V> {
   }
 
   #remember(key: K): void {
-    const changed = this.#levels.at(-1);
+    const changed = this.#savepoints.at(-1);
     if (changed === undefined || changed.has(key)) return;
     changed.set(key, this.has(key) ? { value: this.get(key) as V } : undefined);
   }
 }
 
 class StackedStorage extends MemoryStorage {
-  readonly #map: LeveledMap<string, never>;
+  readonly #map: SavepointMap<string, never>;
   #depth: number;
-  /** Levels of the SQLite database, which is opened when it is first asked for. */
+  /** Savepoints of the SQLite database, which is opened when it is first asked for. */
   #savepoints = 0;
 
   constructor(depth: number) {
-    const map = new LeveledMap<string, never>();
+    const map = new SavepointMap<string, never>();
     super(map);
     this.#map = map;
     this.#depth = depth;
-    for (let level = 0; level < depth; level++) map.push();
+    for (let savepoint = 0; savepoint < depth; savepoint++) map.push();
   }
 
   override async getSqliteDatabase(): ReturnType<MemoryStorage["getSqliteDatabase"]> {
@@ -62,7 +62,7 @@ class StackedStorage extends MemoryStorage {
     return database;
   }
 
-  /** Deletes everything; the end of the level brings back what was there before it. */
+  /** Deletes everything. The end of the savepoint brings back what was stored before it. */
   clear(): void {
     this.#map.clear();
     const tables =
@@ -82,18 +82,18 @@ class StackedStorage extends MemoryStorage {
     this.#map.pop();
     this.#depth = Math.max(this.#depth - 1, 0);
     if (this.#savepoints <= this.#depth) return;
-    const name = `LEVEL_${this.#savepoints--}`;
+    const name = `TEST_${this.#savepoints--}`;
     this.sqliteDB?.exec(`ROLLBACK TO ${name}`);
     this.sqliteDB?.exec(`RELEASE ${name}`);
   }
 
   #save(): void {
     while (this.#savepoints < this.#depth)
-      this.sqliteDB?.exec(`SAVEPOINT LEVEL_${++this.#savepoints}`);
+      this.sqliteDB?.exec(`SAVEPOINT TEST_${++this.#savepoints}`);
   }
 }
 
-/** Memory in levels. Durable Objects follow its `push()` and `pop()`: see `lib/native/stores.ts`. */
+/** Memory with savepoints. Durable Objects follow its `push()` and `pop()`: see `lib/native/stores.ts`. */
 export class StackedStorageFactory implements StorageFactory {
   readonly #storages = new Map<string, StackedStorage>();
   #depth = 0;

@@ -4,7 +4,7 @@ import { ScriptRunner } from "../miniflare/script-runner";
 import { TestEnvironment, type TestEnvironmentOptions } from "./environment";
 import { ImportedScript } from "./imported-script";
 
-/** Where the runner finds what begins and ends the levels of isolation. */
+/** Where the runner finds what begins and ends the savepoints. */
 const ISOLATION = Symbol.for("ferroflare.isolation");
 
 /** Whether Vitest imports the script of the worker itself. */

@@ -26,6 +26,11 @@ const FEATURES = {
     disableFlag: "legacy_error_serialization",
     defaultAsOf: "2026-04-21",
   },
+  deleteAllDeletesAlarm: {
+    enableFlag: "delete_all_deletes_alarm",
+    disableFlag: "delete_all_preserves_alarm",
+    defaultAsOf: "2026-02-24",
+  },
   noImportableEnv: { enableFlag: "disallow_importable_env", disableFlag: "allow_importable_env" },
 } satisfies Record<string, Feature>;
 

@@ -463,7 +463,7 @@ export const differences = [
       "SyntaxError: ROOT/worker/a.mjs:1:25: Unexpected token. Node.js itself may read this: start it with --experimental-vm-modules to have it link the modules.",
     ],
     // Node.js does not know it any more.
-    mendedInNode: 22,
+    fixedInNode: 22,
   },
   {
     name: "nesting that is too deep for acorn",
@@ -504,7 +504,7 @@ export const differences = [
     lines: [],
     failed: [],
     // Beside the error, Node.js reported an unhandled rejection.
-    mendedInNode: 22,
+    fixedInNode: 22,
   },
 ];
 

@@ -1,4 +1,4 @@
-// Runs transactions of a plan on a few objects of a directory, one after the other, from outside and inside of the object, and tells what happened.
+// Runs transactions of a plan on a few objects of a directory, one after the other, from outside and inside the object, and tells what happened.
 import { Miniflare } from "../../../index.mjs";
 import { random } from "../random.mjs";
 import { planner, runPlan } from "./plan.mjs";

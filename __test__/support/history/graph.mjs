@@ -75,7 +75,7 @@ export class Graph {
     return components;
   }
 
-  /** A shortest cycle through `start` inside of a component. */
+  /** A shortest cycle through `start` inside a component. */
   #cycleAt(start, within) {
     const cameFrom = new Map();
     const queue = [start];

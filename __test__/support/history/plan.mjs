@@ -84,7 +84,7 @@ export function planner(name, { between, pick }) {
           { f: "insert", key: own(here) },
         ],
       }),
-      // Outside of any transaction.
+      // Outside any transaction.
       () => ({ plain: true, steps: [{ f: "insert", key: own(here) }] }),
       () => ({ plain: true, steps: [{ f: "read", key: list() }] }),
       () => ({ plain: true, steps: [{ f: "scan", prefix: set(here) }] }),

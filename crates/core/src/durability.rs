@@ -37,7 +37,7 @@ impl Durability {
     }
 
     /// Writes up to `ticket` are durable.
-    pub fn settle(&self, ticket: Ticket) {
+    pub fn confirm(&self, ticket: Ticket) {
         self.progress.send_if_modified(|progress| {
             let newer = ticket > progress.settled;
             progress.settled = progress.settled.max(ticket);
@@ -94,11 +94,11 @@ mod tests {
         let durability = Durability::default();
         assert!(durability.wait(0).wait().await.is_ok());
         let first = durability.wait(1);
-        durability.settle(1);
+        durability.confirm(1);
         assert!(first.wait().await.is_ok());
         let second = durability.wait(2);
         durability.fail(3, &Error::Closed);
-        durability.settle(4);
+        durability.confirm(4);
         assert_eq!(second.wait().await, Err(Error::Closed));
         assert_eq!(durability.wait(3).wait().await, Err(Error::Closed));
         assert!(durability.wait(4).wait().await.is_ok());

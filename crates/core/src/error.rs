@@ -1,6 +1,7 @@
 //! The one error type of the core. Its kinds say what the caller does next.
 
 use crate::limits::{KEY_BYTES_MAX, KEYS_MAX, VALUE_BYTES_CEILING};
+use crate::remedy;
 
 /// Result with the core's error.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -211,7 +212,7 @@ pub enum Error {
         path: String,
     },
     /// The file system fails.
-    #[error("Cannot {action} {path}: {reason}.{}", remedy(reason))]
+    #[error("Cannot {action} {path}: {reason}.{}", remedy::of_system(reason))]
     Io {
         /// What failed: a verb.
         action: &'static str,
@@ -263,7 +264,7 @@ pub enum Error {
         reason: String,
     },
     /// Redis refuses a command.
-    #[error("Redis at {url} has refused a command: {reason}.{}", redis_remedy(reason))]
+    #[error("Redis at {url} has refused a command: {reason}.{}", remedy::of_redis(reason))]
     RedisRefused {
         /// The URL without its password.
         url: String,
@@ -277,6 +278,23 @@ pub enum Error {
     NoAnswer {
         /// How long we have waited.
         seconds: u64,
+    },
+    /// SQLite refuses or fails.
+    #[error("{message}")]
+    Sql {
+        /// What SQLite says, in the words of production.
+        message: String,
+        /// Its primary result code.
+        code: i32,
+    },
+    /// The class of an object is not SQLite-backed, or its data is in Redis.
+    #[error("Durable Object is not backed by SQL.")]
+    NoSql,
+    /// The SQL of a worker is used in a way that is never right.
+    #[error("{message}")]
+    SqlUsage {
+        /// What production says.
+        message: String,
     },
     /// The process has ended the threads that read and write.
     #[error(
@@ -317,7 +335,10 @@ impl Error {
             Self::TooManyKeysWritten
             | Self::SelfConflict { .. }
             | Self::UnknownTransaction { .. }
-            | Self::AttemptsExhausted { .. } => ErrorKind::Usage,
+            | Self::AttemptsExhausted { .. }
+            | Self::Sql { .. }
+            | Self::NoSql
+            | Self::SqlUsage { .. } => ErrorKind::Usage,
             Self::NewerFormat { .. }
             | Self::Corrupt { .. }
             | Self::Incomplete { .. }
@@ -371,43 +392,13 @@ impl Error {
             Self::RedisUnknownOutcome { .. } => "ERR_REDIS_UNKNOWN_OUTCOME",
             Self::RedisAccess { .. } => "ERR_REDIS_ACCESS",
             Self::RedisRefused { .. } => "ERR_REDIS_REFUSED",
+            Self::Sql { .. } => "ERR_SQL",
+            Self::NoSql => "ERR_NO_SQL",
+            Self::SqlUsage { .. } => "ERR_SQL_USAGE",
             Self::NoAnswer { .. } => "ERR_STORAGE_NO_ANSWER",
             Self::Ending => "ERR_STORAGE_ENDING",
             Self::Closed => "ERR_STORAGE_CLOSED",
             Self::Internal(_) => "ERR_INTERNAL",
         }
-    }
-}
-
-/// Whether the system, not the data, is the reason.
-pub(crate) fn has_remedy(reason: &str) -> bool {
-    !remedy(reason).is_empty()
-}
-
-/// What to do about a reason that the file system or RocksDB gives.
-fn remedy(reason: &str) -> &'static str {
-    let any = |texts: &[&str]| texts.iter().any(|text| reason.contains(text));
-    if any(&["Permission denied", "Read-only file system", "Access is denied"]) {
-        " Make it writable, or use another directory."
-    } else if any(&["No space left", "Disk quota exceeded", "not enough space"]) {
-        " Free some space on that disk, or use another directory."
-    } else if any(&["Too many open files"]) {
-        " Lower durableObjectsMaxOpen (--do-max-open), or raise the limit of open files (ulimit -n)."
-    } else {
-        ""
-    }
-}
-
-/// What to do about a refusal of Redis.
-fn redis_remedy(reason: &str) -> &'static str {
-    match reason.split([' ', ':']).next().unwrap_or_default() {
-        "OOM" => " Free memory there, or raise its maxmemory.",
-        "READONLY" => " Use the address of the primary: this server is a replica.",
-        "MISCONF" => " Read the log of the server: it cannot write its own files.",
-        "LOADING" => " Try again when it has loaded its data.",
-        "BUSY" => " Another program's script blocks the server: wait, or end it with SCRIPT KILL.",
-        "CLUSTERDOWN" | "MASTERDOWN" => " Check the cluster: it does not serve all of its slots.",
-        "WRONGTYPE" => " Another program uses the same keys: use another database.",
-        _ => "",
     }
 }

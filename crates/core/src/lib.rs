@@ -18,6 +18,8 @@ mod merge;
 pub mod object_key;
 pub mod randomness;
 pub mod range;
+mod remedy;
+pub mod sqlite;
 pub mod transaction;
 pub mod write_batch;
 

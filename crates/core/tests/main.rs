@@ -6,7 +6,7 @@
 //! - `damage`: files of a database that are removed, cut or garbled from outside
 //! - `faults`: tables that fail or panic
 //! - `local_object`: an object whose table fails, is taken away or cannot be opened
-//! - `overlay`: what overlays hide, and what their levels take back
+//! - `overlay`: what overlays hide, and what their savepoints take back
 //! - `many`: many objects of a directory at once
 //! - `power_loss`: what was acknowledged survives the loss of everything that was not synced
 //! - `strict_serializability`: histories of many threads, judged by the checker in `history`

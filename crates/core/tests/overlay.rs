@@ -1,4 +1,4 @@
-//! Overlays: what lies below is read and never written, levels take back exactly what was written in them.
+//! Overlays: what lies below is read and never written, savepoints take back exactly what was written in them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -60,7 +60,7 @@ async fn an_alarm_below_is_pending_above_until_it_is_taken_there() {
 }
 
 #[tokio::test]
-async fn a_level_takes_the_claims_of_its_alarms_with_it() {
+async fn a_savepoint_takes_the_claims_of_its_alarms_with_it() {
     let (below, overlay, place) = above_memory();
     let caller = Caller::new(&place);
     let pending = || place.alarms(&["OBJECT".into()]).unwrap();
@@ -101,7 +101,7 @@ async fn objects_are_those_below_and_above_which_hold_anything() {
 }
 
 #[tokio::test]
-async fn what_was_there_before_the_first_level_goes_with_a_pop_too_many() {
+async fn what_was_there_before_the_first_savepoint_goes_with_a_pop_too_many() {
     let (_, overlay, place) = above_memory();
     let caller = Caller::new(&place);
     caller.write(clear()).await;
@@ -151,7 +151,7 @@ struct Copy {
 }
 
 #[test]
-fn random_levels_restore_what_a_copy_restores() {
+fn random_savepoints_restore_what_a_copy_restores() {
     let seed = seed();
     println!("FERROFLARE_SEED={seed}");
     let mut random = Random::new(seed);
@@ -159,16 +159,16 @@ fn random_levels_restore_what_a_copy_restores() {
         let (below, overlay, place) = above_memory();
         let objects = ["one", "two"].map(|id| place.object(&object_key(id)).unwrap());
         let mut copies = [state(&objects[0]), state(&objects[1])];
-        let mut levels = Vec::new();
+        let mut savepoints = Vec::new();
         for _ in 0..random.below(60) {
             match random.below(8) {
                 0 => {
                     overlay.push().unwrap();
-                    levels.push(copies.clone());
+                    savepoints.push(copies.clone());
                 }
-                1 if !levels.is_empty() => {
+                1 if !savepoints.is_empty() => {
                     overlay.pop().unwrap();
-                    copies = levels.pop().unwrap();
+                    copies = savepoints.pop().unwrap();
                 }
                 _ => {
                     let object = usize::from(random.below(2) == 1);

@@ -108,7 +108,7 @@ pub(crate) fn is_lost<T>(read: &ReadResult<T>) -> bool {
     matches!(read, ReadResult::Conflict(_))
 }
 
-/// A caller that uses one object, outside of transactions.
+/// A caller that uses one object, outside transactions.
 #[derive(Clone)]
 pub(crate) struct Caller(
     pub(crate) Arc<dyn ObjectStorage>,

@@ -5,8 +5,8 @@ import { type Manager, readPackage } from "../project/package-manager";
 /**
  * The command that installs what the overrides say now.
  *
- * npm leaves a package that it has installed where it is, and then puts what replaces it below its user, where its
- * command is not found. Naming the user makes it place both again.
+ * npm leaves an installed package where it is. It then puts the replacement below the package that uses it, where no
+ * command is found. Naming the user makes it place both again.
  */
 export function installCommand(root: string, { name }: Manager): string {
   if (name !== "npm") return `${name} install`;

@@ -1,22 +1,17 @@
 /** What each command of `ferroflare objects` does with the objects of a directory. */
 
 import { inspect } from "node:util";
-import { IdFactory } from "../../native/addon";
 import {
   decoded,
   type StoredObject,
   type StoredObjects,
   UnreadableValue,
 } from "../../native/raw-objects";
-import { nearest } from "../../shared/nearest";
 import { CommandError, EXEC_NAME, lineOf, UsageError } from "../errors";
-import { type Arguments, hint, print, suggestion } from "../subcommand";
+import { type Arguments, hint, print } from "../subcommand";
+import { type Address, addresses, addressOf, checkExists, word } from "./address";
 import { jsonValue } from "./json";
-
-interface Address {
-  name: string;
-  id: string;
-}
+import { printTableLines, showTables } from "./tables";
 
 export async function list(objects: StoredObjects, given: Arguments, place: string): Promise<void> {
   const only = given.values.get("name");
@@ -50,11 +45,12 @@ export async function list(objects: StoredObjects, given: Arguments, place: stri
 export async function show(objects: StoredObjects, given: Arguments, place: string): Promise<void> {
   const address = addressOf(given, "objects show");
   const object = await existing(objects, address, place);
-  if (given.flags.has("json")) return printLines(address, object);
+  if (given.flags.has("json")) return printLines(objects, address, object);
   if (object.alarm !== undefined) await print(`alarm ${timeOf(object.alarm)}`);
   for (const [key, bytes] of object.entries) {
     await print(`${JSON.stringify(key)}: ${shown(bytes)}`);
   }
+  await showTables(objects, address);
 }
 
 export async function exportLines(
@@ -64,11 +60,11 @@ export async function exportLines(
 ): Promise<void> {
   if (given.words.length === 2 || given.values.has("id-from-name")) {
     const address = addressOf(given, "objects export");
-    return printLines(address, await existing(objects, address, place));
+    return printLines(objects, address, await existing(objects, address, place));
   }
   for await (const address of addresses(objects, given.words[0])) {
     await attempt(`${address.name} ${address.id}`, async () =>
-      printLines(address, await objects.read(address.name, address.id)),
+      printLines(objects, address, await objects.read(address.name, address.id)),
     );
   }
 }
@@ -113,47 +109,6 @@ async function attempt(what: string, run: () => Promise<void>): Promise<void> {
   }
 }
 
-async function* addresses(
-  objects: StoredObjects,
-  only: string | undefined,
-): AsyncGenerator<Address> {
-  for (const name of only === undefined ? await objects.names() : [only]) {
-    for (const id of await objects.ids(name)) yield { name, id };
-  }
-}
-
-function addressOf({ words, values }: Arguments, command: string): Address {
-  const [name, id] = words;
-  const text = values.get("id-from-name");
-  if (name === undefined)
-    throw new UsageError(`Which object? Give its NAME and ID. ${hint(command)}`);
-  if (text !== undefined) {
-    if (id === undefined) return { name, id: new IdFactory(name).idFromName(text) };
-    throw new UsageError(`--id-from-name and an ID exclude each other. ${hint(command)}`);
-  }
-  if (id === undefined) {
-    throw new UsageError(
-      `Which object of ${word(name)}? Give its ID, or --id-from-name. ${hint(command)}`,
-    );
-  }
-  return { name, id: /^[0-9a-f]{64}$/i.test(id) ? id.toLowerCase() : id };
-}
-
-async function checkExists(
-  objects: StoredObjects,
-  { name, id }: Address,
-  place: string,
-): Promise<void> {
-  if ((await objects.ids(name)).includes(id)) return;
-  const names = await objects.names();
-  const lower = (text: string) => text.toLowerCase();
-  const close = nearest(name, names.map(lower));
-  const meant = names.includes(name) ? undefined : names.find((there) => lower(there) === close);
-  throw new CommandError(
-    `There is no object ${word(name)} ${word(id)} in ${place}.${suggestion(meant)}`,
-  );
-}
-
 async function existing(
   objects: StoredObjects,
   address: Address,
@@ -163,11 +118,17 @@ async function existing(
   return objects.read(address.name, address.id);
 }
 
-async function printLines({ name, id }: Address, object: StoredObject): Promise<void> {
+async function printLines(
+  objects: StoredObjects,
+  address: Address,
+  object: StoredObject,
+): Promise<void> {
+  const { name, id } = address;
   for (const [key, bytes] of object.entries) {
     await print(JSON.stringify({ name, id, key, ...jsonValue(bytes) }));
   }
   if (object.alarm !== undefined) await print(JSON.stringify({ name, id, alarm: object.alarm }));
+  await printTableLines(objects, address);
 }
 
 function shown(bytes: Buffer): string {
@@ -181,11 +142,6 @@ function shown(bytes: Buffer): string {
 function start(bytes: Buffer): string {
   const most = 16;
   return `${bytes.toString("hex", 0, most)}${bytes.length > most ? "..." : ""}`;
-}
-
-/** A name, in quotes if it could be taken for several words, or none. */
-function word(name: string): string {
-  return /^[\w.:@/-]+$/.test(name) ? name : JSON.stringify(name);
 }
 
 function timeOf(alarm: number): string {

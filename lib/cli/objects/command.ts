@@ -1,4 +1,4 @@
-/** `ferroflare objects`: lists, shows, exports and deletes the objects of a directory or a Redis, also while workers use it. */
+/** `ferroflare objects`: lists, shows, exports, queries and deletes the objects of a directory or a Redis, also while workers use it. */
 
 import type { StoredObjects } from "../../native/raw-objects";
 import { PERSIST_DEFAULT } from "../../shared/default-place";
@@ -7,6 +7,7 @@ import { EXEC_NAME, UsageError } from "../errors";
 import { openObjects, placeFlags } from "../place";
 import { type Arguments, type Flags, hint, print, readArguments, suggestion } from "../subcommand";
 import { exportLines, list, remove, show } from "./actions";
+import { query } from "./query";
 
 interface Action {
   /** What follows the action's name, for the help text. */
@@ -38,7 +39,7 @@ ${JSON_HELP}`,
   },
   show: {
     usage: "show NAME ID",
-    help: `Shows the keys and values of an object, and its alarm, as they are at one moment.
+    help: `Shows the keys and values of an object, its alarm and, if it is SQLite-backed, its tables.
 
 Options:
 ${PLACE_HELP}
@@ -55,6 +56,8 @@ ${JSON_HELP}, as export does`,
   {"name", "id", "key", "type", "valueBase64"} for a value that JSON cannot express: V8's serialization of it,
                                                for node:v8's deserialize(); type says what it is ("Map", "Date"...)
   {"name", "id", "alarm"}                      for an alarm, in milliseconds since 1970
+  {"name", "id", "table", "sql"}               for a table of a SQLite-backed object, which its rows follow:
+  {"name", "id", "table", "row"}               bytes are {"base64"}
 Each object is read at one moment and in one piece, so that it has to fit into memory.
 
 Options:
@@ -64,9 +67,23 @@ ${ID_HELP}`,
     words: 2,
     run: exportLines,
   },
+  query: {
+    usage: "query NAME ID SQL",
+    help: `Runs SQL on the database of a SQLite-backed object, and prints the rows of the last statement as a table.
+It sees the tables of the object as its class does; keys and values are shown by "objects show".
+
+Options:
+${PLACE_HELP}
+${ID_HELP}
+  --write              Let the statements write; without it one that writes is refused
+  --json               Print each row as a line of JSON; bytes are {"base64"}`,
+    flags: { "id-from-name": "value", write: "flag", json: "flag" },
+    words: 3,
+    run: query,
+  },
   delete: {
     usage: "delete NAME ID",
-    help: `Deletes an object: its keys, its alarm and, in files, its directory.
+    help: `Deletes an object: its keys, its tables, its alarm and, in files, its directory.
 
 Options:
 ${PLACE_HELP}
@@ -85,6 +102,7 @@ Commands:
   list                 List the objects, one a line
   show NAME ID         Show the keys and values of an object
   export [NAME [ID]]   Print objects as lines of JSON
+  query NAME ID SQL    Query the database of a SQLite-backed object
   delete NAME ID       Delete an object
 
 NAME is the name of a binding. Workers may use the place meanwhile.

@@ -37,8 +37,8 @@ const LOCK_FILES: Record<string, ManagerName> = {
 };
 
 /**
- * The directory of the `package.json` in which package managers read overrides: that of the project around `from`, or
- * of the workspace that the project is in; `undefined` if there is none.
+ * The directory of the `package.json` in which package managers read overrides. It belongs to the project around
+ * `from`, or to the workspace that the project is in. Without a project it is `undefined`.
  *
  * # Errors
  * `CommandError` if a `package.json` cannot be read.

@@ -18,11 +18,11 @@ export class SocketsHome implements Home {
   readonly #asleep = new Map<string, ObjectSockets>();
   /** Of objects that have sockets. */
   readonly #open = new Set<ObjectSockets>();
-  #level = 0;
+  #savepoint = 0;
 
-  /** The level of a test that sockets are accepted in now. */
-  get level(): number {
-    return this.#level;
+  /** How many savepoints of tests have begun. A socket that is accepted now belongs to the newest. */
+  get savepoint(): number {
+    return this.#savepoint;
   }
 
   /** The sockets of an object that is about to be constructed. `wake` constructs it if it does not run. */
@@ -44,10 +44,10 @@ export class SocketsHome implements Home {
     this.#open.delete(sockets);
   }
 
-  /** Begins or ends a level. The sockets that were accepted in an inner one close. */
-  enterLevel(level: number): void {
-    this.#level = level;
-    for (const sockets of [...this.#open]) sockets.closeAbove(level);
+  /** Begins or ends a savepoint. Sockets that were accepted in an inner savepoint close. */
+  enterSavepoint(savepoint: number): void {
+    this.#savepoint = savepoint;
+    for (const sockets of [...this.#open]) sockets.closeAbove(savepoint);
   }
 
   /** Lets all sockets sleep: their instances are not reached any more. An object without a socket begins as a new one. */

@@ -22,7 +22,7 @@ export interface Instance {
 
 /** What keeps the sockets of all objects. */
 export interface Home {
-  readonly level: number;
+  readonly savepoint: number;
   noteAsleep(key: string, sockets: ObjectSockets): void;
   noteOpen(sockets: ObjectSockets): void;
   noteEmpty(sockets: ObjectSockets): void;
@@ -70,7 +70,7 @@ export class ObjectSockets {
         `only ${SOCKETS_MAX} websockets can be accepted on a single Durable Object instance`,
       );
     }
-    const accepted = new Accepted(this, socket, tags, this.#home.level);
+    const accepted = new Accepted(this, socket, tags, this.#home.savepoint);
     noteHibernatable(socket, accepted);
     disown(socket);
     own(socket, instance[kEvents]);
@@ -120,9 +120,9 @@ export class ObjectSockets {
     this.#forget();
   }
 
-  /** Closes the sockets that were accepted in an inner level of a test. */
-  closeAbove(level: number): void {
-    for (const accepted of [...this.#accepted].filter((one) => one.level > level)) {
+  /** Closes the sockets that were accepted in an inner savepoint of a test. */
+  closeAbove(savepoint: number): void {
+    for (const accepted of [...this.#accepted].filter((one) => one.savepoint > savepoint)) {
       const { socket } = accepted;
       accepted.isOver = true;
       closeNow(socket, false, [1006, LOST_TEXT]);
@@ -181,17 +181,22 @@ export class ObjectSockets {
 class Accepted implements Hibernatable {
   readonly #sockets: ObjectSockets;
   readonly tags: readonly string[];
-  readonly level: number;
+  readonly savepoint: number;
   socket: WebSocket;
   respondedAtMs: number | undefined;
   /** No further event is delivered. */
   isOver = false;
 
-  constructor(sockets: ObjectSockets, socket: WebSocket, tags: readonly string[], level: number) {
+  constructor(
+    sockets: ObjectSockets,
+    socket: WebSocket,
+    tags: readonly string[],
+    savepoint: number,
+  ) {
     this.#sockets = sockets;
     this.socket = socket;
     this.tags = tags;
-    this.level = level;
+    this.savepoint = savepoint;
   }
 
   deliver(event: Event): void {

@@ -1,5 +1,4 @@
 /** The members of the state of a modern object that are about hibernating WebSockets. */
-import { RequestContext, usageModelExternalSubrequestLimit } from "@miniflare/shared";
 import type { WebSocket } from "@miniflare/web-sockets";
 import { clearTimeout, setTimeout } from "../../shared/real-timers";
 import {
@@ -16,6 +15,7 @@ import {
 import type { DurableObjectStorage } from "../../storage/storage";
 import { isAccepted, peerOf } from "../frames";
 import type { DurableObjectId } from "../id";
+import { eventContext, type UsageModel } from "../request-context";
 import { DurableObjectState, isDisposed, type StateOwner } from "../state";
 import { checkPair, checkSocket, checkTags, checkTimeout } from "./arguments";
 import type { Handler } from "./events";
@@ -23,7 +23,6 @@ import type { ObjectSockets } from "./object-sockets";
 import { asString, WebSocketRequestResponsePair } from "./pair";
 import { hibernatableOf, wasReturned } from "./registry";
 
-type UsageModel = Parameters<typeof usageModelExternalSubrequestLimit>[0];
 // biome-ignore lint/suspicious/noExplicitAny: the handlers of any class
 type Handlers = Record<string, ((...args: any[]) => unknown) | undefined>;
 
@@ -104,12 +103,7 @@ export class HibernatingState extends DurableObjectState {
   }
 
   async [kHear](handler: Handler, args: readonly unknown[]): Promise<void> {
-    const context = new RequestContext({
-      requestDepth: 1,
-      pipelineDepth: 1,
-      durableObject: true,
-      externalSubrequestLimit: usageModelExternalSubrequestLimit(this.#usageModel),
-    });
+    const context = eventContext(this.#usageModel);
     try {
       await within(
         this.#sockets.eventTimeoutMs,

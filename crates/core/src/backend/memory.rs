@@ -1,70 +1,17 @@
 //! Memory: ordered maps that live as long as their store. Every write is as durable at once as memory can be.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use super::local::{LocalObject, Table};
-use super::noted::NotedNames;
-use super::{ObjectKey, ObjectStorage, Store, Ticket};
+use super::local::LocalObject;
+use super::memory_table::MemoryTable;
+use super::name_records::NameRecords;
+use super::{ObjectKey, ObjectStorage, Store};
 use crate::alarm_index::AlarmIndex;
 use crate::answer::Answer;
 use crate::error::{Error, Result};
-use crate::key::{Entry, Key, Value};
+use crate::key::Value;
 use crate::lock::lock;
-use crate::range::Scan;
-use crate::write_batch::WriteBatch;
-
-/// One object's data in an ordered map.
-#[derive(Debug, Default)]
-pub struct MemoryTable {
-    entries: BTreeMap<Key, Value>,
-    alarm: Option<i64>,
-}
-
-impl Table for MemoryTable {
-    fn get(&self, key: &[u8]) -> Result<Option<Value>> {
-        Ok(self.entries.get(key).cloned())
-    }
-
-    fn scan(&self, scan: &Scan) -> Result<Vec<Entry>> {
-        if scan.is_empty() {
-            return Ok(Vec::new());
-        }
-        let limit = scan.limit.unwrap_or(usize::MAX);
-        let walk = self.entries.range::<[u8], _>(scan.range.bounds());
-        let pair = |(key, value): (&Key, &Value)| (key.clone(), value.clone());
-        Ok(if scan.reverse {
-            walk.rev().take(limit).map(pair).collect()
-        } else {
-            walk.take(limit).map(pair).collect()
-        })
-    }
-
-    fn alarm(&self) -> Result<Option<i64>> {
-        Ok(self.alarm)
-    }
-
-    fn apply(&mut self, writes: WriteBatch) -> Result<Ticket> {
-        let (clear, entries, alarm) = writes.into_parts();
-        if clear {
-            self.entries.clear();
-        }
-        for (key, value) in entries {
-            match value {
-                Some(value) => self.entries.insert(key, value),
-                None => self.entries.remove(&key),
-            };
-        }
-        if let Some(alarm) = alarm {
-            self.alarm = alarm;
-        }
-        Ok(0)
-    }
-
-    fn is_empty(&self) -> Result<bool> {
-        Ok(self.entries.is_empty() && self.alarm.is_none())
-    }
-}
 
 /// A store in memory. It lives as long as its holder, and no other holder sees it.
 #[derive(Default)]
@@ -72,7 +19,7 @@ pub struct MemoryStore {
     /// `None` once closed.
     objects: Mutex<Option<Objects>>,
     alarms: Arc<AlarmIndex>,
-    names: NotedNames,
+    names: NameRecords,
 }
 
 type Objects = HashMap<ObjectKey, Arc<LocalObject<MemoryTable>>>;
@@ -83,7 +30,7 @@ impl MemoryStore {
         Self {
             objects: Mutex::new(Some(HashMap::new())),
             alarms: Arc::default(),
-            names: NotedNames::default(),
+            names: NameRecords::default(),
         }
     }
 
@@ -158,12 +105,12 @@ impl Store for MemoryStore {
         Answer::Now(self.names())
     }
 
-    fn note_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
-        Answer::Now(self.names.note(key, name))
+    fn record_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
+        Answer::Now(self.names.write(key, name))
     }
 
-    fn noted_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
-        Answer::Now(self.names.get(key))
+    fn recorded_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
+        Answer::Now(self.names.read(key))
     }
 
     fn close(&self) -> Answer<()> {

@@ -9,7 +9,8 @@
 pub mod files;
 pub mod local;
 pub mod memory;
-pub mod noted;
+pub mod memory_table;
+pub mod name_records;
 pub mod overlay;
 pub mod redis;
 
@@ -22,6 +23,7 @@ use crate::error::Result;
 use crate::key::{Entry, Key, Value};
 pub use crate::object_key::ObjectKey;
 use crate::range::Scan;
+use crate::sqlite::Database;
 use crate::write_batch::{TurnId, WriteBatch};
 
 /// One memory, directory or server with the data of many objects.
@@ -56,12 +58,12 @@ pub trait Store: Send + Sync {
     /// Names of bindings that may have objects, in order.
     fn object_names(&self) -> Answer<Vec<Arc<str>>>;
 
-    /// Notes the name that an object's id was made of. The note lies beside the object's data and outlives it. Without a
-    /// name the note is removed.
-    fn note_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()>;
+    /// Records the name that an object's id was made of. The record lies beside the object's data and outlives it.
+    /// Without a name the record is removed.
+    fn record_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()>;
 
-    /// The name that was noted last; `None` if none was noted, or if a power loss took the note.
-    fn noted_name(&self, key: &ObjectKey) -> Answer<Option<Value>>;
+    /// The name that was recorded last. `None` if none was recorded, or if a power loss took the record.
+    fn recorded_name(&self, key: &ObjectKey) -> Answer<Option<Value>>;
 
     /// Sends what was asked in this turn of the event loop, if the store holds that back until the end of the turn.
     fn flush(&self) {}
@@ -170,6 +172,11 @@ pub enum CommitOutcome {
 ///   beginning or its first read.
 /// - **Fair:** an attempt that begins with `turn` and finishes within the lease commits, whatever other callers do.
 pub trait ObjectStorage: Send + Sync {
+    /// The SQL of the object, if its store can have any.
+    fn sql(&self) -> Option<&dyn SqlStorage> {
+        None
+    }
+
     /// Reads keys. The results are in the order of `keys`.
     fn read(&self, keys: Vec<Key>, view: ReadView) -> Answer<ReadResult<Vec<Option<Value>>>>;
 
@@ -230,4 +237,23 @@ pub trait ObjectStorage: Send + Sync {
 
     /// Ends the atomic batch of the writes of this turn of the event loop.
     fn seal(&self);
+}
+
+/// The SQL of one object.
+pub trait SqlStorage: Send + Sync {
+    /// Makes the object SQLite-backed, with the keys and the alarm that it holds, and keeps its database open until
+    /// [`Self::close_sql`].
+    fn open_sql(&self) -> Answer<()>;
+
+    /// No longer keeps the database open. The last caller ends all cursors.
+    fn close_sql(&self);
+
+    /// Works with the open database. Returns the ticket of what is written and not committed; 0 if nothing is.
+    fn with_sql(&self, work: &mut dyn FnMut(&mut Database) -> Result<()>) -> Result<Ticket>;
+
+    /// Deletes everything but the alarm, and with `alarm` that too. Returns the ticket of that.
+    fn reset_sql(&self, alarm: bool) -> Result<Ticket>;
+
+    /// Whether another process waits for the object.
+    fn is_wanted(&self) -> bool;
 }

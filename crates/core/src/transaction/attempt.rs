@@ -35,7 +35,7 @@ struct State {
 
 impl State {
     /// Notes what a read has found, or that the attempt has lost.
-    fn settle<T>(
+    fn note_read<T>(
         &mut self,
         read: ReadResult<T>,
         note: impl FnOnce(&mut ReadSet, &T),
@@ -94,7 +94,7 @@ impl Attempt {
         let asked = missing.iter().map(|(_, key)| key.clone()).collect();
         self.object.read(asked, ReadView::Since(self.start)).and_then(move |read| {
             let (places, keys): (Vec<_>, Vec<_>) = missing.into_iter().unzip();
-            let read = lock(&state)?.settle(read, |read_set, _| read_set.keys.extend(keys))?;
+            let read = lock(&state)?.note_read(read, |read_set, _| read_set.keys.extend(keys))?;
             Ok(read.map(|values| {
                 for (place, value) in places.into_iter().zip(values) {
                     found[place] = value;
@@ -125,7 +125,7 @@ impl Attempt {
             let note = |read_set: &mut ReadSet, entries: &Vec<Entry>| {
                 read_set.add_range(wide.covered(entries));
             };
-            let read = lock(&state)?.settle(read, note)?;
+            let read = lock(&state)?.note_read(read, note)?;
             Ok(read.map(|committed| merge(committed, own, &scan)))
         })
     }
@@ -144,9 +144,9 @@ impl Attempt {
             Err(error) => return Answer::Now(Err(error)),
         }
         let state = self.state.clone();
-        self.object
-            .alarm(ReadView::Since(self.start))
-            .and_then(move |read| lock(&state)?.settle(read, |read_set, _| read_set.alarm = true))
+        self.object.alarm(ReadView::Since(self.start)).and_then(move |read| {
+            lock(&state)?.note_read(read, |read_set, _| read_set.alarm = true)
+        })
     }
 
     /// Stores pairs when the attempt commits. If they are too many, none of them is taken.

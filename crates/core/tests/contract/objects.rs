@@ -11,7 +11,7 @@ on_every_place!(
     objects_do_not_see_each_other,
     object_ids_are_those_with_data_or_an_alarm,
     places_do_not_see_each_other,
-    names_are_noted_beside_the_data,
+    names_are_recorded_beside_the_data,
 );
 
 async fn the_same_key_is_the_same_object(place: &dyn TestPlace) {
@@ -76,28 +76,28 @@ async fn places_do_not_see_each_other(place: &dyn TestPlace) {
     assert!(other.object_ids("OBJECT").wait().await.unwrap().is_empty());
 }
 
-async fn names_are_noted_beside_the_data(place: &dyn TestPlace) {
+async fn names_are_recorded_beside_the_data(place: &dyn TestPlace) {
     let [place, other] = place.open_twice().await;
     let key = object_key("named");
-    let noted = async |place: &dyn Store| {
+    let recorded = async |place: &dyn Store| {
         place
-            .noted_name(&key)
+            .recorded_name(&key)
             .wait()
             .await
             .unwrap()
             .map(|name| String::from_utf8_lossy(&name).into_owned())
     };
-    assert_eq!(noted(&*place).await, None);
+    assert_eq!(recorded(&*place).await, None);
     for name in ["lobby", "", "with space: {é}/..\0"] {
-        place.note_name(&key, Some(name)).wait().await.unwrap();
-        assert_eq!(noted(&*place).await.as_deref(), Some(name));
-        assert_eq!(noted(&*other).await.as_deref(), Some(name));
+        place.record_name(&key, Some(name)).wait().await.unwrap();
+        assert_eq!(recorded(&*place).await.as_deref(), Some(name));
+        assert_eq!(recorded(&*other).await.as_deref(), Some(name));
     }
     assert!(place.object_ids(&key.name).wait().await.unwrap().is_empty());
     Caller::of(&place, &key).put("key", "value").await;
     Caller::of(&place, &key).write(clear()).await;
-    assert!(noted(&*place).await.is_some());
-    place.note_name(&key, None).wait().await.unwrap();
-    place.note_name(&key, None).wait().await.unwrap();
-    assert_eq!(noted(&*place).await, None);
+    assert!(recorded(&*place).await.is_some());
+    place.record_name(&key, None).wait().await.unwrap();
+    place.record_name(&key, None).wait().await.unwrap();
+    assert_eq!(recorded(&*place).await, None);
 }

@@ -201,7 +201,7 @@ impl Acknowledged {
         Some(answer)
     }
 
-    async fn settle<T: Send + 'static>(&mut self, answer: Answer<T>, writes: &WriteBatch) {
+    async fn wait_for<T: Send + 'static>(&mut self, answer: Answer<T>, writes: &WriteBatch) {
         self.take(answer.wait().await, writes);
     }
 }
@@ -213,9 +213,11 @@ async fn script(caller: &Caller, expected: &mut Acknowledged) {
     let mut first = put(&["a", "b", "c", "d"], "1");
     first.set_alarm(Some(10));
     for batch in [first, remove(&["b", "missing", "d"]), put(&["e"], "2")] {
-        expected.settle(object.write(batch.clone(), None), &batch).await;
+        expected.wait_for(object.write(batch.clone(), None), &batch).await;
     }
-    expected.settle(object.read(vec![key("a"), key("b")], ReadView::Latest(None)), &nothing).await;
+    expected
+        .wait_for(object.read(vec![key("a"), key("b")], ReadView::Latest(None)), &nothing)
+        .await;
 
     let beside = caller.begin().await;
     let holder = caller.begin_alone().await;
@@ -230,35 +232,35 @@ async fn script(caller: &Caller, expected: &mut Acknowledged) {
     let of_beside = put(&["beside"], "value");
     let beside = beside.0.commit(false);
     if can_commit {
-        expected.settle(holder.0.commit(false), &of_holder).await;
+        expected.wait_for(holder.0.commit(false), &of_holder).await;
     } else {
         drop(holder);
     }
     for (answer, batch) in answers.into_iter().zip(&queued) {
-        expected.settle(answer, batch).await;
+        expected.wait_for(answer, batch).await;
     }
-    expected.settle(read, &nothing).await;
+    expected.wait_for(read, &nothing).await;
     if expected.take(take.wait().await, &nothing) == Some(true) {
         expected.alarm = None;
     }
-    expected.settle(beside, &of_beside).await;
+    expected.wait_for(beside, &of_beside).await;
 
     let mut last = clear();
     last.put(key("z"), key("last"));
-    expected.settle(object.write(last.clone(), None), &last).await;
+    expected.wait_for(object.write(last.clone(), None), &last).await;
     let attempt = caller.begin().await;
     let of_attempt = put(&["y"], "attempt");
     if use_attempt(&attempt.0, expected, &of_attempt).await {
-        expected.settle(attempt.0.commit(false), &of_attempt).await;
+        expected.wait_for(attempt.0.commit(false), &of_attempt).await;
     }
 }
 
 /// Reads through an attempt, writes `writes` through it, and says whether no read has failed.
 async fn use_attempt(attempt: &Attempt, expected: &mut Acknowledged, writes: &WriteBatch) -> bool {
     let (errors, nothing) = (expected.errors, WriteBatch::default());
-    expected.settle(attempt.read(vec![key("a"), key("z")]), &nothing).await;
-    expected.settle(attempt.list(Scan::new(&ListOptions::default())), &nothing).await;
-    expected.settle(attempt.alarm(), &nothing).await;
+    expected.wait_for(attempt.read(vec![key("a"), key("z")]), &nothing).await;
+    expected.wait_for(attempt.list(Scan::new(&ListOptions::default())), &nothing).await;
+    expected.wait_for(attempt.alarm(), &nothing).await;
     for (key, value) in writes.entries() {
         attempt.put(vec![(key.clone(), value.clone().unwrap())]).unwrap();
     }

@@ -121,7 +121,7 @@ impl Table for FakeTable {
         }
         disk.entries = entries;
         disk.alarm = alarm;
-        self.durability.settle(ticket);
+        self.durability.confirm(ticket);
         Ok(())
     }
 }

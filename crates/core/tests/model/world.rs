@@ -324,7 +324,7 @@ impl World<'_> {
                 self.release(id);
             }
             (_, Ok(_)) => unreachable!("each operation makes its own kind of answer"),
-            (_, Err(error)) => panic!("an operation outside of attempts fails: {error}"),
+            (_, Err(error)) => panic!("an operation outside attempts fails: {error}"),
         }
     }
 

@@ -183,12 +183,12 @@ impl Store for Opened {
         self.user.due_alarms(names, now_ms)
     }
 
-    fn note_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
-        self.user.note_name(key, name)
+    fn record_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
+        self.user.record_name(key, name)
     }
 
-    fn noted_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
-        self.user.noted_name(key)
+    fn recorded_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
+        self.user.recorded_name(key)
     }
 
     fn close(&self) -> Answer<()> {

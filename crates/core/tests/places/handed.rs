@@ -83,12 +83,12 @@ impl Store for HandedPlace {
         self.sides[0].object_names()
     }
 
-    fn note_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
-        self.sides[0].note_name(key, name)
+    fn record_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
+        self.sides[0].record_name(key, name)
     }
 
-    fn noted_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
-        self.sides[0].noted_name(key)
+    fn recorded_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
+        self.sides[0].recorded_name(key)
     }
 
     fn close(&self) -> Answer<()> {

@@ -1,4 +1,4 @@
-//! An overlay under test: above data that it hides, in its second level.
+//! An overlay under test: above data that it hides, in its second savepoint.
 
 use std::sync::Arc;
 

@@ -176,12 +176,12 @@ impl Store for Named {
         })
     }
 
-    fn note_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
-        self.place.note_name(&ObjectKey { name: self.with(&key.name), id: key.id.clone() }, name)
+    fn record_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
+        self.place.record_name(&ObjectKey { name: self.with(&key.name), id: key.id.clone() }, name)
     }
 
-    fn noted_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
-        self.place.noted_name(&ObjectKey { name: self.with(&key.name), id: key.id.clone() })
+    fn recorded_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
+        self.place.recorded_name(&ObjectKey { name: self.with(&key.name), id: key.id.clone() })
     }
 
     fn flush(&self) {

@@ -11,7 +11,7 @@ use crate::places::{Directory, FSYNC};
 use crate::support::{Caller, fresh, key, put, text};
 
 const PROCESS: FileOptions = FileOptions { fsync: false, ..FSYNC };
-const MARK: &str = "UNFINISHED";
+const MARKER: &str = "UNFINISHED";
 
 fn object(directory: &Directory) -> PathBuf {
     directory.path().join("OBJECT/one")
@@ -45,16 +45,16 @@ async fn the_mark_of_a_new_database_goes_with_the_first_acknowledgement() {
     let place: Arc<dyn Store> = directory.open_apart(FSYNC);
     let caller = Caller::new(&place);
     caller.write(put(&["a"], "text")).await;
-    assert!(!object(&directory).join(MARK).exists());
+    assert!(!object(&directory).join(MARKER).exists());
 
     // Without fsync nothing is known to be durable, until the database is written again.
     let directory = Directory::new();
     write(&directory, PROCESS, "text").await;
-    assert!(object(&directory).join(MARK).exists());
+    assert!(object(&directory).join(MARKER).exists());
     assert_eq!(read(&directory, PROCESS).await, Ok(Some("text".into())));
-    assert!(object(&directory).join(MARK).exists());
+    assert!(object(&directory).join(MARKER).exists());
     assert_eq!(read(&directory, FSYNC).await, Ok(Some("text".into())));
-    assert!(!object(&directory).join(MARK).exists());
+    assert!(!object(&directory).join(MARKER).exists());
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn an_unfinished_database_begins_anew_where_a_finished_one_is_corrupt() {
 
             let directory = Directory::new();
             write(&directory, PROCESS, "text").await;
-            fs::remove_file(object(&directory).join(MARK)).unwrap();
+            fs::remove_file(object(&directory).join(MARKER)).unwrap();
             fs::write(&files(&object(&directory))[broken], &content[..kept]).unwrap();
             let found = read(&directory, options).await;
             let corrupt = found.as_ref().is_err_and(|text| text.contains("one"));
@@ -101,22 +101,22 @@ async fn an_unfinished_database_is_not_taken_for_data_of_miniflare_2() {
     let place: Arc<dyn Store> = directory.open_apart(PROCESS);
     Caller::of(&place, &key).write(put(&["a"], "text")).await;
     place.close().wait().await.unwrap();
-    assert!(directory.path().join("OBJECT").join(&*key.id).join(MARK).exists());
-    // So another process may find it that looked for the mark of the root a moment too early.
+    assert!(directory.path().join("OBJECT").join(&*key.id).join(MARKER).exists());
+    // So another process may find it that looked for the marker of the root a moment too early.
     fs::remove_dir_all(directory.path().join(".ferroflare")).unwrap();
     let place: Arc<dyn Store> = directory.open_apart(PROCESS);
     assert_eq!(Caller::of(&place, &key).get("a").await.as_deref(), Some("text"));
 }
 
 #[tokio::test]
-async fn a_value_of_the_name_of_the_mark_is_no_mark() {
+async fn a_value_of_the_name_of_the_marker_is_no_marker() {
     let directory = Directory::new();
     write(&directory, FSYNC, "text").await;
     fs::remove_dir_all(object(&directory)).unwrap();
     fs::create_dir(object(&directory)).unwrap();
     // As Miniflare 2 stores a value.
-    fs::write(object(&directory).join(MARK), [0xFF, 0x0F, 0x22, 0x00]).unwrap();
+    fs::write(object(&directory).join(MARKER), [0xFF, 0x0F, 0x22, 0x00]).unwrap();
     let found = read(&directory, FSYNC).await;
     assert!(found.as_ref().is_err_and(|text| text.contains("ferroflare import")), "{found:?}");
-    assert!(object(&directory).join(MARK).exists());
+    assert!(object(&directory).join(MARKER).exists());
 }

@@ -2,9 +2,10 @@
  * Reads directories that Miniflare 2 has written: a file for each key, at `<NAME>/<id>/<key>`.
  *
  * Names and keys are made safe for the file system by `@miniflare/shared`'s `sanitisePath()`, which is not reversible.
- * Where that changed a key, a file `<key>.meta.json` beside it holds the original; of names only the hash in the id is left.
- * The key "" makes a file of the object itself. An alarm is an empty file `__MINIFLARE_ALARMS__` in its object, with such
- * a side file, and so is its copy in the directory of that name, which `deleteAll()` forgets to remove.
+ * Where that changed a key, a file `<key>.meta.json` beside it holds the original; of names only the hash in the id is
+ * left. The key "" makes a file of the object itself. An alarm is an empty file `__MINIFLARE_ALARMS__` in its object,
+ * with such a side file. The directory of that name holds a copy of the same form, which `deleteAll()` forgets to
+ * remove.
  */
 import type { Dirent } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";

@@ -1,9 +1,9 @@
 /**
  * Reads what Miniflare 2 has stored in Redis: a string `<NAME>:<id>:value:<key>` for each key.
  *
- * An alarm is an empty value of the key `__MINIFLARE_ALARMS__`, whose time is in `<NAME>:<id>:meta:<key>`, and so is its copy
- * `__MINIFLARE_ALARMS__:value:<NAME>:<id>`, which `deleteAll()` forgets to remove. Names and keys may hold colons:
- * the hash of the name at the end of the id tells where the name ends.
+ * An alarm is an empty value of the key `__MINIFLARE_ALARMS__`, whose time is in `<NAME>:<id>:meta:<key>`. It has a
+ * copy of the same form, `__MINIFLARE_ALARMS__:value:<NAME>:<id>`, which `deleteAll()` forgets to remove. Names and
+ * keys may hold colons: the hash of the name at the end of the id tells where the name ends.
  */
 import { ALARM_KEY } from "../../../shared/alarm-key";
 import type { RedisClient } from "../redis/client";

@@ -134,11 +134,11 @@ impl Store for FileStore {
         Answer::Now(self.shared().and_then(|shared| shared.layout.names()))
     }
 
-    fn note_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
+    fn record_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
         Answer::Now(self.shared().and_then(|shared| name_records::write(shared, key, name)))
     }
 
-    fn noted_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
+    fn recorded_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
         Answer::Now(self.shared().and_then(|shared| name_records::read(shared, key)))
     }
 

@@ -7,6 +7,7 @@
 //! - [`queue`]: operations that wait
 //! - [`lifetime`]: opens, closes and hands over the table
 //! - [`claim`], [`alarm`]: who handles the alarm
+//! - [`sqlite_table`], [`sql`]: a table over a SQLite database, and its SQL
 //! - [`journal`], [`undo`]: undoes the writes of a turn of the event loop
 
 mod alarm;
@@ -15,6 +16,8 @@ mod journal;
 mod lifetime;
 mod object;
 mod queue;
+mod sql;
+mod sqlite_table;
 mod state;
 mod table;
 mod table_state;
@@ -25,11 +28,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub use self::claim::{ClaimMarker, ForeignClaim};
 pub use self::lifetime::IdleTable;
 pub use self::object::{LocalObject, TableOpener};
+pub use self::sqlite_table::{Home, SqliteTable};
 use self::state::{Need, State};
 pub use self::table::{Access, Table};
 use super::{
     AlarmClaim, AlarmEnd, ClaimId, CommitOutcome, Committed, Conflict, ObjectStorage, ReadResult,
-    ReadView, Start, Ticket,
+    ReadView, SqlStorage, Start, Ticket,
 };
 use crate::answer::Answer;
 use crate::concurrency::turn::Intent;
@@ -67,6 +71,10 @@ fn admission(view: ReadView) -> (Option<TransactionId>, Intent) {
 }
 
 impl<T: Table> ObjectStorage for LocalObject<T> {
+    fn sql(&self) -> Option<&dyn SqlStorage> {
+        Some(self)
+    }
+
     fn read(&self, keys: Vec<Key>, view: ReadView) -> Answer<ReadResult<Vec<Option<Value>>>> {
         let (issued_by, intent) = admission(view);
         self.perform(issued_by, intent, Need::Read, move |state| {

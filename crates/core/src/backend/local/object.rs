@@ -43,6 +43,9 @@ pub trait TableOpener<T>: Send + Sync {
         Ok(None)
     }
 
+    /// From now on tables are over SQLite databases.
+    fn wants_sql(&self) {}
+
     /// A table that [`LocalObject::take_idle`] has found in use is no longer in use. Called with the object locked.
     fn idle(&self, _object: &Arc<LocalObject<T>>) {}
 }

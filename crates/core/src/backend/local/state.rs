@@ -73,6 +73,8 @@ pub(super) struct State<T> {
     /// The claim of the alarm that this process has.
     pub(super) claim: Option<Held>,
     pub(super) journal: Option<Journal>,
+    /// Callers that keep the table open.
+    pub(super) pins: u32,
     /// The opener waits until the table is not in use.
     pub(super) idle_is_awaited: bool,
     /// Why the object accepts no operation any more: its store was closed, or a panic has left the table in doubt. What
@@ -94,6 +96,7 @@ impl<T: Table> State<T> {
             alarms,
             claim: None,
             journal: None,
+            pins: 0,
             idle_is_awaited: false,
             ended: None,
         }
@@ -147,7 +150,9 @@ impl<T: Table> State<T> {
 
     /// Whether the table must stay open: a turn is held, or a batch is not sealed.
     pub(super) fn is_busy(&self) -> bool {
-        self.turn.held_number().is_some() || self.table.get().is_some_and(Table::is_dirty)
+        self.turn.held_number().is_some()
+            || self.pins > 0
+            || self.table.get().is_some_and(Table::is_dirty)
     }
 
     /// Whether closing the table and opening it again would make a difference: it is on its way, an attempt runs, or a

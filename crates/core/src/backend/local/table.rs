@@ -1,6 +1,9 @@
 //! The ordered bytes of one object in this process, and how the contract over them uses them.
 
-use crate::durability::Ticket;
+use std::sync::Arc;
+
+use super::sqlite_table::SqliteTable;
+use crate::durability::{Durability, Ticket};
 use crate::error::{Error, Result};
 use crate::key::{Entry, Value};
 use crate::range::Scan;
@@ -43,6 +46,16 @@ pub trait Table: Send + 'static {
     /// to be durable. After an error the table cannot be used any more.
     fn seal(&mut self) -> Result<()> {
         Ok(())
+    }
+
+    /// The table over a SQLite database that this table is.
+    fn sqlite(&mut self) -> Option<&mut SqliteTable> {
+        None
+    }
+
+    /// Becomes a table over a SQLite database with the same keys and the same alarm.
+    fn become_sqlite(&mut self, _durability: &Arc<Durability>) -> Result<()> {
+        Err(Error::NoSql)
     }
 }
 

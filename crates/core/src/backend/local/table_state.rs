@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_for_the_object_survives_the_upgrade_of_its_table_and_ends_with_it() {
+    fn a_request_for_the_object_survives_the_upgrade_of_its_table_and_ends_with_it() {
         let mut state = TableState::Open("read");
         assert!(state.ask_for_hand_over());
         assert_eq!(state.begin(), Some(Opening::Upgrade("read")));

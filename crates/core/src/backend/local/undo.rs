@@ -22,7 +22,18 @@ impl<T: Table> State<T> {
 
     /// Undoes the writes of a turn.
     pub(super) fn undo(&mut self, turn: TurnId) -> Result<()> {
-        let Some(journal) = self.take_journal(turn) else {
+        let journal = self.take_journal(turn);
+        if let Some(sqlite) = self.table.get_mut().and_then(Table::sqlite) {
+            // What is not committed was written in this turn.
+            sqlite.roll_back()?;
+            let alarm = sqlite.alarm()?;
+            self.alarms.set(&self.key, alarm)?;
+            if let Some((_, standing)) = journal.and_then(|journal| journal.alarm) {
+                self.restore_claim(standing);
+            }
+            return Ok(());
+        }
+        let Some(journal) = journal else {
             return Ok(());
         };
         let mut writes = WriteBatch::default();

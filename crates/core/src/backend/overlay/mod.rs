@@ -2,26 +2,26 @@
 //!
 //! - [`table`]: one object's changes above the object below, and how to undo them
 //! - [`below`]: reading the object below
-//! - [`levels`]: which objects were written in which level
+//! - [`savepoints`]: which objects were written in which savepoint
 //!
-//! Levels nest. [`OverlayStore::push`] begins one in O(1). [`OverlayStore::pop`] undoes what was written since, in
+//! Savepoints nest. [`OverlayStore::push`] begins one in O(1). [`OverlayStore::pop`] undoes what was written since, in
 //! O(changes). Nothing is ever written to the store below; that includes alarms.
 //!
 //! Transactions are serializable and opaque among all users of the overlay. The overlay assumes that the store below does
 //! not change. What other users write to it shows through, but is not validated.
 
 pub mod below;
-pub mod levels;
+pub mod savepoints;
 pub mod table;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use self::below::{Below, Spawn};
-use self::levels::Levels;
+use self::savepoints::Savepoints;
 use self::table::OverlayTable;
 use super::local::LocalObject;
-use super::noted::NotedNames;
+use super::name_records::NameRecords;
 use super::{ObjectKey, ObjectStorage, Store};
 use crate::alarm_index::AlarmIndex;
 use crate::answer::Answer;
@@ -39,8 +39,8 @@ pub struct OverlayStore {
     objects: Mutex<Option<HashMap<ObjectKey, Overlaid>>>,
     /// Alarms that were set in the overlay. The store below knows its own.
     alarms: Arc<AlarmIndex>,
-    levels: Arc<Levels>,
-    names: NotedNames,
+    savepoints: Arc<Savepoints>,
+    names: NameRecords,
 }
 
 impl OverlayStore {
@@ -51,8 +51,8 @@ impl OverlayStore {
             spawn,
             objects: Mutex::new(Some(HashMap::new())),
             alarms: Arc::default(),
-            levels: Arc::default(),
-            names: NotedNames::default(),
+            savepoints: Arc::default(),
+            names: NameRecords::default(),
         }
     }
 
@@ -68,20 +68,20 @@ impl OverlayStore {
             spawn: self.spawn.clone(),
             objects: Mutex::new(Some(renewed.collect())),
             alarms: self.alarms.clone(),
-            levels: self.levels.clone(),
+            savepoints: self.savepoints.clone(),
             names: self.names.clone(),
         })
     }
 
-    /// Begins a level. The [`Self::pop`] that ends it undoes everything that was written in it.
+    /// Begins a savepoint. The [`Self::pop`] that ends it undoes everything that was written in it.
     pub fn push(&self) -> Result<()> {
-        self.levels.push()
+        self.savepoints.push()
     }
 
-    /// Ends the newest level: every object is as it was when the level began, and running attempts lose.
-    /// Without a level this undoes everything that was ever written to the overlay.
+    /// Ends the newest savepoint: every object is as it was when the savepoint began, and running attempts lose.
+    /// Without a savepoint this undoes everything that was ever written to the overlay.
     pub fn pop(&self) -> Result<()> {
-        let (written, depth) = self.levels.pop()?;
+        let (written, depth) = self.savepoints.pop()?;
         let objects = lock(&self.objects)?;
         let objects = objects.as_ref().ok_or(Error::Closed)?;
         match written {
@@ -118,7 +118,7 @@ impl Store for OverlayStore {
             return Ok(object.clone());
         }
         let below = Below::new(self.below.clone(), self.below.object(key)?, self.spawn.clone());
-        let table = OverlayTable::new(below, key.clone(), self.levels.clone());
+        let table = OverlayTable::new(below, key.clone(), self.savepoints.clone());
         let object = LocalObject::new(table, key.clone(), self.alarms.clone());
         objects.insert(key.clone(), object.clone());
         Ok(object)
@@ -173,13 +173,13 @@ impl Store for OverlayStore {
         })
     }
 
-    fn note_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
-        Answer::Now(self.names.note(key, name))
+    fn record_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
+        Answer::Now(self.names.write(key, name))
     }
 
-    fn noted_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
-        match self.names.get(key) {
-            Ok(None) => self.below.noted_name(key),
+    fn recorded_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
+        match self.names.read(key) {
+            Ok(None) => self.below.recorded_name(key),
             above => Answer::Now(above),
         }
     }

@@ -5,7 +5,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::below::Below;
-use super::levels::Levels;
+use super::savepoints::Savepoints;
 use crate::backend::local::Table;
 use crate::backend::{ObjectKey, Ticket};
 use crate::error::Result;
@@ -27,34 +27,35 @@ const PAGE_ROOM: usize = 127;
 pub struct OverlayTable {
     below: Below,
     key: ObjectKey,
-    levels: Arc<Levels>,
+    savepoints: Arc<Savepoints>,
     changes: BTreeMap<Key, Change>,
     /// Whether no key from below shows through.
     cleared: bool,
     alarm: AlarmChange,
-    /// One for each level in which anything was changed, the newest last.
+    /// One for each savepoint in which anything was changed, the newest last.
     undo: Vec<Undo>,
 }
 
-/// What a level has changed, as it was before the level.
+/// What was changed in a savepoint, as it was before the savepoint.
 struct Undo {
-    /// Number of the level, from 1.
-    level: usize,
-    /// All changes, and whether the table was cleared, before the level removed every key.
+    /// Number of the savepoint, from 1.
+    savepoint: usize,
+    /// All changes, and whether the table was cleared, before a write in the savepoint removed every key.
     replaced: Option<(BTreeMap<Key, Change>, bool)>,
-    /// The earlier changes of the keys that the level wrote before that; `None` for a key without an earlier change.
+    /// The earlier changes of the keys that were written in the savepoint before that. `None` for a key without an earlier
+    /// change.
     entries: BTreeMap<Key, Option<Change>>,
-    /// The alarm, if the level wrote it.
+    /// The earlier alarm, if the alarm was written in the savepoint.
     alarm: Option<AlarmChange>,
 }
 
 impl OverlayTable {
     /// A table without changes.
-    pub fn new(below: Below, key: ObjectKey, levels: Arc<Levels>) -> Self {
+    pub fn new(below: Below, key: ObjectKey, savepoints: Arc<Savepoints>) -> Self {
         Self {
             below,
             key,
-            levels,
+            savepoints,
             changes: BTreeMap::new(),
             cleared: false,
             alarm: None,
@@ -67,10 +68,10 @@ impl OverlayTable {
         self.alarm.is_some()
     }
 
-    /// Undoes the changes of every level above `depth`; 0 undoes the changes of all levels. Returns the alarm that is then
-    /// set in the overlay.
+    /// Undoes the changes of every savepoint above `depth`; 0 undoes those of all savepoints. Returns the alarm that is
+    /// then set in the overlay.
     pub fn revert(&mut self, depth: usize) -> Option<i64> {
-        while let Some(undo) = self.undo.pop_if(|undo| undo.level > depth) {
+        while let Some(undo) = self.undo.pop_if(|undo| undo.savepoint > depth) {
             if let Some((changes, cleared)) = undo.replaced {
                 (self.changes, self.cleared) = (changes, cleared);
             }
@@ -141,11 +142,11 @@ impl Table for OverlayTable {
     }
 
     fn apply(&mut self, writes: WriteBatch) -> Result<Ticket> {
-        let level = self.levels.depth()?;
-        if self.undo.last().map_or(0, |undo| undo.level) < level {
-            self.levels.enter(&self.key)?;
+        let savepoint = self.savepoints.depth()?;
+        if self.undo.last().map_or(0, |undo| undo.savepoint) < savepoint {
+            self.savepoints.enter(&self.key)?;
             let entries = BTreeMap::new();
-            self.undo.push(Undo { level, replaced: None, entries, alarm: None });
+            self.undo.push(Undo { savepoint, replaced: None, entries, alarm: None });
         }
         let mut undo = self.undo.last_mut();
         let (clear, entries, alarm) = writes.into_parts();

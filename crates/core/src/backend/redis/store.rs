@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::alarms::KnownAlarms;
-use super::called;
-use super::keeper;
+use super::maintenance;
+use super::name_records;
 use super::place::{RedisOptions, SharedServer};
 use crate::answer::Answer;
 use crate::backend::{ObjectKey, ObjectStorage, Store};
@@ -21,7 +21,7 @@ impl RedisStore {
     /// Uses the server at `url`. The first request connects to it.
     pub fn open(url: &str, options: RedisOptions, random: &mut impl Randomness) -> Result<Self> {
         let place = SharedServer::open(url, options, random)?;
-        place.shared.runtime.spawn(keeper::run(Arc::downgrade(&place)));
+        place.shared.runtime.spawn(maintenance::run(Arc::downgrade(&place)));
         Ok(Self { place })
     }
 
@@ -57,7 +57,7 @@ impl Store for RedisStore {
             return Answer::Now(Err(error));
         }
         let place = self.place.clone();
-        Answer::later(async move { keeper::read_alarms(&place).await })
+        Answer::later(async move { maintenance::read_alarms(&place).await })
     }
 
     fn object_ids(&self, name: &str) -> Answer<Vec<Arc<str>>> {
@@ -70,15 +70,15 @@ impl Store for RedisStore {
         Answer::later(async move { shared.registry.names().await })
     }
 
-    fn note_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
+    fn record_name(&self, key: &ObjectKey, name: Option<&str>) -> Answer<()> {
         let (shared, key) = (self.place.shared.clone(), key.clone());
         let name = name.map(str::to_owned);
-        Answer::later(async move { called::note(&shared, &key, name.as_deref()).await })
+        Answer::later(async move { name_records::write(&shared, &key, name.as_deref()).await })
     }
 
-    fn noted_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
+    fn recorded_name(&self, key: &ObjectKey) -> Answer<Option<Value>> {
         let (shared, key) = (self.place.shared.clone(), key.clone());
-        Answer::later(async move { called::noted(&shared, &key).await })
+        Answer::later(async move { name_records::read(&shared, &key).await })
     }
 
     fn flush(&self) {

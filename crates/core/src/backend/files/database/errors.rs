@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::file_names::{CURRENT, LOCK};
 use crate::backend::files::disk::paths::shown;
-use crate::error::{Error, has_remedy};
+use crate::error::Error;
+use crate::remedy::is_of_system;
 
 /// What RocksDB says when it could not open `CURRENT`, but could a moment later. We never ask for direct I/O.
 const NO_DIRECT_IO: &str = "Invalid argument: Direct I/O is not supported by the specified DB.";
@@ -16,7 +17,7 @@ const LOCKED: [&str; 3] =
 /// Why a database could not be opened.
 pub fn open_error(path: &Path, error: &rocksdb::Error) -> Error {
     let text = error.as_ref();
-    if LOCKED.iter().any(|locked| text.contains(locked)) && !has_remedy(text) {
+    if LOCKED.iter().any(|locked| text.contains(locked)) && !is_of_system(text) {
         return Error::Locked { path: shown(path), lock: shown(&path.join(LOCK)) };
     }
     let missing = error.kind() == rocksdb::ErrorKind::IOError
@@ -24,7 +25,7 @@ pub fn open_error(path: &Path, error: &rocksdb::Error) -> Error {
         && path.join(CURRENT).exists();
     let reason = reason(path, error);
     // RocksDB also says "invalid argument" when the system refuses to open a file.
-    let invalid = error.kind() == rocksdb::ErrorKind::InvalidArgument && !has_remedy(&reason);
+    let invalid = error.kind() == rocksdb::ErrorKind::InvalidArgument && !is_of_system(&reason);
     if missing || invalid {
         return corrupt(path, &reason);
     }
@@ -34,7 +35,7 @@ pub fn open_error(path: &Path, error: &rocksdb::Error) -> Error {
 /// Why something could not be done with an open database.
 pub fn core_error(action: &'static str, path: &Path, error: &rocksdb::Error) -> Error {
     let reason = reason(path, error);
-    if error.kind() == rocksdb::ErrorKind::Corruption && !has_remedy(&reason) {
+    if error.kind() == rocksdb::ErrorKind::Corruption && !is_of_system(&reason) {
         return corrupt(path, &reason);
     }
     Error::Io { action, path: shown(path), reason }

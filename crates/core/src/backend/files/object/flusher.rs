@@ -107,7 +107,7 @@ impl Flusher {
         state.cleared |= cleared;
         if !this.fsync() && !state.running && !state.cleared {
             this.database.check_place()?;
-            this.durability.settle(ticket);
+            this.durability.confirm(ticket);
             return Ok(());
         }
         let running = std::mem::replace(&mut state.running, true);
@@ -180,7 +180,7 @@ impl Flusher {
         } else {
             state.running = !is_last;
             drop(state);
-            self.durability.settle(sealed);
+            self.durability.confirm(sealed);
         }
         if is_last { Round::Done } else { Round::More }
     }
@@ -231,15 +231,15 @@ impl Flusher {
             let _ = remove_directory(&self.database, &self.shared.layout);
         }
         // Callers that wait are told; nothing is left to do here.
-        let _ = self.settle(flushed);
+        let _ = self.announce(flushed);
         true
     }
 
     /// Tells everyone who waits how the flush of all that is sealed has ended.
-    fn settle(&self, flushed: Result<()>) -> Result<()> {
+    fn announce(&self, flushed: Result<()>) -> Result<()> {
         let sealed = lock(&self.state)?.sealed;
         match &flushed {
-            Ok(()) => self.durability.settle(sealed),
+            Ok(()) => self.durability.confirm(sealed),
             Err(error) => self.durability.fail(sealed, error),
         }
         flushed
@@ -258,7 +258,7 @@ impl Flusher {
         if flushed.is_ok() && ending.may_remove() && is_empty(&self.database).unwrap_or(false) {
             let _ = remove_directory(&self.database, &self.shared.layout);
         }
-        let ended = ending.sealed.and(self.settle(flushed));
+        let ended = ending.sealed.and(self.announce(flushed));
         match ending.after {
             After::Close => {
                 let fsync = self.fsync();

@@ -179,7 +179,7 @@ impl Batch {
             let removed = known + found.fold(0, |count, _| count + 1);
             caller.answer(Ok(Committed { removed, ticket: 0 }));
         }
-        durability.settle(self.last);
+        durability.confirm(self.last);
     }
 
     /// The batch is lost.

@@ -3,12 +3,14 @@
 //! - [`batch`], [`write_queue`]: plain writes that wait, one batch for each turn of the event loop
 //! - [`state`]: what waits, and what this process knows of the object
 //! - [`round`]: what travels together
-//! - [`settle`]: what follows from the replies
-//! - [`driver`]: sends one round after the other, and applies what follows
+//! - [`deliver`]: what follows from the replies
+//! - [`apply`]: applies what follows
+//! - [`driver`]: sends one round after the other
 
+mod apply;
 pub(crate) mod batch;
+mod deliver;
 pub(crate) mod driver;
 mod round;
-mod settle;
 pub(crate) mod state;
 pub(crate) mod write_queue;

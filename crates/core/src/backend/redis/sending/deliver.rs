@@ -1,4 +1,4 @@
-//! What follows from the replies to a round, or from their absence. Nothing is changed here: the driver applies the
+//! What follows from the replies to a round, or from their absence. Nothing is changed here: `apply.rs` applies the
 //! effects.
 //!
 //! **Order:** a reply counts only if the plain writes before the request have been applied. A request may travel
@@ -42,7 +42,7 @@ pub(crate) enum Effect {
 }
 
 /// What follows from the server's replies, one for each command. `judge` says what an error means.
-pub(crate) fn settle(
+pub(crate) fn deliver(
     round: Round,
     replies: Vec<Reply>,
     judge: impl Fn(&RedisError) -> Failure,
@@ -53,14 +53,14 @@ pub(crate) fn settle(
         || replies.next().unwrap_or_default().extract_error().map_err(|error| judge(&error));
     let mut effects = Vec::new();
     for request in round.before {
-        settle_request(request, next(), now, &mut effects);
+        deliver_request(request, next(), now, &mut effects);
     }
     let is_committed =
-        round.batch.is_none_or(|batch| settle_batch(batch, next(), now, &mut effects));
+        round.batch.is_none_or(|batch| deliver_batch(batch, next(), now, &mut effects));
     for request in round.after {
         let reply = next();
         if is_committed {
-            settle_request(request, reply, now, &mut effects);
+            deliver_request(request, reply, now, &mut effects);
         } else {
             effects.push(Effect::Retry(request));
         }
@@ -68,7 +68,7 @@ pub(crate) fn settle(
     effects
 }
 
-fn settle_request(
+fn deliver_request(
     mut request: Request,
     reply: Result<Reply, Failure>,
     now: Instant,
@@ -97,7 +97,7 @@ fn settle_request(
 }
 
 /// Returns false if the batch has to be sent again.
-fn settle_batch(
+fn deliver_batch(
     mut batch: Batch,
     reply: Result<Reply, Failure>,
     now: Instant,
@@ -283,7 +283,7 @@ mod tests {
     }
 
     fn judged(round: Round, replies: Vec<Reply>, failure: fn() -> Failure) -> Vec<Effect> {
-        settle(round, replies, |_| failure(), now())
+        deliver(round, replies, |_| failure(), now())
     }
 
     fn effects(round: Round, replies: Vec<Reply>) -> Vec<Effect> {
@@ -310,8 +310,8 @@ mod tests {
         effects.iter().map(name).collect()
     }
 
-    /// Hands over the answers.
-    fn deliver(effects: Vec<Effect>) {
+    /// Hands the answers to the callers.
+    fn hand_over_all(effects: Vec<Effect>) {
         for effect in effects {
             if let Effect::Found(Finding::Answer(delivery)) = effect {
                 delivery.hand_over();
@@ -335,7 +335,7 @@ mod tests {
         let effects = effects(round, replies);
         let expected = ["alarm gone", "slot free", "writes committed", "answer"];
         assert_eq!(names(&effects), expected);
-        deliver(effects);
+        hand_over_all(effects);
         assert_eq!(caller.wait().await, Ok(vec![Some(Value::from(b"1".as_slice()))]));
     }
 
@@ -353,7 +353,7 @@ mod tests {
         let (request, caller) = commit();
         let effects = effects(before(request), vec![words(&["lost", "key \"a\""])]);
         assert_eq!(names(&effects), ["slot free", "answer", "left"]);
-        deliver(effects);
+        hand_over_all(effects);
         assert_eq!(caller.wait().await, Ok(CommitReply::Lost("key \"a\"".into())));
     }
 
@@ -385,7 +385,7 @@ mod tests {
         request.deadline = now();
         let last = postpone(before(request), &lost_connection(), 1, soon());
         assert_eq!(names(&last), ["slot free", "answer"]);
-        deliver(last);
+        hand_over_all(last);
         assert!(matches!(caller.wait().await, Err(Error::RedisUnknownOutcome { .. })));
     }
 }

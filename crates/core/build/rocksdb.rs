@@ -1,11 +1,12 @@
-//! Compiles what RocksDB calls in C++, against the headers of the RocksDB that is linked.
+//! What RocksDB calls in C++, compiled against the headers of the RocksDB that is linked.
 
 use std::env;
 use std::path::PathBuf;
 
 const SOURCES: &str = "src/backend/files/database/env";
 
-fn main() -> Result<(), env::VarError> {
+/// Compiles it.
+pub(crate) fn compile() -> Result<(), env::VarError> {
     println!("cargo:rerun-if-changed={SOURCES}");
     // Where the sources of librocksdb-sys are, as it tells those who depend on it.
     let headers =

@@ -1,0 +1,112 @@
+//! The SQL of an object, as its callers use it: synchronously, and only while the object is kept open.
+
+use crate::answer::Answer;
+use crate::backend::{SqlStorage, Ticket};
+use crate::concurrency::turn::Intent;
+use crate::error::{Error, Result};
+use crate::sqlite::Database;
+use crate::write_batch::WriteBatch;
+
+use super::object::LocalObject;
+use super::state::{Need, State};
+use super::table::Table;
+
+impl<T: Table> SqlStorage for LocalObject<T> {
+    fn open_sql(&self) -> Answer<()> {
+        if let Some(opener) = &self.opener {
+            opener.wants_sql();
+        }
+        let durability = self.durability.clone();
+        let open = move |state: &mut State<T>| {
+            state.seal()?;
+            let table = state.table.get_mut().ok_or(Error::NoSql)?;
+            if table.sqlite().is_none() {
+                table.become_sqlite(&durability)?;
+                state.lose_attempts();
+            }
+            state.pins += 1;
+            Ok(())
+        };
+        self.perform_or_undo(None, Intent::Write, Need::Write, open, |state, ()| state.unpin())
+    }
+
+    fn close_sql(&self) {
+        if let Ok(mut state) = self.locked() {
+            state.unpin();
+            self.run_waiting(&mut state);
+        }
+    }
+
+    fn with_sql(&self, work: &mut dyn FnMut(&mut Database) -> Result<()>) -> Result<Ticket> {
+        let mut state = self.locked()?;
+        if let Some(error) = &state.ended {
+            return Err(error.clone());
+        }
+        self.mark_used();
+        state.guarded(|state| {
+            let table = state.table.get_mut().ok_or(Error::Closed)?;
+            let sqlite = table.sqlite().ok_or(Error::NoSql)?;
+            let alarm = sqlite.alarm()?;
+            let worked = work(sqlite.database());
+            let ticket = sqlite.pending();
+            let now = sqlite.alarm()?;
+            if ticket > 0 {
+                state.written_by_sql(ticket);
+            }
+            if now != alarm {
+                state.alarm_written();
+                state.alarms.set(&state.key, now)?;
+            }
+            worked.map(|()| ticket)
+        })
+    }
+
+    fn reset_sql(&self, alarm: bool) -> Result<Ticket> {
+        let mut state = self.locked()?;
+        if let Some(error) = &state.ended {
+            return Err(error.clone());
+        }
+        state.guarded(|state| {
+            let table = state.table.get_mut().ok_or(Error::Closed)?;
+            let sqlite = table.sqlite().ok_or(Error::NoSql)?;
+            let kept = if alarm { None } else { sqlite.alarm()? };
+            let mut ticket = sqlite.reset()?;
+            if kept.is_some() {
+                let mut writes = WriteBatch::default();
+                writes.set_alarm(kept);
+                ticket = sqlite.apply(writes)?;
+                sqlite.seal()?;
+            }
+            state.written_by_sql(ticket);
+            if kept.is_none() {
+                state.alarm_written();
+                state.alarms.set(&state.key, None)?;
+            }
+            Ok(ticket)
+        })
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.locked().is_ok_and(|state| state.table.is_handing_over())
+    }
+}
+
+impl<T: Table> State<T> {
+    /// SQL has written: what it was, no attempt can know.
+    fn written_by_sql(&mut self, ticket: Ticket) {
+        self.newest = ticket;
+        self.sequence += 1;
+        if self.log.is_needed() {
+            self.log.invalidate(self.sequence);
+        }
+    }
+
+    fn unpin(&mut self) {
+        self.pins = self.pins.saturating_sub(1);
+        if self.pins == 0
+            && let Some(sqlite) = self.table.get_mut().and_then(Table::sqlite)
+        {
+            sqlite.database().close_cursors();
+        }
+    }
+}

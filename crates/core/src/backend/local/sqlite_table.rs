@@ -1,0 +1,158 @@
+//! A table over a SQLite database. The writes of one turn of the event loop are one transaction.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use super::table::Table;
+use crate::backend::Ticket;
+use crate::durability::Durability;
+use crate::error::Result;
+use crate::key::{Entry, Value};
+use crate::range::Scan;
+use crate::sqlite::{CommitEnd, Database};
+use crate::write_batch::WriteBatch;
+
+/// Where the database of a table lies, and who makes it durable.
+pub trait Home: Send + 'static {
+    /// Knows which writes are durable.
+    fn durability(&self) -> &Arc<Durability>;
+
+    /// The transaction is about to be committed, after which the alarm is this one.
+    fn before_commit(&mut self, _alarm: Option<i64>) -> Result<()> {
+        Ok(())
+    }
+
+    /// The writes up to `ticket` are committed: makes them durable in the background.
+    fn committed(&mut self, database: &mut Database, ticket: Ticket) -> Result<()>;
+}
+
+/// A home in memory: what is committed is as durable as it can be.
+struct Memory(Arc<Durability>);
+
+impl Home for Memory {
+    fn durability(&self) -> &Arc<Durability> {
+        &self.0
+    }
+
+    fn committed(&mut self, _database: &mut Database, ticket: Ticket) -> Result<()> {
+        self.0.confirm(ticket);
+        Ok(())
+    }
+}
+
+/// One object's data in a SQLite database.
+pub struct SqliteTable {
+    database: RefCell<Database>,
+    home: Box<dyn Home>,
+    /// Ticket of the writes of this turn.
+    ticket: Ticket,
+    /// Whether a caller has that ticket.
+    is_awaited: bool,
+}
+
+impl SqliteTable {
+    /// A table in memory.
+    pub fn in_memory(database: Database, durability: Arc<Durability>) -> Self {
+        Self::over(database, Box::new(Memory(durability)))
+    }
+
+    /// A table over an open database.
+    pub fn over(database: Database, home: Box<dyn Home>) -> Self {
+        let ticket = home.durability().next_ticket();
+        Self { database: RefCell::new(database), home, ticket, is_awaited: false }
+    }
+
+    /// The database.
+    pub fn database(&mut self) -> &mut Database {
+        self.database.get_mut()
+    }
+
+    /// Takes the table apart.
+    pub fn into_parts(self) -> (Database, Box<dyn Home>) {
+        (self.database.into_inner(), self.home)
+    }
+
+    /// The ticket of what has been written and is not committed; 0 if nothing is.
+    pub fn pending(&mut self) -> Ticket {
+        if self.database.get_mut().is_dirty() {
+            self.is_awaited = true;
+            self.ticket
+        } else {
+            0
+        }
+    }
+
+    /// Undoes what was written in this turn.
+    pub fn roll_back(&mut self) -> Result<()> {
+        self.database.get_mut().roll_back()
+    }
+
+    /// Deletes everything, at once.
+    pub fn reset(&mut self) -> Result<Ticket> {
+        let database = self.database.get_mut();
+        database.reset()?;
+        self.is_awaited = true;
+        self.conclude(CommitEnd::Committed)?;
+        Ok(self.ticket - 1)
+    }
+
+    fn conclude(&mut self, end: CommitEnd) -> Result<()> {
+        let ticket = self.ticket;
+        match end {
+            CommitEnd::Held => return Ok(()),
+            CommitEnd::Nothing if !self.is_awaited => return Ok(()),
+            CommitEnd::Nothing | CommitEnd::Committed => {
+                self.home.committed(self.database.get_mut(), ticket)?;
+            }
+            CommitEnd::RolledBack(error) => self.home.durability().fail(ticket, &error),
+        }
+        self.ticket += 1;
+        self.is_awaited = false;
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        if self.database.get_mut().is_dirty() {
+            let alarm = self.database.get_mut().alarm()?;
+            self.home.before_commit(alarm)?;
+        }
+        let end = self.database.get_mut().commit()?;
+        self.conclude(end)
+    }
+}
+
+impl Table for SqliteTable {
+    fn get(&self, key: &[u8]) -> Result<Option<Value>> {
+        self.database.borrow_mut().value(key)
+    }
+
+    fn scan(&self, scan: &Scan) -> Result<Vec<Entry>> {
+        self.database.borrow_mut().entries(scan)
+    }
+
+    fn alarm(&self) -> Result<Option<i64>> {
+        self.database.borrow_mut().alarm()
+    }
+
+    fn apply(&mut self, writes: WriteBatch) -> Result<Ticket> {
+        self.database.get_mut().apply(&writes)?;
+        self.is_awaited = true;
+        Ok(self.ticket)
+    }
+
+    fn is_empty(&self) -> Result<bool> {
+        self.database.borrow_mut().is_empty()
+    }
+
+    fn is_dirty(&self) -> bool {
+        self.is_awaited || self.database.borrow().is_dirty()
+    }
+
+    fn seal(&mut self) -> Result<()> {
+        let committed = self.commit();
+        if let Err(error) = &committed {
+            self.home.durability().fail(self.ticket, error);
+        }
+        committed
+    }
+}

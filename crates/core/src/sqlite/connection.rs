@@ -1,0 +1,73 @@
+//! Opens a connection, with the settings and the limits of production.
+
+use std::ffi::c_int;
+use std::path::Path;
+
+use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::{Error, Result};
+
+const LIMITS: &[(Limit, c_int)] = &[
+    (Limit::SQLITE_LIMIT_LENGTH, 2_200_000),
+    (Limit::SQLITE_LIMIT_SQL_LENGTH, 100_000),
+    (Limit::SQLITE_LIMIT_COLUMN, 100),
+    (Limit::SQLITE_LIMIT_EXPR_DEPTH, 100),
+    (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 5),
+    (Limit::SQLITE_LIMIT_VDBE_OP, 25_000),
+    (Limit::SQLITE_LIMIT_FUNCTION_ARG, 127),
+    (Limit::SQLITE_LIMIT_ATTACHED, 0),
+    (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 50),
+    (Limit::SQLITE_LIMIT_VARIABLE_NUMBER, 100),
+    (Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 10),
+    (Limit::SQLITE_LIMIT_WORKER_THREADS, 0),
+];
+
+/// A new database in memory.
+pub(super) fn open_memory() -> Result<Connection> {
+    let connection = Connection::open_in_memory_with_flags(flags()).map_err(text)?;
+    set_up(&connection)?;
+    Ok(connection)
+}
+
+/// The database in the file `path`, which is created if it does not exist. No other process may use it meanwhile.
+///
+/// The connection syncs nothing by itself: a commit is in the log when it returns, and its caller makes it durable.
+pub(super) fn open_file(path: &Path) -> Result<Connection> {
+    let connection = Connection::open_with_flags(path, flags()).map_err(text)?;
+    connection
+        .execute_batch(
+            "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL;
+             PRAGMA wal_autocheckpoint = 0;",
+        )
+        .map_err(text)?;
+    set_up(&connection)?;
+    Ok(connection)
+}
+
+fn flags() -> OpenFlags {
+    OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_EXRESCODE
+}
+
+fn set_up(connection: &Connection) -> Result<()> {
+    for (limit, value) in LIMITS {
+        connection.set_limit(*limit, *value).map_err(text)?;
+    }
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(text)?;
+    Ok(())
+}
+
+/// A failure of rusqlite, in our words.
+pub(super) fn text(error: rusqlite::Error) -> Error {
+    match &error {
+        rusqlite::Error::SqliteFailure(inner, message) => {
+            let message = message.clone().unwrap_or_else(|| inner.to_string());
+            Error::Sql { message, code: inner.extended_code & 0xff }
+        }
+        _ => Error::Internal(error.to_string()),
+    }
+}

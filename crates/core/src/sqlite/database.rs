@@ -1,0 +1,129 @@
+//! The open database: its connection, and what was prepared for it.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use rusqlite::{Connection, ffi};
+
+use super::authorizer::{self, Author};
+use super::cache::Cache;
+use super::connection;
+use super::cursor::{Cursor, CursorId};
+use super::execution::{Binding, Column};
+use super::fixed::{Fixed, FixedStatements};
+use super::statement::Statement;
+use super::transaction::Transaction;
+use crate::error::{Error, Result};
+
+/// One open database. Its statements come first, because they are dropped in this order.
+pub struct Database {
+    pub(super) cursors: HashMap<CursorId, Cursor>,
+    pub(super) cache: Cache,
+    fixed: FixedStatements,
+    pub(super) connection: Connection,
+    /// What SQLite asks: it must not move.
+    author: Box<Author>,
+    pub(super) next_cursor: CursorId,
+    /// The names of the columns of a statement that was dropped, by their number.
+    pub(super) last_names: Option<(u64, Vec<String>)>,
+    pub(super) transaction: Transaction,
+    /// Whether the tables of keys and of the alarm exist; nothing if that is not known.
+    pub(super) has_keys: Option<bool>,
+    pub(super) has_metadata: Option<bool>,
+    /// An error after which SQLite does not go on.
+    pub(super) broken: Option<Error>,
+}
+
+impl Database {
+    /// An empty database in memory.
+    pub fn in_memory() -> Result<Self> {
+        connection::open_memory().map(Self::over)
+    }
+
+    /// A database in memory with the content of `image`.
+    pub fn from_image(image: &[u8]) -> Result<Self> {
+        let mut database = Self::in_memory()?;
+        database.restore(image)?;
+        Ok(database)
+    }
+
+    /// The database in a file, which no other process uses. Nothing is durable before the caller syncs the file and its
+    /// log.
+    pub fn in_file(path: &Path) -> Result<Self> {
+        connection::open_file(path).map(Self::over)
+    }
+
+    fn over(connection: Connection) -> Self {
+        let author = Box::new(Author::default());
+        // SAFETY: the connection is open, and the box outlives it.
+        unsafe { authorizer::install(connection.handle(), &author) };
+        Self {
+            cursors: HashMap::new(),
+            cache: Cache::default(),
+            fixed: FixedStatements::default(),
+            connection,
+            author,
+            next_cursor: 0,
+            last_names: None,
+            transaction: Transaction::default(),
+            has_keys: None,
+            has_metadata: None,
+            broken: None,
+        }
+    }
+
+    pub(super) fn raw(&self) -> *mut ffi::sqlite3 {
+        // SAFETY: the connection stays open; the handle is used only as long as it is.
+        unsafe { self.connection.handle() }
+    }
+
+    pub(super) fn author(&self) -> &Author {
+        &self.author
+    }
+
+    /// Whether SQLite has met an error after which it does not go on.
+    pub fn failed(&self) -> Option<&Error> {
+        self.broken.as_ref()
+    }
+
+    /// Runs one of our statements, and takes what `read` finds in its first row.
+    pub(super) fn run<R>(
+        &mut self,
+        name: Fixed,
+        bindings: &[Binding<'_>],
+        read: impl FnOnce(&Statement) -> R,
+    ) -> Result<Option<R>> {
+        let db = self.raw();
+        let Self { fixed, author, .. } = self;
+        let result = author.ours(|| {
+            // SAFETY: the connection is open and ours.
+            let statement = unsafe { fixed.get(db, name) }?;
+            let mut run = || {
+                for (index, value) in bindings.iter().enumerate() {
+                    statement.bind(index, value)?;
+                }
+                statement.step()
+            };
+            let stepped = run();
+            let found = stepped.map(|has_row| has_row.then(|| read(statement)));
+            statement.reset();
+            found
+        });
+        self.notice(result)
+    }
+
+    /// The first column of the first row of one of our statements, as a number.
+    pub(super) fn number(&mut self, name: Fixed) -> Result<Option<i64>> {
+        let found = self.run(name, &[], |row| match row.column(0) {
+            Column::Integer(number) => Some(number),
+            _ => None,
+        })?;
+        Ok(found.flatten())
+    }
+
+    /// Prepares one of our statements for a cursor.
+    pub(super) fn prepare_fixed(&self, name: Fixed) -> Result<Statement> {
+        // SAFETY: the connection is open and ours.
+        self.author.ours(|| unsafe { FixedStatements::prepare(self.raw(), name) })
+    }
+}

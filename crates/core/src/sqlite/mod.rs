@@ -1,0 +1,33 @@
+//! One SQLite database as an object of a SQLite-backed class has it: the SQL of a worker, and the keys and the alarm beside
+//! its tables.
+//!
+//! - [`database`]: the open database
+//! - [`transaction`]: the transaction of a turn of the event loop, and savepoints
+//! - [`image`]: its size, its bytes, emptying it
+//! - [`connection`]: opening it, its settings and limits
+//! - [`statement`]: one prepared statement, the only place that calls SQLite for one
+//! - [`execution`], [`cursor`]: running the SQL of a worker; results that are read row by row
+//! - [`cache`], [`fixed`]: statements that are kept, by their text and ours
+//! - [`entries`]: keys, values and the alarm in the tables `_cf_KV` and `_cf_METADATA`
+//! - [`authorizer`], [`functions`]: what the SQL of a worker may do
+//! - [`failure`]: what SQLite says, in the words of production
+
+mod authorizer;
+mod cache;
+mod connection;
+mod cursor;
+mod database;
+mod entries;
+mod execution;
+mod failure;
+mod fixed;
+mod functions;
+mod image;
+mod statement;
+mod transaction;
+
+pub use self::cursor::{CursorId, Step};
+pub use self::database::Database;
+pub use self::execution::{Binding, Column};
+pub use self::image::Checkpoint;
+pub use self::transaction::{CommitEnd, Savepoint};

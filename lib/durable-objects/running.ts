@@ -1,0 +1,303 @@
+/** Keeps the objects of a plugin that are running, with their storages: constructs them, evicts them, discards them. */
+import type { Context, StorageFactory } from "@miniflare/shared";
+import type { Store } from "../native/addon";
+import type { Answer } from "../native/answers";
+import {
+  kAlarmExists,
+  kBroken,
+  kConstruct,
+  kInstance,
+  kOnBroken,
+  kOnEnd,
+  kReset,
+  kRetire,
+  kSockets,
+} from "../shared/symbols";
+import { closeDatabase, opened, SqliteStorage } from "../storage/sql/sqlite-storage";
+import type { DurableObjectStorage } from "../storage/storage";
+import { alarmBridge } from "./alarms";
+import { isModern } from "./base";
+import { type BoundClass, notBound } from "./classes";
+import { evict, notRunning, type SocketsEnd } from "./eviction";
+import { type SocketsHome, socketsHome } from "./hibernation/home";
+import {
+  addressOf,
+  addressOfCacheKey,
+  cacheKeyOf,
+  DurableObjectId,
+  type IdLike,
+  keyOf,
+  type ObjectAddress,
+} from "./id";
+import { ModernState } from "./modern-state";
+import { withName } from "./names";
+import { newState, newStorage } from "./new-state";
+import { failedToConstruct } from "./object-rpc";
+import type { DurableObjectState, StateOwner } from "./state";
+import type { Worker } from "./worker";
+
+const STORAGE_PREFIX = "durable-objects:storage:";
+const STATE_PREFIX = "durable-objects:state:";
+
+/** What the objects need of their plugin. */
+interface Owner {
+  worker: Worker;
+  /** The most bytes of a value, if the option is given. */
+  valueSizeGiven: number | undefined;
+  store(factory: StorageFactory): Store;
+  /** Constructs an object that does not run; waits for a reload in progress. */
+  wake(id: IdLike): Promise<unknown>;
+  /** Tells of an error that no caller waits for. */
+  report(what: string, error: unknown): void;
+}
+
+export class RunningObjects {
+  readonly #owner: Owner;
+  /** The storages and states of the running objects, shared with the mounts; Miniflare clears it at each reload. */
+  readonly #cache: Map<string, unknown>;
+  /** The states that were constructed here and that have not ended, those of an earlier worker too. */
+  readonly #living = new Set<DurableObjectState>();
+  readonly #sockets: SocketsHome;
+  /** Storages of SQLite-backed objects that are about to be constructed, by what they wait for: their database. */
+  readonly #opening = new Map<string, Promise<void>>();
+  readonly #opened = new Map<string, DurableObjectStorage>();
+  #classes = new Map<string, BoundClass>();
+  #sqlite = new Set<string>();
+  #bindings: Context = {};
+
+  constructor(cache: Map<string, unknown>, owner: Owner) {
+    this.#cache = cache;
+    this.#owner = owner;
+    this.#sockets = socketsHome(cache);
+  }
+
+  /** Objects are constructed of these classes from now on; those of the bindings in `sqlite` are SQLite-backed. */
+  load(bindings: Context, classes: Map<string, BoundClass>, sqlite: Set<string>): void {
+    this.#bindings = bindings;
+    this.#classes = classes;
+    this.#sqlite = sqlite;
+  }
+
+  bindsModern(name: string): boolean {
+    return isModern(this.#classes.get(name)?.Class);
+  }
+
+  storage(factory: StorageFactory, id: IdLike): DurableObjectStorage {
+    const address = addressOf(id);
+    const cacheKey = STORAGE_PREFIX + cacheKeyOf(address);
+    const running = this.#cache.get(cacheKey);
+    if (running !== undefined) return running as DurableObjectStorage;
+    const objectStorage = this.#newStorage(factory, address);
+    this.#cache.set(cacheKey, objectStorage);
+    return objectStorage;
+  }
+
+  /** With `known`, the storage that code outside of the object has: the one of a running object. */
+  #newStorage(
+    factory: StorageFactory,
+    address: ObjectAddress,
+    known?: DurableObjectStorage,
+  ): DurableObjectStorage {
+    const store = this.#owner.store(factory);
+    return newStorage({
+      bound: this.#classes.get(address.name),
+      isSqlite: this.#sqlite.has(address.name),
+      valueSizeGiven: this.#owner.valueSizeGiven,
+      handle: (valueBytes) => store.object(address.name, address.id, valueBytes),
+      alarms: alarmBridge(store, address.name, keyOf(address)),
+      worker: this.#owner.worker,
+      known,
+    });
+  }
+
+  /** The id of an object of a modern class that is not running, with the name that it was once used by. */
+  named(factory: StorageFactory, id: IdLike): Answer<IdLike> {
+    const address = addressOf(id);
+    const isRunning = this.#cache.has(STATE_PREFIX + cacheKeyOf(address));
+    if (isRunning || !this.bindsModern(address.name)) return id;
+    return withName(this.#owner.store(factory), id);
+  }
+
+  /** The state of an object, which is constructed if it is not running: that of a SQLite-backed one when its database is open. */
+  openObject(factory: StorageFactory, id: IdLike): Answer<DurableObjectState> {
+    const address = addressOf(id);
+    if (!this.#mustOpen(address)) return this.#object(factory, id);
+    return this.#openFirst(factory, id, address);
+  }
+
+  #mustOpen({ name, id }: ObjectAddress): boolean {
+    if (!this.#sqlite.has(name)) return false;
+    const key = cacheKeyOf({ name, id });
+    return !this.#opened.has(key) && !this.#cache.has(STATE_PREFIX + key);
+  }
+
+  async #openFirst(
+    factory: StorageFactory,
+    id: IdLike,
+    address: ObjectAddress,
+  ): Promise<DurableObjectState> {
+    const key = cacheKeyOf(address);
+    while (this.#mustOpen(address)) {
+      const opening = this.#opening.get(key) ?? this.#open(factory, address, key);
+      this.#opening.set(key, opening);
+      await opening;
+    }
+    return this.#object(factory, id);
+  }
+
+  async #open(factory: StorageFactory, address: ObjectAddress, key: string): Promise<void> {
+    const id = new DurableObjectId(address.name, address.id);
+    const storage = this.#newStorage(factory, address, this.storage(factory, id));
+    try {
+      this.#opened.set(key, await opened(storage));
+    } finally {
+      this.#opening.delete(key);
+    }
+  }
+
+  #object(factory: StorageFactory, id: IdLike): DurableObjectState {
+    const address = addressOf(id);
+    const cacheKey = STATE_PREFIX + cacheKeyOf(address);
+    const running = this.#cache.get(cacheKey);
+    if (running !== undefined) return running as DurableObjectState;
+
+    const bound = this.#classes.get(address.name);
+    if (bound === undefined) throw notBound(address.name);
+    const known = this.storage(factory, id);
+    // What a modern object has ends with the object; what others have got of it stays.
+    const storage = this.#taken(cacheKeyOf(address)) ?? this.#ownStorage(factory, address, known);
+    const state = this.#construct(id, bound, storage, known);
+    const alarmExists = Boolean(state[kInstance]?.alarm);
+    storage[kAlarmExists] = alarmExists;
+    known[kAlarmExists] = alarmExists;
+    this.#cache.set(cacheKey, state);
+    this.#living.add(state);
+    return state;
+  }
+
+  /** A storage whose database was opened for the object. */
+  #taken(key: string): DurableObjectStorage | undefined {
+    const storage = this.#opened.get(key);
+    this.#opened.delete(key);
+    return storage;
+  }
+
+  #ownStorage(
+    factory: StorageFactory,
+    address: ObjectAddress,
+    known: DurableObjectStorage,
+  ): DurableObjectStorage {
+    return this.bindsModern(address.name) ? this.#newStorage(factory, address, known) : known;
+  }
+
+  #construct(
+    id: IdLike,
+    bound: BoundClass,
+    storage: DurableObjectStorage,
+    known: DurableObjectStorage,
+  ): DurableObjectState {
+    const key = keyOf(addressOf(id));
+    const cacheKey = STATE_PREFIX + cacheKeyOf(addressOf(id));
+    const owner: StateOwner = {
+      drop: () => this.#drop(cacheKey, state),
+      report: (reason) => constructed && this.#owner.report(`Durable Object ${key}`, reason),
+    };
+    const own = { worker: this.#owner.worker, bindings: this.#bindings };
+    const sockets = () => this.#sockets.of(cacheKey, () => void this.#wake(key, id));
+    const { state, env } = newState({ id, bound, storage, owner, sockets, own });
+    let constructed = false;
+    const onBroken = (error: unknown) => state[kReset](error);
+    storage[kOnBroken] = onBroken;
+    known[kOnBroken] = onBroken;
+    if (storage instanceof SqliteStorage) state[kOnEnd](() => closeDatabase(storage));
+    try {
+      state[kConstruct](() => new bound.Class(state, env));
+      // A constructor that has called abort() and caught its error.
+      if (state[kBroken] !== undefined && state instanceof ModernState) throw state[kBroken].reason;
+    } catch (error) {
+      state[kReset](error);
+      if (state instanceof ModernState) failedToConstruct(error);
+      throw error;
+    }
+    constructed = true;
+    return state;
+  }
+
+  #drop(cacheKey: string, state: DurableObjectState): void {
+    this.#living.delete(state);
+    if (this.#cache.get(cacheKey) === state) this.#cache.delete(cacheKey);
+  }
+
+  /** Constructs an object that does not run, for what has happened to its sockets. */
+  async #wake(key: string, id: IdLike): Promise<void> {
+    try {
+      await this.#owner.wake(id);
+    } catch (error) {
+      this.#owner.report(`Durable Object ${key}`, error);
+    }
+  }
+
+  /** The ids of the objects of a binding that are running; they have no names. */
+  idsOf(namespace: string): DurableObjectId[] {
+    const ids: DurableObjectId[] = [];
+    for (const cacheKey of this.#cache.keys()) {
+      if (!cacheKey.startsWith(STATE_PREFIX)) continue;
+      const { name, id } = addressOfCacheKey(cacheKey.slice(STATE_PREFIX.length));
+      if (name === namespace) ids.push(new DurableObjectId(name, id));
+    }
+    return ids;
+  }
+
+  /** Evicts one object, or all: each ends when nothing runs in it. */
+  async evict(id: IdLike | undefined, webSockets: SocketsEnd): Promise<void> {
+    const evicted = id === undefined ? undefined : STATE_PREFIX + cacheKeyOf(addressOf(id));
+    if (evicted !== undefined && !this.#cache.has(evicted)) throw notRunning();
+    const keys = evicted === undefined ? [...this.#cache.keys()] : [evicted];
+    const states = keys.filter((key) => key.startsWith(STATE_PREFIX));
+    await Promise.all(states.map((key) => this.#evict(key, webSockets)));
+  }
+
+  async #evict(cacheKey: string, webSockets: SocketsEnd): Promise<void> {
+    const state = this.#cache.get(cacheKey) as DurableObjectState;
+    await evict(state, webSockets);
+    this.#drop(cacheKey, state);
+  }
+
+  /** Discards every object at once. What still runs in them goes on without being heard. */
+  discard(webSockets: SocketsEnd): void {
+    for (const key of this.#cache.keys()) {
+      if (key.startsWith(STATE_PREFIX)) this.#cache.delete(key);
+    }
+    if (webSockets === "close") this.#sockets.end("evicted");
+    else this.#sockets.sleep();
+    this.#forget("evicted");
+  }
+
+  /** Closes the sockets of all objects, whose instances are not reached any more: the worker is reloaded or disposed. */
+  retire(): void {
+    this.#sockets.end("reloaded");
+    this.#forget("reloaded");
+  }
+
+  #forget(how: "evicted" | "reloaded"): void {
+    for (const storage of this.#opened.values()) closeDatabase(storage);
+    this.#opened.clear();
+    for (const state of this.#living) {
+      state[kSockets].end(how);
+      closeDatabase(state.storage);
+      if (state instanceof ModernState) state[kRetire]();
+    }
+    this.#living.clear();
+  }
+
+  /** Begins or ends a savepoint of a test. Hibernating WebSockets that were accepted in an inner savepoint close. */
+  enterSavepoint(savepoint: number): void {
+    this.#sockets.enterSavepoint(savepoint);
+  }
+
+  /** Resets every object: all that runs in them ends with `reason`. */
+  reset(reason: unknown): void {
+    for (const state of [...this.#living]) state[kReset](reason);
+    this.#sockets.end("reset");
+  }
+}

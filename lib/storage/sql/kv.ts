@@ -1,0 +1,174 @@
+/** `storage.kv` of a SQLite-backed object: its keys and values, without promises. */
+import { encode } from "../../codec";
+import { durabilityTicket, type ObjectHandle, removedKeys } from "../../native/addon";
+import { decodeStored } from "../../native/answers";
+import { scratch } from "../../native/packing";
+import { PLAIN } from "../../native/scope";
+import { CURSOR, cellsOf, ROWS, sqlBuffer, sqlReply } from "../../native/sql";
+import { get, type ListOptions, packListOptions } from "../operations";
+import { type OpenCursor, watchCursor } from "./abandoned";
+import type { Database } from "./database";
+import { ITERATOR, likeProduction, wrongArgument } from "./shape";
+
+const OWNER = "SyncKvStorage";
+const INVALIDATED =
+  "kv.list() iterator was invalidated because a new call to kv.list() was started. Only one kv.list() iterator can exist at a time.";
+
+export class SyncKvStorage {
+  readonly #database: Database;
+  readonly #lists: KvLists;
+
+  constructor(database: Database, lists: KvLists) {
+    this.#database = database;
+    this.#lists = lists;
+  }
+
+  get(...given: [key: string]): unknown {
+    const key = this.#key("get", given);
+    return get(this.#database.use(), key, PLAIN);
+  }
+
+  list(...given: [options?: ListOptions]): ListIterator {
+    const [options] = given;
+    if (options !== undefined && options !== null && typeof options !== "object") {
+      throw this.#wrong("list", 1, "ListOptions");
+    }
+    return this.#lists.begin(this.#database, options ?? {});
+  }
+
+  put(...given: [key: string, value: unknown]): void {
+    const key = this.#key("put", given);
+    if (given.length < 2) throw this.#wrong("put", 2, "JsValue");
+    scratch.reset();
+    try {
+      encodeFor(given[1]);
+      const handle = this.#database.use();
+      this.#wrote(handle.put(key, scratch.bytes, scratch.length, PLAIN));
+    } catch (failure) {
+      throw this.#database.thrown(failure);
+    } finally {
+      scratch.trim();
+    }
+  }
+
+  delete(...given: [key: string]): boolean {
+    const key = this.#key("delete", given);
+    const code = this.#database.use().delete(key, PLAIN);
+    this.#wrote(code);
+    return removedKeys(code) > 0;
+  }
+
+  #wrote(code: number): void {
+    this.#database.wrote(durabilityTicket(code));
+  }
+
+  #key(method: string, given: unknown[]): string {
+    if (given.length === 0) throw this.#wrong(method, 1, "string");
+    return `${given[0]}`;
+  }
+
+  #wrong(method: string, position: number, type: string): Error {
+    const { message } = wrongArgument(method, OWNER, position, type);
+    return this.#database.error(message, TypeError);
+  }
+}
+likeProduction(SyncKvStorage, OWNER);
+
+function encodeFor(value: unknown): void {
+  try {
+    encode(value, scratch);
+  } catch (failure) {
+    throw cloneError(failure);
+  }
+}
+
+/** What `node:v8` throws for a value that cannot be stored, as the `DOMException` that it is elsewhere. */
+export function cloneError(failure: unknown): unknown {
+  const { name, message } = Object(failure) as { name?: unknown; message?: unknown };
+  const isPlain = name === "Error" && typeof message === "string";
+  if (!isPlain || !message.endsWith(" could not be cloned.")) return failure;
+  return new DOMException(message, "DataCloneError");
+}
+
+/** The one list of keys that can be walked at a time. */
+export class KvLists {
+  #walked: ListIterator | undefined;
+
+  begin(database: Database, options: ListOptions): ListIterator {
+    const { limit } = options;
+    if (limit !== undefined && !(limit > 0)) {
+      throw database.error("List limit must be positive.", TypeError);
+    }
+    const { flags, limited } = packListOptions(options);
+    sqlBuffer.reset();
+    sqlBuffer.writeBytes(scratch.bytes.subarray(0, scratch.length));
+    const handle = database.use();
+    this.end();
+    let code: number;
+    try {
+      code = handle.sqlList(flags, limited, sqlBuffer.bytes, sqlBuffer.length);
+    } catch (failure) {
+      throw database.thrown(failure);
+    }
+    this.#walked = new ListIterator(database, handle, sqlReply(handle, code)[CURSOR]!);
+    return this.#walked;
+  }
+
+  /** Another list is read: the one that is walked ends. */
+  end(): void {
+    this.#walked?.[kInvalidate]();
+    this.#walked = undefined;
+  }
+}
+
+const kInvalidate = Symbol("kInvalidate");
+
+/** Pairs of a key and its value, each read when it is asked for. */
+export class ListIterator {
+  readonly #database: Database;
+  readonly #handle: ObjectHandle;
+  readonly #cursor: { id: number } & OpenCursor;
+  #invalidated = false;
+
+  constructor(database: Database, handle: ObjectHandle, id: number) {
+    this.#database = database;
+    this.#handle = handle;
+    this.#cursor = { id };
+    if (id !== 0) watchCursor(this.#cursor, handle);
+  }
+
+  next(): IteratorResult<unknown> {
+    const { Step } = this.#database.kit;
+    if (this.#invalidated) throw this.#database.error(INVALIDATED);
+    const { id } = this.#cursor;
+    if (id === 0) return new Step(true, undefined);
+    this.#cursor.id = 0;
+    let reply: Float64Array;
+    try {
+      const handle = this.#database.use();
+      reply = sqlReply(handle, handle.sqlNext(id, 1, sqlBuffer.bytes));
+    } catch (failure) {
+      throw this.#database.thrown(failure);
+    }
+    this.#cursor.id = reply[CURSOR]!;
+    if (reply[ROWS] === 0) return new Step(true, undefined);
+    const [key, value] = cellsOf(reply);
+    const pair = this.#database.kit.array(2);
+    pair[0] = key;
+    pair[1] = decodeStored(value as ArrayBuffer);
+    return new Step(false, pair);
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+
+  [kInvalidate](): void {
+    const { id } = this.#cursor;
+    this.#cursor.id = 0;
+    this.#invalidated = true;
+    if (id !== 0) this.#handle.sqlClose(id);
+  }
+}
+Object.setPrototypeOf(ListIterator.prototype, ITERATOR);
+likeProduction(ListIterator, "ListIterator");

@@ -1,0 +1,287 @@
+/** The storage of a SQLite-backed object: keys, alarm and tables in one database, which is open while the object runs. */
+import type { ObjectHandle } from "../../native/addon";
+import { isTicket } from "../../native/addon";
+import { awaitCode } from "../../native/tickets";
+import { DurableObjectError } from "../../shared/error";
+import { nextTick } from "../../shared/real-timers";
+import {
+  kBeginTurn,
+  kClose,
+  kCut,
+  kCutReason,
+  kFollow,
+  kOpen,
+  kPendingTicket,
+  kRearm,
+  kSealLater,
+  kTicketOf,
+  kUndo,
+} from "../../shared/symbols";
+import { isInside } from "../gates";
+import { ModernStorage, NO_RECOVERY, undo } from "../modern-storage";
+import type { DurableObjectAlarmBridge, DurableObjectPutOptions } from "../options";
+import type { DurableObjectStorage } from "../storage";
+import type { DurableObjectTransaction } from "../transaction";
+import type { Connection } from "./connection";
+import { Database } from "./database";
+import { cloneError, KvLists, SyncKvStorage } from "./kv";
+import { areMany, inParts, merged } from "./many";
+import type { RowRealm } from "./realm";
+import { wrongArgument } from "./shape";
+import { SqlStorage } from "./sql";
+import { deleteAllInTransaction, ended } from "./transaction";
+import { Transactions } from "./transactions";
+
+export interface SqliteSetting {
+  /** What the storages of one object have in common. */
+  connection: Connection;
+  realm: RowRealm;
+  /** Whether it is the storage of a running object, all of whose code shares its transactions. */
+  isOfObject: boolean;
+  /** Whether `deleteAll()` leaves the alarm. */
+  keepsAlarm: boolean;
+}
+
+/** On a storage: what the storages of its object have in common. */
+export const kConnection = Symbol("kConnection");
+
+/** created -> open -> closed, or created -> closed. */
+type Phase = "created" | "open" | "closed";
+
+const ASYNC_METHODS = [
+  "get",
+  "list",
+  "put",
+  "delete",
+  "getAlarm",
+  "setAlarm",
+  "deleteAlarm",
+] as const;
+type AsyncMethod = (typeof ASYNC_METHODS)[number];
+
+export class SqliteStorage extends ModernStorage {
+  declare readonly kv: SyncKvStorage;
+  declare readonly sql: SqlStorage;
+  readonly #handle: ObjectHandle;
+  readonly #setting: SqliteSetting;
+  readonly #lists = new KvLists();
+  readonly #transactions: Transactions;
+  #phase: Phase = "created";
+  #opening: Promise<void> | undefined;
+  #sealing = false;
+  /** Whether the alarm was written since the last commit. */
+  #alarmWritten = false;
+
+  constructor(handle: ObjectHandle, alarms: DurableObjectAlarmBridge, setting: SqliteSetting) {
+    super(handle, alarms);
+    this.#handle = handle;
+    this.#setting = setting;
+    const use = () => this.#use();
+    const database = new Database({ use, wrote: (ticket) => this[kFollow](ticket) }, setting.realm);
+    this.kv = new SyncKvStorage(database, this.#lists);
+    this.sql = new SqlStorage(database);
+    this.#transactions = new Transactions({
+      storage: this,
+      connection: setting.connection,
+      party: setting.isOfObject ? this : undefined,
+      use,
+      isOpen: () => this.#phase === "open",
+      commit: () => this.#commit(),
+      rearm: () => this[kRearm](),
+      endReason: () => this.#endReason(),
+    });
+  }
+
+  get [kConnection](): Connection {
+    return this.#setting.connection;
+  }
+
+  [kOpen](): Promise<void> {
+    this.#opening ??= this.#open();
+    return this.#opening;
+  }
+
+  async #open(): Promise<void> {
+    if (this.#phase === "closed") throw this.#endReason();
+    try {
+      const code = this.#handle.openSql();
+      if (isTicket(code)) await awaitCode(code);
+    } catch (error) {
+      this.#opening = undefined;
+      throw error;
+    }
+    if (this.#phase === "created") this.#phase = "open";
+    else this.#handle.closeSql();
+  }
+
+  [kClose](): void {
+    const wasOpen = this.#phase === "open";
+    if (wasOpen && this.#transactions.areOpen) void undo(this.#handle);
+    this.#phase = "closed";
+    if (!wasOpen) return;
+    try {
+      this.#transactions.abandon(this.#handle);
+      this.#commit();
+      this.#handle.closeSql();
+    } catch {
+      // The store is closed, and with it the database.
+    }
+  }
+
+  override [kCut](reason: unknown): void {
+    super[kCut](reason);
+    this[kClose]();
+  }
+
+  /** Everything that is not committed is one transaction, whoever has written it. */
+  override [kBeginTurn](): void {}
+
+  override [kUndo](): void {
+    if (this.#phase !== "open") return;
+    void undo(this.#handle);
+    this.#alarmWritten = false;
+    this[kRearm]();
+  }
+
+  /** All that runs until the microtask queue is empty belongs to one commit. */
+  override [kSealLater](): void {
+    if (this.#sealing) return;
+    this.#sealing = true;
+    const seal = () => {
+      this.#sealing = false;
+      this.#commit();
+    };
+    void Promise.resolve().then(() => nextTick(seal));
+  }
+
+  /** In a transaction nothing is waited for: its end commits. */
+  override [kTicketOf](code: number): number {
+    return this.#transactions.areOpen ? 0 : super[kTicketOf](code);
+  }
+
+  override [kPendingTicket](): number {
+    return this.#transactions.areOpen ? 0 : super[kPendingTicket]();
+  }
+
+  override [kFollow](ticket: number): Promise<void> | undefined {
+    return this.#transactions.areOpen ? undefined : super[kFollow](ticket);
+  }
+
+  override transactionSync<T>(...given: [closure: () => T]): T {
+    const [closure] = given;
+    if (typeof closure !== "function") {
+      throw wrongArgument("transactionSync", "DurableObjectStorage", 1, "function");
+    }
+    return this.#transactions.runSync(closure);
+  }
+
+  override transaction<T>(closure: (txn: DurableObjectTransaction) => Promise<T>): Promise<T> {
+    if (typeof closure !== "function") {
+      return Promise.reject(wrongArgument("transaction", "DurableObjectStorage", 1, "function"));
+    }
+    return this.#transactions.run(closure as never, () => this.#ready());
+  }
+
+  override deleteAll(): Promise<void> {
+    return this.#whenFree(async () => {
+      if (this.#transactions.areOpen || this.#transactions.areOpenSync) {
+        throw deleteAllInTransaction();
+      }
+      const ticket = this.#use().sqlReset(this.#setting.keepsAlarm);
+      this.#alarmWritten = true;
+      const durable = this[kFollow](ticket);
+      if (!isInside()) await durable;
+    });
+  }
+
+  override async getCurrentBookmark(): Promise<string> {
+    return this.#whenFree(async () => bookmarkOf(this.#use()));
+  }
+
+  /** # Errors Why the database cannot be used now. */
+  #use(): ObjectHandle {
+    if (this.#phase !== "open") throw this.#endReason();
+    this.#setting.connection.check(this);
+    return this.#handle;
+  }
+
+  #endReason(): unknown {
+    const cut = this[kCutReason];
+    if (cut !== undefined) return cut.reason;
+    if (this.#phase === "closed") return ended();
+    return new DurableObjectError(
+      "ERR_STORAGE_NOT_OPEN",
+      "The database of this Durable Object is not open yet. Wait for getDurableObjectStorage(), or for an asynchronous operation such as sync(), before you use sql, kv or transactionSync().",
+    );
+  }
+
+  #commit(): void {
+    this.#handle.seal();
+    if (!this.#alarmWritten || this.#transactions.areOpen) return;
+    this.#alarmWritten = false;
+    this[kRearm]();
+  }
+
+  /** Runs an operation, at once if the database is open and no other transaction is. */
+  #whenFree<T>(operation: () => Promise<T>): Promise<T> {
+    const isFree = this.#phase === "open" && this.#setting.connection.mayUse(this);
+    if (!isFree) return this.#ready().then(operation);
+    try {
+      return operation();
+    } catch (error) {
+      return Promise.reject(cloneError(error));
+    }
+  }
+
+  async #ready(): Promise<void> {
+    if (this.#phase === "closed") throw this.#endReason();
+    await this[kOpen]();
+    await this.#setting.connection.wait(this);
+  }
+
+  /** An operation on more keys than the core takes at once. */
+  #onMany(name: AsyncMethod, args: unknown[]): Promise<unknown> | undefined {
+    const [keys, second] = args;
+    if ((name !== "get" && name !== "delete") || !areMany(keys)) return undefined;
+    const parts = inParts(keys);
+    const options = second as DurableObjectPutOptions | undefined;
+    if (name === "get")
+      return Promise.all(parts.map((part) => super.get(part, options))).then(merged);
+    const counts = parts.map((part) => super.delete(part, options));
+    return Promise.all(counts).then((all) => all.reduce((sum, count) => sum + count, 0));
+  }
+
+  static {
+    for (const name of ASYNC_METHODS) {
+      const operation = Reflect.get(ModernStorage.prototype, name) as CallableFunction;
+      const value = {
+        [name](this: SqliteStorage, ...args: unknown[]): Promise<unknown> {
+          return this.#whenFree(() => {
+            if (name === "list") this.#lists.end();
+            if (name === "setAlarm" || name === "deleteAlarm") this.#alarmWritten = true;
+            return this.#onMany(name, args) ?? Reflect.apply(operation, this, args);
+          });
+        },
+      }[name];
+      const shape = { writable: true, configurable: true };
+      Object.defineProperty(SqliteStorage.prototype, name, { value, ...shape });
+    }
+  }
+}
+
+/** # Errors If the core keeps no bookmarks. */
+function bookmarkOf(handle: ObjectHandle & { sqlBookmark?(): string }): string {
+  if (handle.sqlBookmark === undefined) throw new Error(NO_RECOVERY);
+  return handle.sqlBookmark();
+}
+
+/** Waits until the database of a storage is open, if it has one. */
+export async function opened(storage: DurableObjectStorage): Promise<DurableObjectStorage> {
+  if (storage instanceof SqliteStorage) await storage[kOpen]();
+  return storage;
+}
+
+/** Closes the database of a storage, if it has one. */
+export function closeDatabase(storage: DurableObjectStorage): void {
+  if (storage instanceof SqliteStorage) storage[kClose]();
+}
