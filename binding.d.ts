@@ -161,7 +161,7 @@ export declare class Store {
    */
   static files(completions: Completions, root: string, fsync: boolean, openObjectsMax: number): Store
   /**
-   * An overlay above this store. It shows what this store holds, and keeps what is written to it to itself. Closing it
+   * An overlay above this store. It shows what this store holds. What is written to it stays in it. Closing it
    * closes this store too.
    */
   overlay(): Store

@@ -22,7 +22,7 @@ declare global {
   /** A new state for an object, to construct its class with. */
   function getMiniflareDurableObjectState(id: AnyId): Promise<DurableObjectState>;
 
-  /** The running object that stubs send requests to; it is constructed if need be. */
+  /** The running object that stubs send requests to. It is constructed if it is not running. */
   function getMiniflareDurableObjectInstance<T = DurableObject>(id: AnyId): Promise<T>;
 
   /** Runs `closure` as a request to the object: behind its input gate, until its writes are durable. */

@@ -38,5 +38,9 @@ export type {
   DurableObjectPutOptions,
   DurableObjectSetAlarmOptions,
 } from "./dist/storage/options";
+export type { SqlRow, SqlStorageValue } from "./dist/storage/sql/cursor";
+export type { SyncKvStorage } from "./dist/storage/sql/kv";
+export type { SqlStorage } from "./dist/storage/sql/sql";
+export type { SqliteStorage } from "./dist/storage/sql/sqlite-storage";
 export { DurableObjectStorage } from "./dist/storage/storage";
 export { DurableObjectTransaction } from "./dist/storage/transaction";

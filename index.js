@@ -1,6 +1,6 @@
-// What `require("ferroflare")` gives. The Durable Objects are loaded at once, the `Miniflare` class and what belongs to it
-// when first asked for: as a drop-in for @miniflare/durable-objects this module is loaded by Miniflare itself, in every
-// test environment, and must not load an HTTP server there or close an import cycle.
+// What `require("ferroflare")` gives. The Durable Objects are loaded at once, the `Miniflare` class and what belongs to
+// it at the first use. As a drop-in for @miniflare/durable-objects this module is loaded by Miniflare itself, in every
+// test environment. It must not load an HTTP server there or close an import cycle.
 
 const { ALARM_KEY } = require("./dist/shared/alarm-key.js");
 const { AlarmStore } = require("./dist/durable-objects/alarms.js");

@@ -1,7 +1,7 @@
 /**
- * Many objects at the same moment, each durability in a process of its own: first writes, alarms that are set, reads of
- * stored objects, and alarms that are due together. Prints the time, the most threads and descriptors of the process, and
- * the longest stall of its event loop.
+ * Many objects at the same moment, each durability in a process of its own. Measures first writes, alarms that are set,
+ * reads of stored objects, and alarms that are due together. Prints the time, the most threads and descriptors of the
+ * process, and the longest stall of its event loop.
  *
  *   node bench/files-many.mjs [--objects 1000,10000] [--only fsync] [--place redis://…] [--limit SECONDS] [--json]
  *

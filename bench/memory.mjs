@@ -1,6 +1,6 @@
 /**
- * Operations a second of miniflare@2.14.4 and of ferroflare, both in memory, in one run: the sides take turns, each case
- * has several rounds, the median counts. The path is a user's: `mf.getDurableObjectStorage(id)` and `stub.fetch`.
+ * Operations a second of miniflare@2.14.4 and of ferroflare, both in memory, in one run. The sides take turns, each
+ * case has several rounds, the median counts. The path is a user's: `mf.getDurableObjectStorage(id)` and `stub.fetch`.
  *
  *   node --experimental-vm-modules bench/memory.mjs [--json FILE] [--rounds N] [--only TEXT]
  */

@@ -1,7 +1,7 @@
 /**
- * Modern objects in ferroflare and in miniflare@4 (workerd), both in memory, in one run: calls a second, hibernating
- * WebSockets, and the time from `new Miniflare` to the first answer. Each round is a process of its own, and the sides
- * take turns; the median counts.
+ * Modern objects in ferroflare and in miniflare@4 (workerd), both in memory, in one run. Measures calls a second,
+ * hibernating WebSockets, and the time from `new Miniflare` to the first answer. Each round is a process of its own,
+ * and the sides take turns; the median counts.
  *
  *   node bench/modern.mjs [--json FILE] [--rounds N] [--only TEXT] [--sockets N]
  */

@@ -1,5 +1,5 @@
 /**
- * What a run of a benchmark leaves behind: the median and the spread of each rate, the machine, and a file of results that
+ * The results of a run of a benchmark: the median and the spread of each rate, the machine, and a file that
  * `npm run draw` reads.
  *
  * A file holds `{ benchmark, date, node, cpu, cpus, versions, settings, sides, rows }`. `sides` gives each side a key and a

@@ -1,8 +1,8 @@
 /**
- * `npm run check:glibc -- ADDON...`: fails if an addon for Linux needs a newer C library than `--max` (2.17 if nothing
- * is said), or a library that is not on every Linux.
+ * `npm run check:glibc -- ADDON...`: fails if an addon for Linux needs a newer C library than `--max` (2.17 by
+ * default). Fails also if it needs a library that is not on every Linux.
  *
- * Addons for musl need no versions of glibc at all: for those, say `--musl`.
+ * Addons for musl need no version of glibc: pass `--musl` for those.
  */
 import { parseArgs } from "node:util";
 import { readNeeds } from "./lib/elf.mjs";

@@ -2,12 +2,13 @@
  * `npm run cross -- TARGET...`: builds the addon for other Linux systems with cargo-zigbuild and zig, and checks what it needs.
  *
  * TARGET is a platform of `npm/` for Linux, such as `linux-x64-gnu`; all four if none is named. The addons go to
- * `--out FOLDER`, `addons` if nothing is said. zig links its own C++ library statically, and against the symbols of the
- * C library's version that is asked for, so that an addon needs nothing but the C library.
+ * `--out FOLDER`, by default `addons`. Zig links its own C++ library statically. It links against the symbols of the C
+ * library in the version that is asked for. So an addon needs nothing but the C library.
  *
- * Needed beside what `npm run build` needs: `cargo install cargo-zigbuild`, `pip install ziglang`, and the standard library
- * of each target: `rustup target add TRIPLE`. Where that library cannot be had, `--build-std` builds it from its sources
- * (`rustup component add rust-src`, or the package `rust-src` of a Linux distribution), with unstable features of Cargo's.
+ * Needed beside what `npm run build` needs: `cargo install cargo-zigbuild`, `pip install ziglang`, and the standard
+ * library of each target: `rustup target add TRIPLE`. Where that library cannot be had, `--build-std` builds it from
+ * its sources, with unstable features of Cargo. The sources come from `rustup component add rust-src`, or from the
+ * package `rust-src` of a Linux distribution.
  */
 import { copyFileSync, existsSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";

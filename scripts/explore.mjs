@@ -1,8 +1,8 @@
 /**
  * `npm run explore -- [--minutes N] [--files a,b]`: the random tests on what is built, again and again, each time with a new seed.
  *
- * `npm test` uses one seed, so that it finds again what it has found; this looks for what that seed does not show. The seeds that
- * failed are named in the end, and how to repeat them.
+ * `npm test` uses one seed, so that it finds the same failures again. This command looks for failures that the seed
+ * does not show. The seeds that failed are named in the end, and how to repeat them.
  */
 import { parseArgs } from "node:util";
 import { runNode } from "./lib/process.mjs";

@@ -1,6 +1,6 @@
 /**
- * `npm run test:matrix`: builds, then runs the JavaScript tests on each supported line of Node.js and on the newest one, and
- * the environments of Jest and Vitest in every supported version of both, unless an option narrows it.
+ * `npm run test:matrix`: builds, then runs the JavaScript tests on each supported line of Node.js and on the newest
+ * one. Runs also the environments of Jest and Vitest in every supported version of both. Options narrow it.
  *
  * Options (after `npm run test:matrix --`):
  *   --node 18,22      these lines or versions alone

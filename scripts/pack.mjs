@@ -1,8 +1,8 @@
 /**
- * `npm run pack`: builds, then packs the main package and the platform packages whose addon is there.
+ * `npm run pack`: builds, then packs the main package and the platform packages whose addon exists.
  *
  * Options (after `npm run pack --`):
- *   --out FOLDER      where the tarballs go; `packages` if nothing is said
+ *   --out FOLDER      where the tarballs go; by default `packages`
  *   --addons FOLDER   where addons of other platforms are, beside the one built here; may be repeated
  *   --no-build        packs what is built
  *   --all             fails unless there is an addon for every platform, as a release needs

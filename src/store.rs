@@ -78,7 +78,7 @@ impl Store {
         Ok(Self { data: store, kind: Kind::Lasting, completions })
     }
 
-    /// An overlay above this store. It shows what this store holds, and keeps what is written to it to itself. Closing it
+    /// An overlay above this store. It shows what this store holds. What is written to it stays in it. Closing it
     /// closes this store too.
     #[napi(catch_unwind)]
     pub fn overlay(&self, env: Env) -> napi::Result<Self> {

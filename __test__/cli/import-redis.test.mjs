@@ -147,7 +147,7 @@ describe("from Redis", () => {
     assert.deepEqual([run.code, run.stderr], [0, ""]);
     assert.deepEqual(run.stdout.trim().split("\n").slice(-2), [
       `Imported from ${from} into ${to}: ${counts}.`,
-      `Of these were there already: ${keyCount} keys, ${alarmCount} alarms.`,
+      `Of these existed already: ${keyCount} keys, ${alarmCount} alarms.`,
     ]);
     await assertHasAll(t, to);
   });

@@ -193,7 +193,7 @@ test("import: a second time it writes nothing", async (t) => {
   assert.deepEqual([run.code, run.stderr], [0, ""]);
   assert.deepEqual(run.stdout.trim().split("\n").slice(-2), [
     `Imported from ${from} into ${to}: ${counts}.`,
-    `Of these were there already: ${keyCount + 2} keys, ${alarmCount} alarms.`,
+    `Of these existed already: ${keyCount + 2} keys, ${alarmCount} alarms.`,
   ]);
   await assertHasAll(t, to);
 });

@@ -1,6 +1,7 @@
 /**
- * The differences from miniflare@2.14.4 that are meant, each with the name of its row in COMPAT.md and a predicate that
- * takes as little as possible: `({program, path, step, reference, ours, theirs})`, records as interpret.mjs makes them.
+ * The differences from miniflare@2.14.4 that are meant. Each has the name of its row in COMPAT.md, and a predicate that
+ * accepts as little as possible. A predicate gets `({program, path, step, reference, ours, theirs})`, with records as
+ * interpret.mjs makes them.
  */
 import {
   answered,
@@ -47,8 +48,8 @@ const isRefusedAlarm = async (difference) =>
   failed(difference.ours) ? isTypeError(difference.ours, ALARM_TIME) : isModel(difference);
 
 /**
- * A transaction whose closure throws the error of a write that skips the output gate: in the reference that of a later
- * write, for which the gate waits, takes its place.
+ * A transaction whose closure throws the error of a write that skips the output gate. The reference throws the error of
+ * a later write instead, for which the gate waits.
  */
 const isGateFailure = ({ program, path, reference, ours, theirs }) => {
   if (reference?.call !== "transaction" || !failed(ours)) return false;

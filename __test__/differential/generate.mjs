@@ -1,6 +1,6 @@
 /**
- * Draws random programs for interpret.mjs. They stay clear of what would damage the reference's own state (alarm times
- * <= 0, the key it keeps alarms under, a transaction that writes around itself): those have directed programs.
+ * Draws random programs for interpret.mjs. They avoid what would damage the reference's own state: alarm times <= 0,
+ * the key it keeps alarms under, a transaction that writes around itself. Directed programs do that.
  */
 import { ids } from "./generate-ids.mjs";
 import {

@@ -56,8 +56,8 @@ export const usesCall = (difference, wanted, accepts) =>
   uses(difference, ({ call, args }) => call === wanted && accepts(args));
 
 /**
- * Whether the reference has failed a transaction before, one of whose operations failed and was caught: what the others
- * have written is missing there ever after.
+ * Whether the reference has failed a transaction before, because one of its operations failed and was caught. What its
+ * other operations have written is then missing in the reference.
  */
 export function isAfterCaughtFailure({ program, path, theirs }) {
   const first = (place) => Number.parseInt(place, 10);
@@ -85,8 +85,8 @@ export async function isModel({ program, path, ours }) {
 }
 
 /**
- * A burst in which the reference lets a later operation overtake: a read or deleteAll() is followed by a write, the
- * alarm is set beside deleteAll(), or allowConcurrency makes an operation skip the turn it takes to close the gate.
+ * A burst in which the reference lets a later operation overtake. A write follows a read or deleteAll(), or the alarm
+ * is set beside deleteAll(). Or allowConcurrency makes an operation skip the turn that it takes to close the gate.
  */
 export function isOvertaking({ burst }) {
   if (burst === undefined) return false;

@@ -1,6 +1,6 @@
 /**
- * Our side of the differential test with its data in a place that lasts: where a program says `restarts: [steps]`, the
- * Miniflare is disposed before that step and another one goes on in the same place.
+ * Our side of the differential test with its data in a place that lasts. Where a program says `restarts: [steps]`, the
+ * Miniflare is disposed before that step. Another one goes on in the same place.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";

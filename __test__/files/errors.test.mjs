@@ -1,5 +1,5 @@
-// What is wrong with a directory, or with one object in it, is one clear error that names the path and what to do;
-// other objects go on, and the object works again when the cause is gone.
+// What is wrong with a directory, or with one object in it, is one clear error that names the path and what to do.
+// Other objects go on. The object works again when the cause is gone.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import {

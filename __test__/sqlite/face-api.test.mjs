@@ -41,7 +41,7 @@ const programs = {
       sql.exec("SELECT 1").columnNames instanceof Array, kv.list().next().value instanceof Array, thrown instanceof Error, Object.keys(thrown),
       row.b instanceof ArrayBuffer, row.b.byteLength];`,
   binds: `
-    const values = [undefined, null, NaN, Infinity, -0, 5, 1.5, true, "x", [1, 2], { a: 1 }, new String("q"), "a\\0b", "é😀"];
+    const values = [undefined, null, NaN, Infinity, -0, 5, 1.5, true, "x", [1, 2], { a: 1 }, new String("q"), "a\\0b", "é😀", "a\\ud800b"];
     const bytes = [new ArrayBuffer(2), new Uint8Array([1, 2]), new Uint8Array([1, 2, 3]).subarray(1, 2), new DataView(new ArrayBuffer(3), 1)];
     return [
       values.map((value) => { const { v, t } = sql.exec("SELECT ? AS v, typeof(?1) AS t", value).one(); return [Object.is(v, -0) ? "-0" : v === Infinity ? "Infinity" : v, t]; }),
@@ -199,6 +199,7 @@ test("sqlite face: bindings become what production makes of them, also one whose
     ["q", "text"],
     ["a\0b", "text"],
     ["é😀", "text"],
+    ["a\ufffdb", "text"],
   ]);
   assert.deepEqual(bytes, [
     [[0, 0], "blob"],

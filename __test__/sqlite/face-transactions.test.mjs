@@ -1,6 +1,8 @@
 // Transactions as the face runs them: the implicit one of a turn, synchronous ones, asynchronous ones, and calls from outside.
 import assert from "node:assert/strict";
 import test from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { failure } from "../support/modern.mjs";
 import { serveStore } from "../support/sqlite-store.mjs";
 
@@ -9,7 +11,7 @@ const members = `
     super(ctx, env);
     ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS t (a)");
   }
-  alarm() {}
+  alarm() { this.fired?.(); }
 `;
 const A = `const a = () => sql.exec("SELECT a FROM t ORDER BY a").toArray().map((row) => row.a);`;
 
@@ -18,6 +20,13 @@ const programs = {
   keys: "return [...kv.list()];",
   abortInTurn: `storage.put("x", 1); sql.exec("INSERT INTO t VALUES (1)"); await null; kv.put("y", 2); ctx.abort("gone");`,
   abortLater: `storage.put("x", 1); sql.exec("INSERT INTO t VALUES (1)"); await turn(); kv.put("y", 2); ctx.abort("gone");`,
+  abortAndGoOn: `
+    try { ctx.abort("gone"); } catch {}
+    storage.put("x", 1); storage.deleteAll(); storage.transaction(async () => {}); storage.setAlarm(Date.now()); storage.sync();
+    const said = [error(() => sql.exec("SELECT 1")), error(() => kv.put("x", 1)), error(() => storage.transactionSync(() => {}))];
+    globalThis.said = said.map(([, , message]) => message);
+    await turn();`,
+  said: "return [globalThis.said, [...kv.list()]];",
   sync: `${A}
     const inner = () => storage.transactionSync(() => { sql.exec("INSERT INTO t VALUES (2)"); kv.put("k", 2); throw new Error("inner"); });
     const value = storage.transactionSync(() => { sql.exec("INSERT INTO t VALUES (1)"); return [error(inner), a(), kv.get("k") === undefined]; });
@@ -66,9 +75,22 @@ const programs = {
     kv.put("x", 1);
     await turn();
     return "not told";`,
+  deferredNow: `sql.exec("INSERT INTO c VALUES (5)"); return "told";`,
+  deferredPut: `await storage.put("x", 1); sql.exec("INSERT INTO c VALUES (5)"); return "told";`,
   deferredIn: `await storage.transaction(async () => { sql.exec("INSERT INTO c VALUES (5)"); }); return "not told";`,
   hold: `return storage.transaction(async () => { kv.put("held", 1); this.entered(); await this.released; return kv.get("held"); });`,
   prepare: `this.entry = new Promise((resolve) => { this.entered = resolve; }); this.released = new Promise((resolve) => { this.release = resolve; });`,
+  begin: `sql.exec("INSERT INTO t VALUES (1), (2), (3)"); for (let i = 0; i < 200; i++) sql.exec("SELECT a FROM t").next();`,
+  drop: `return error(() => { sql.exec("DROP TABLE t"); return "dropped"; });`,
+  stuck: `return storage.transaction(async () => { kv.put("stuck", 1); this.entered(); await new Promise(() => {}); });`,
+  rearm: `
+    const soon = Date.now() + 40;
+    await storage.setAlarm(soon);
+    try { storage.transactionSync(() => { storage.deleteAlarm(); throw 1; }); } catch {}
+    await storage.transaction(async (txn) => { await txn.setAlarm(Date.now() + 1e7); txn.rollback(); });
+    await new Promise((resolve) => { this.fired = resolve; });
+    await storage.setAlarm(soon + 1e7);
+    return (await storage.getAlarm()) === soon + 1e7;`,
   lists: `
     for (const key of ["a", "b", "c", "d"]) kv.put(key, key);
     const first = kv.list(), pairs = [first.next().value];
@@ -108,6 +130,18 @@ for (const [where, options] of [["memory", {}]]) {
     assert.deepEqual([await store().keys(), await store().rows()], [[["x", 1]], [1]]);
   });
 }
+
+test("sqlite transactions: code that goes on after abort() reaches nothing, and nothing that it ignores is unhandled", async (t) => {
+  const unhandled = [];
+  const note = (reason) => unhandled.push(reason);
+  process.on("unhandledRejection", note);
+  t.after(() => process.off("unhandledRejection", note));
+  const { store } = await serve(t);
+  await failure(store().abortAndGoOn());
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.deepEqual(await store().said(), [["gone", "gone", "gone"], []]);
+  assert.deepEqual(unhandled, []);
+});
 
 test("sqlite transactions: transactionSync() nests, rolls back what throws, and passes a promise on", async (t) => {
   const { store } = await serve(t);
@@ -161,6 +195,29 @@ test("sqlite transactions: an alarm comes back with a rollback", async (t) => {
   assert.deepEqual(await store().alarms(), [true, true]);
 });
 
+test("sqlite transactions: timers of alarms follow a rollback", async (t) => {
+  const { store } = await serve(t);
+  assert.equal(await store().rearm(), true);
+});
+
+test("sqlite transactions: one that never ends is taken back when its object is reset, and holds up no other", async (t) => {
+  const { mf, namespace, store, storage } = await serve(t);
+  await store().prepare();
+  const { DurableObjectsPlugin: plugin } = await mf.getPlugins();
+  const factory = mf.getPluginStorage("DurableObjectsPlugin");
+  const state = await plugin.getObject(factory, namespace.idFromName("a"));
+  const instance = await plugin.getInstance(factory, namespace.idFromName("a"));
+  const stuck = failure(store().stuck());
+  await instance.entry;
+  const outside = await storage();
+  const waiting = outside.get("stuck");
+  assert.throws(() => state.abort("enough"), { message: "enough" });
+  assert.equal((await stuck).message, "enough");
+  assert.equal(await waiting, undefined);
+  assert.equal(await store().counter(), 0);
+  assert.equal(outside.kv.get("n"), 1);
+});
+
 test("sqlite transactions: a deferred constraint that is broken at the commit resets the object", async (t) => {
   const { store } = await serve(t);
   const expected =
@@ -168,8 +225,12 @@ test("sqlite transactions: a deferred constraint that is broken at the commit re
   const first = await failure(store().deferred());
   assert.deepEqual([first.message, first.durableObjectReset], [expected, true]);
   assert.deepEqual(await store().keys(), []);
-  const second = await failure(store().deferredIn());
-  assert.deepEqual([second.message, second.durableObjectReset], [expected, true]);
+  // No result leaves the object before what it has written is committed.
+  for (const method of ["deferredNow", "deferredPut", "deferredIn"]) {
+    const next = await failure(store()[method]());
+    assert.deepEqual([method, next.message, next.durableObjectReset], [method, expected, true]);
+  }
+  assert.deepEqual(await store().keys(), []);
 });
 
 test("sqlite transactions: from outside, asynchronous calls wait for one that is open and synchronous ones say so", async (t) => {
@@ -252,4 +313,27 @@ test("sqlite: deleteAll() drops tables, keys and the alarm, and ends cursors", a
     [],
     true,
   ]);
+});
+
+test("sqlite: a cursor that the program has dropped ends with the garbage, and one that it keeps is in the way", async (t) => {
+  setFlagsFromString("--expose-gc");
+  const gc = runInNewContext("gc");
+  const { store, storage } = await serve(t);
+  await store().begin();
+  const outside = await storage();
+  const kept = outside.sql.exec("SELECT a FROM t");
+  for (let i = 0; i < 10; i++) {
+    gc();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const locked = [true, "Error", "database table is locked: SQLITE_LOCKED"];
+  assert.deepEqual(await store().drop(), locked);
+  assert.equal(kept.toArray().length, 3);
+  let dropped = await store().drop();
+  for (let i = 0; i < 50 && Array.isArray(dropped); i++) {
+    gc();
+    await new Promise((resolve) => setImmediate(resolve));
+    dropped = await store().drop();
+  }
+  assert.deepEqual(dropped, { value: "dropped" });
 });

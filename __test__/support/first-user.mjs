@@ -1,6 +1,6 @@
 /**
- * A first user of a new directory: what it does there, in this process (`loadUser()`), or as a process or a worker thread
- * that is told the copy of the package first and then a directory.
+ * What a first user of a new directory does there. It runs in this process (`loadUser()`), or as a process or a worker
+ * thread. That one is told the copy of the package first, and then a directory.
  */
 import { once } from "node:events";
 import path from "node:path";

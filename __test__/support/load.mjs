@@ -25,8 +25,8 @@ async function storageOf(mf, object) {
 }
 
 /**
- * Clients of several instances, each with a connection of its own, that do two things over and over: count in a
- * transaction and leave a receipt, and put a new key together with the number of the put.
+ * Clients of several instances, each with a connection of its own. They do two things again and again: count in a
+ * transaction and leave a receipt, and put a new key with its number.
  */
 export class Load {
   #instances;

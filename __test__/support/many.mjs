@@ -27,8 +27,8 @@ export class Object1 {
 export default { fetch() {} }`;
 
 /**
- * Registers the tests of a place. `settings` are options of Miniflare; `openMax` is how many objects may be open where
- * that counts; with `lasts` what was written is there for the next instance.
+ * Registers the tests of a place. `settings` are options of Miniflare. `openMax` is how many objects may be open, where
+ * that counts. With `lasts` the next instance finds what was written.
  */
 export function testManyObjects(place, settings, { openMax, lasts = true } = {}) {
   describe(`${COUNT} objects at once, ${place}`, () => {

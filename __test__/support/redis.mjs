@@ -64,9 +64,9 @@ export class RedisServer {
   #client;
 
   /**
-   * `options`: `args` for the server, `password` that it asks for, `user` (of an ACL, with that password), `aof` to have
-   * every write on disk before it is answered, `tls` as `makeCertificates()` gives them; or the configuration of a
-   * `sentinel`.
+   * `options` are `args` for the server, the `password` that it asks for, a `user` (of an ACL, with that password),
+   * `tls` as `makeCertificates()` gives it. `aof` has every write on disk before it is answered. A `sentinel` is
+   * another configuration.
    */
   static async start(options = {}) {
     const server = new RedisServer();

@@ -39,8 +39,8 @@ function packument(manifest, dist) {
 /**
  * Packs the packages and serves them, as after a release, until `close()`.
  *
- * The platform packages that are not built here hold no addon. They have to be there all the same: Yarn 1 downloads the
- * packages of every platform, and installs those for this system's processor whatever their C library is.
+ * The platform packages that are not built here hold no addon. They have to exist all the same. Yarn 1 downloads the
+ * packages of every platform, and installs those for this system's processor, whatever their C library is.
  */
 export async function startRegistry() {
   const folder = await mkdtemp(path.join(os.tmpdir(), "ferroflare-registry-"));

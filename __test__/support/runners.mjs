@@ -67,8 +67,8 @@ export async function project(installed, files) {
 const WITH_TIMES = '"$0" "$@"; code=$?; times; exit $code';
 
 /**
- * Runs a command of an installation in a project; resolves with its exit code and everything it wrote, at the end of which
- * is the processor time if `times` asks for it.
+ * Runs a command of an installation in a project. Resolves with its exit code and everything that it wrote. With
+ * `times` the processor time is at the end.
  */
 export async function runCommand(
   folder,

@@ -115,7 +115,7 @@ function reachable(imports, start) {
 }
 
 /**
- * For each folder that holds files of `imports`, which of its files and folders import which of the others: a file or a
+ * For each folder that holds files of `imports`, which of its files and folders import which of the others. A file or a
  * folder that lies in it directly is one node, by its name.
  */
 export function importsBetweenRooms(imports) {

@@ -16,6 +16,7 @@ export function scriptOf(programs, members = "") {
   );
   return `import { DurableObject } from "cloudflare:workers";
     export class Store extends DurableObject { ${members}\n${methods.join("\n")} }
+    export class Plain extends DurableObject {}
     export default { fetch: () => new Response("ok") };`;
 }
 

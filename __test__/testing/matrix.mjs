@@ -1,6 +1,6 @@
 /**
- * Runs the suites of `__test__/fixtures/runners` on our environments in every supported version of Jest and Vitest, and the
- * suite about realms also on the environment of the runner. The ordinary tests have the newest of both.
+ * Runs the suites of `__test__/fixtures/runners` on our environments in every supported version of Jest and Vitest. The
+ * suite about realms runs also on the environment of the runner. The ordinary tests have the newest of both.
  *
  * Options:
  *   --only RUNNER@VERSION   one version, such as jest@27

@@ -1,7 +1,7 @@
 // What a tortured process does: each lane is a stream of numbered operations, issued in order and acknowledged in order.
 //
-// A lane knows how to do operation `stamp`, and what must be there afterwards: the state after some operation from the
-// last acknowledged one to the last one issued, as a whole.
+// A lane knows how to do operation `stamp`, and what must be stored afterwards. That is the state after one operation,
+// as a whole: the last acknowledged one, or one that was issued after it.
 
 export const ACCOUNTS = 8;
 export const ACCOUNT_START = 100;

@@ -35,6 +35,11 @@ const PRELUDE = `
   const idle = async () => {
     for (let turn = 0; turn < 30; turn++) await new Promise(setImmediate);
   };
+  /** Waits for reports, which may come from a thread, and for a while for more than are expected. */
+  const until = async (count) => {
+    while (seen.length < count) await new Promise(setImmediate);
+    await idle();
+  };
   const place = process.env.PLACE;
   let act;
   const mf = new Miniflare({
@@ -242,7 +247,7 @@ describe("files", { concurrency: 2 }, () => {
         await idle();
         goOn();
         await later;
-        await idle();
+        await until(2 * (writes.indexOf(write) + 1));
       }`,
     );
     const kinds = seen.map((line) => line.split(":")[0]);
@@ -269,7 +274,8 @@ describe("files", { concurrency: 2 }, () => {
       await idle();
       await rm(place, { recursive: true });
       goOn();
-      await later;`,
+      await later;
+      await until(2);`,
     );
     assert.deepEqual(
       seen.map((line) => line.split(":")[0]),

@@ -1,4 +1,6 @@
-/** A plugin of esbuild: what a build leaves for the worker to import, and what it imports in Node.js's place. */
+/**
+ * A plugin of esbuild that decides which imports stay in a built script, and which modules replace those of Node.js.
+ */
 import { builtinModules } from "node:module";
 import path from "node:path";
 import type { PluginBuild, ResolveArguments } from "./esbuild";

@@ -13,7 +13,7 @@ const MODULE_LINE =
 /** What follows `from` and `import`. */
 const SPECIFIER = /(?:\bfrom|\bimport)\s*\(?\s*["']([^"'\n]+)["']/g;
 
-/** Modules that are there without a build. */
+/** Modules that the runtime provides, with or without a build. */
 const OWN_MODULES = /^(cloudflare|node|workerd):/;
 
 /** Whether code imports or exports anything. */
@@ -24,7 +24,7 @@ export function isModule(code: string, file: string): boolean {
   if (body !== undefined) {
     return body.some(({ type }) => type === "ImportDeclaration" || type.startsWith("Export"));
   }
-  // What is no module may be a script; what is neither shows a better error as what it looks like.
+  // Code that is no module may be a script. Code that is neither shows a better error as the one that it looks like.
   return bodyOf(code, "script") === undefined && MODULE_LINE.test(code);
 }
 

@@ -7,7 +7,7 @@ type Frame = NodeJS.CallSite;
 type Prepare = (error: unknown, frames: Frame[]) => unknown;
 type ErrorClass = { prepareStackTrace?: Prepare };
 
-/** On a function that maps: there is no second one in its realm. */
+/** On a function that maps stack traces, so that its realm gets no second one. */
 const kMaps = Symbol.for("ferroflare.mapsStackTraces");
 
 const maps = new Map<string, SourceMap>();

@@ -93,7 +93,9 @@ function readVarint(): number {
   return -1;
 }
 
-/** Steps over as many bytes as the varint here says and returns their number, or -1 when there are not so many. */
+/**
+ * Reads a varint, steps over as many bytes as it says, and returns their number. Returns -1 when fewer bytes are left.
+ */
 function readLength(): number {
   const length = readVarint();
   if (length < 0 || length > limit - at) return -1;

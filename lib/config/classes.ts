@@ -5,7 +5,7 @@ import type { Config, Export, Migration } from "./types";
 /** By the name of the class. */
 export type DeclaredClasses = Record<string, { sqlite: boolean }>;
 
-/** Of these states the class is there; a class in another one is gone, or never was here. */
+/** In these states a class exists here. In all others it is gone, or has never been here. */
 const LIVE_STATES = new Set(["created", "expecting-transfer"]);
 const STATES = new Set([...LIVE_STATES, "deleted", "renamed", "transferred"]);
 const STORAGES = new Set(["sqlite", "legacy-kv"]);

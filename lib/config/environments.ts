@@ -2,7 +2,7 @@
 import { ConfigError } from "./error";
 import type { Config } from "./types";
 
-/** Keys that an environment has only by itself. */
+/** Keys that an environment does not inherit. */
 const NOT_INHERITED = [
   "vars",
   "define",

@@ -5,7 +5,7 @@ import path from "node:path";
 /** The first that exists is the one that counts. */
 export const CONFIG_NAMES = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"] as const;
 
-/** The one that Miniflare 2 looks for by itself. */
+/** The only one that Miniflare 2 looks for. */
 export const TOML_NAME = "wrangler.toml";
 
 export interface FoundConfig {

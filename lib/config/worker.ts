@@ -41,8 +41,7 @@ export function isOfToday(config: Config): boolean {
 /**
  * The worker's script, absolute, unless `build.upload` names one as Miniflare 2 reads it.
  *
- * # Errors
- * `ConfigError` if it is no path, or that of a language which cannot be run.
+ * # Errors `ConfigError` if it is no path, or if its language cannot be run.
  */
 export function mainOf(config: Config, directory: string): string | undefined {
   const { main } = config;
@@ -70,8 +69,7 @@ export function bindsOwnClass({ durable_objects }: Config): boolean {
 /**
  * The module rules at the top level.
  *
- * # Errors
- * `ConfigError` if they are none.
+ * # Errors `ConfigError` if `rules` are no module rules.
  */
 export function rulesOf(config: Config) {
   const { rules } = config;

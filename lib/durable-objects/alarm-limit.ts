@@ -1,4 +1,4 @@
-/** How long the alarm handler of a modern object may take, and what it means that there is none. */
+/** How long the alarm handler of a modern object may take, and the error of an object without one. */
 import { withoutRetry } from "./modern-alarms";
 
 /** As in production. */

@@ -42,7 +42,7 @@ function alarmChanged(store: Store, name: string, timeMs: number | null, key?: s
   for (const watcher of watchers.get(store) ?? []) watcher[kWake](name, timeMs, key);
 }
 
-/** The bridge for an object whose data is in `store`: the alarm is there already, and timers have to follow. */
+/** The bridge for an object whose data is in `store`: the alarm is stored already, and timers have to follow. */
 export function alarmBridge(store: Store, name: string, key?: string): DurableObjectAlarmBridge {
   return {
     setAlarm: async (scheduledTime) => alarmChanged(store, name, alarmTime(scheduledTime), key),
@@ -237,7 +237,7 @@ export class AlarmStore {
     }
   }
 
-  /** Uses the timers there are now, because tests replace them. */
+  /** Uses the timers that are global now, because tests replace them. */
   #setTimer(fire: () => void, delayMs: number): NodeJS.Timeout {
     const { setTimeout, clearTimeout } = globalThis;
     const timer = setTimeout(() => {
@@ -248,7 +248,9 @@ export class AlarmStore {
     return timer;
   }
 
-  /** Timers may be early, and a test's clock may stand still: what the timer was set for is due in any case. */
+  /**
+   * Timers may be early, and a test's clock may stand still. The alarm that the timer was set for is due all the same.
+   */
   async #fire(store: Store, due: number): Promise<void> {
     this.#claiming = true;
     let now = 0;
@@ -297,7 +299,7 @@ export class AlarmStore {
     }
   }
 
-  /** The objects whose alarm is set, those whose handler is to run again last. */
+  /** The objects whose alarm is set. Objects whose handler is to run again come last. */
   #pending(store: Store): string[] {
     const keys = store.dueAlarms([...this.#names], END_OF_TIME_MS).map(unpadded);
     return [...keys, ...(this.#modern?.waiting ?? [])];
@@ -318,7 +320,7 @@ export class AlarmStore {
     this.#report("Alarms", error);
   }
 
-  /** Takes an alarm away if it is due by `timeMs`; of all who try, one gets it. */
+  /** Takes an alarm away if it is due by `timeMs`. Of all timers and processes that try, one gets it. */
   #take(key: string, timeMs: number): number | Promise<number> {
     const code = this.#handle(key).takeAlarm(timeMs);
     return isTicket(code) ? awaitCode(code) : code;

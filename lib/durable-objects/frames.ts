@@ -102,8 +102,8 @@ export function isOver(socket: WebSocket): boolean {
 }
 
 /**
- * Lets `send` send a frame in its turn: at once if nothing has to be waited for. `send` checks its arguments at once in
- * any case. A frame whose object could not make its writes durable never leaves.
+ * Lets `send` send a frame in its turn, at once if it has to wait for nothing. `send` always checks its arguments at
+ * once. A frame whose object could not make its writes durable never leaves.
  *
  * Returns what resolves when the frame has left, or nothing if it has left at once.
  */
@@ -148,7 +148,7 @@ export function closeNow(
   how: [code: number, reason?: string],
 ): void {
   const members = socket as unknown as Members;
-  // A close that has not been sent is none.
+  // A close that has not been sent does not count.
   if (drops && turns.has(socket)) members[kClosedOutgoing] = false;
   if (members[kClosedOutgoing]) return;
   if (!drops) {

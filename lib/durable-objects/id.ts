@@ -1,4 +1,4 @@
-/** Identifies one object: the id that workers hold, and the key `NAME:<64 hex digits>` that data and alarms are filed under. */
+/** Identifies one object: the id that workers hold, and the key `NAME:<64 hex digits>` that data and alarms have. */
 import { received } from "../shared/error";
 import { kObjectName } from "../shared/symbols";
 

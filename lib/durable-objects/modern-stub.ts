@@ -1,4 +1,4 @@
-/** The stub of a worker with RPC: what it does not have itself is a member of its object. */
+/** The stub of a worker with RPC: a member that it does not have itself is a member of its object. */
 import type { PluginContext } from "@miniflare/shared";
 import { kService, type Service } from "../rpc";
 import { unsupported } from "../shared/error";

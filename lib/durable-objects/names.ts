@@ -1,4 +1,7 @@
-/** Names of modern objects: recorded when an object is used by its name, and read when it is used without. */
+/**
+ * Names of modern objects. They are recorded when an object is used by its name, and read when it is used by its id
+ * alone.
+ */
 import { IdFactory, type Store } from "../native/addon";
 import type { Answer } from "../native/answers";
 import { recordedName, recordName } from "../native/stores";

@@ -1,4 +1,4 @@
-/** What an object that is about to be constructed gets, by its class: a state, bindings, a storage. */
+/** Makes what an object gets when it is constructed, by its class: a state, bindings, a storage. */
 import type { Context } from "@miniflare/shared";
 import type { ObjectHandle } from "../native/addon";
 import { realmOf } from "../rpc";

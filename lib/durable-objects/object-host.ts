@@ -1,4 +1,4 @@
-/** Where functions of an object run when others call them: behind the gate where they were passed on, as events. */
+/** Runs functions of an object when others call them: as events, behind the gate where they were passed on. */
 import { type Awaitable, getRequestContext } from "@miniflare/shared";
 import { Broken, type Host, setObjectFinder } from "../rpc";
 import { _kRunWithGates, kBroken, kOnEnd, kRetired } from "../shared/symbols";

@@ -1,4 +1,4 @@
-/** What a stub does beyond Miniflare 2's: RPC, and the object's resets, as far as the object's class is modern. */
+/** What a stub does beyond Miniflare 2's, if the object's class is modern: RPC, and the object's resets. */
 import type { PluginContext } from "@miniflare/shared";
 import {
   Broken,
@@ -30,7 +30,7 @@ export interface NamespaceSide {
   readonly hasRpc: boolean | undefined;
   /** Whether classes that do not extend `DurableObject` have RPC too. */
   readonly withoutBase: boolean;
-  /** The realm of the class, as far as is known. */
+  /** The realm of the class, if it is known. */
   readonly classRealm: Realm | undefined;
   readonly usageModel: PluginContext["usageModel"];
 }

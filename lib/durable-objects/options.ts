@@ -88,6 +88,7 @@ export const sqliteOption: OptionMetadata = {
   name: "do-sqlite",
   description: "Durable Object binding whose class is SQLite-backed",
   logName: "SQLite-backed Durable Objects",
+  logValue: (names) => String(names),
 };
 
 export const persistOption: OptionMetadata = {

@@ -64,10 +64,10 @@ import { eventContext } from "./request-context";
 import { RunningObjects } from "./running";
 import {
   checkNotInRedis,
+  isSqliteBinding,
   noteSqliteClasses,
   type SqliteClasses,
   sqliteClasses,
-  sqliteNames,
 } from "./sqlite";
 import type { DurableObject, DurableObjectState } from "./state";
 import { Worker } from "./worker";
@@ -141,6 +141,7 @@ export class DurableObjectsPlugin
     this.#running = new RunningObjects(ctx.sharedCache, {
       worker: this.#worker,
       valueSizeGiven: this.durableObjectsMaxValueSize,
+      isOnDisk: typeof this.#persist === "string" && !isRedisUrl(this.#persist),
       store: (factory) => this.#store(factory),
       wake: (id) => this.getObject(this.#factory!, id),
       report: (what, error) => this.#report(what, error),
@@ -288,9 +289,10 @@ export class DurableObjectsPlugin
     gateD1();
     if (this.#factory === undefined) useStores(storageFactory);
     this.#factory = storageFactory;
-    checkNotInRedis(this.#persist, this.#objects, ({ className, scriptName }) =>
-      scriptName === undefined ? this.#sqlite.get(className) : false,
-    );
+    for (const object of this.#objects) {
+      const isOwn = object.scriptName === undefined;
+      if (isOwn && this.#sqlite.get(object.className)) checkNotInRedis(this.#persist, object);
+    }
     const store = this.#store(storageFactory);
     // A server that cannot be reached is an error at the start, not at the first use.
     await awaitCode(store.refreshAlarms(this.#objects.map(({ name }) => name)));
@@ -309,24 +311,37 @@ export class DurableObjectsPlugin
 
   override reload(bindings: Context, moduleExports: Context, mounts: Map<string, Mount>): void {
     let classes: Map<string, BoundClass>;
-    let inSqlite: Set<string>;
     noteSqliteClasses(moduleExports, this.#sqlite);
     try {
       classes = new Map(
         this.#objects.map((object) => [object.name, findClass(object, moduleExports, mounts)]),
       );
-      inSqlite = sqliteNames(this.#objects, classes);
-      checkNotInRedis(this.#persist, this.#objects, ({ name }) => inSqlite.has(name));
       assert(this.#reloads.begun, "beforeReload() must be called before reload()");
     } catch (error) {
       this[kReloadFailed](error);
       throw error;
     }
-    this.#running.load(bindings, classes, inSqlite);
+    this.#running.load(bindings, classes, this.#sqliteOf(classes));
     this.#worker.load(bindings, moduleExports, classes);
     this.#running.retire();
     this.#reloads.serve();
     this.#alarms.resume((...alarm) => this.#fireAlarm(...alarm));
+  }
+
+  /** Says of each binding whether its objects are SQLite-backed. */
+  #sqliteOf(classes: Map<string, BoundClass>): (name: string) => boolean {
+    const known = new Map<string, boolean>();
+    return (name) => {
+      let isSqlite = known.get(name);
+      if (isSqlite !== undefined) return isSqlite;
+      const object = this.#objects.find((one) => one.name === name);
+      const bound = classes.get(name);
+      if (object === undefined || bound === undefined) return false;
+      isSqlite = isSqliteBinding(object, bound);
+      if (isSqlite) checkNotInRedis(this.#persist, object);
+      known.set(name, isSqlite);
+      return isSqlite;
+    };
   }
 
   /** Lets requests that wait for the reload fail with its error, until the next reload begins. */

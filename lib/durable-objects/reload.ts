@@ -70,8 +70,8 @@ export class Reloads<P> {
   }
 
   /**
-   * Ends this plugin, and says who took over. If its heir is to be constructed, that must follow in the same turn of
-   * the event loop.
+   * Ends this plugin, and says which plugin took over. If its heir is to be constructed, that must follow in the same
+   * turn of the event loop.
    */
   retire(): Promise<Reloads<P> | undefined> {
     const heir = new Promise<Reloads<P> | undefined>((resolve) => {

@@ -13,7 +13,7 @@ import {
   kRetire,
   kSockets,
 } from "../shared/symbols";
-import { closeDatabase, opened, SqliteStorage } from "../storage/sql/sqlite-storage";
+import { closeDatabase } from "../storage/sql/sqlite-storage";
 import type { DurableObjectStorage } from "../storage/storage";
 import { alarmBridge } from "./alarms";
 import { isModern } from "./base";
@@ -33,6 +33,7 @@ import { ModernState } from "./modern-state";
 import { withName } from "./names";
 import { newState, newStorage } from "./new-state";
 import { failedToConstruct } from "./object-rpc";
+import { SqliteObjects } from "./sqlite-objects";
 import type { DurableObjectState, StateOwner } from "./state";
 import type { Worker } from "./worker";
 
@@ -44,6 +45,8 @@ interface Owner {
   worker: Worker;
   /** The most bytes of a value, if the option is given. */
   valueSizeGiven: number | undefined;
+  /** Whether data is in a directory, which other processes may use. */
+  isOnDisk: boolean;
   store(factory: StorageFactory): Store;
   /** Constructs an object that does not run; waits for a reload in progress. */
   wake(id: IdLike): Promise<unknown>;
@@ -58,24 +61,31 @@ export class RunningObjects {
   /** The states that were constructed here and that have not ended, those of an earlier worker too. */
   readonly #living = new Set<DurableObjectState>();
   readonly #sockets: SocketsHome;
-  /** Storages of SQLite-backed objects that are about to be constructed, by what they wait for: their database. */
-  readonly #opening = new Map<string, Promise<void>>();
-  readonly #opened = new Map<string, DurableObjectStorage>();
+  readonly #databases: SqliteObjects;
   #classes = new Map<string, BoundClass>();
-  #sqlite = new Set<string>();
+  #isSqlite: (name: string) => boolean = () => false;
   #bindings: Context = {};
 
   constructor(cache: Map<string, unknown>, owner: Owner) {
     this.#cache = cache;
     this.#owner = owner;
     this.#sockets = socketsHome(cache);
+    this.#databases = new SqliteObjects({
+      isShared: owner.isOnDisk,
+      isRunning: (key) => cache.has(STATE_PREFIX + key),
+      evict: (key) => this.#evict(STATE_PREFIX + key, "hibernate"),
+    });
   }
 
-  /** Objects are constructed of these classes from now on; those of the bindings in `sqlite` are SQLite-backed. */
-  load(bindings: Context, classes: Map<string, BoundClass>, sqlite: Set<string>): void {
+  /** Objects are constructed of these classes from now on; `isSqlite` says of which bindings they are SQLite-backed. */
+  load(
+    bindings: Context,
+    classes: Map<string, BoundClass>,
+    isSqlite: (name: string) => boolean,
+  ): void {
     this.#bindings = bindings;
     this.#classes = classes;
-    this.#sqlite = sqlite;
+    this.#isSqlite = isSqlite;
   }
 
   bindsModern(name: string): boolean {
@@ -89,6 +99,7 @@ export class RunningObjects {
     if (running !== undefined) return running as DurableObjectStorage;
     const objectStorage = this.#newStorage(factory, address);
     this.#cache.set(cacheKey, objectStorage);
+    this.#databases.watch(objectStorage, cacheKeyOf(address));
     return objectStorage;
   }
 
@@ -101,7 +112,7 @@ export class RunningObjects {
     const store = this.#owner.store(factory);
     return newStorage({
       bound: this.#classes.get(address.name),
-      isSqlite: this.#sqlite.has(address.name),
+      isSqlite: this.#isSqlite(address.name),
       valueSizeGiven: this.#owner.valueSizeGiven,
       handle: (valueBytes) => store.object(address.name, address.id, valueBytes),
       alarms: alarmBridge(store, address.name, keyOf(address)),
@@ -121,38 +132,12 @@ export class RunningObjects {
   /** The state of an object, which is constructed if it is not running: that of a SQLite-backed one when its database is open. */
   openObject(factory: StorageFactory, id: IdLike): Answer<DurableObjectState> {
     const address = addressOf(id);
-    if (!this.#mustOpen(address)) return this.#object(factory, id);
-    return this.#openFirst(factory, id, address);
-  }
-
-  #mustOpen({ name, id }: ObjectAddress): boolean {
-    if (!this.#sqlite.has(name)) return false;
-    const key = cacheKeyOf({ name, id });
-    return !this.#opened.has(key) && !this.#cache.has(STATE_PREFIX + key);
-  }
-
-  async #openFirst(
-    factory: StorageFactory,
-    id: IdLike,
-    address: ObjectAddress,
-  ): Promise<DurableObjectState> {
     const key = cacheKeyOf(address);
-    while (this.#mustOpen(address)) {
-      const opening = this.#opening.get(key) ?? this.#open(factory, address, key);
-      this.#opening.set(key, opening);
-      await opening;
+    if (!this.#isSqlite(address.name) || !this.#databases.mustOpen(key)) {
+      return this.#object(factory, id);
     }
-    return this.#object(factory, id);
-  }
-
-  async #open(factory: StorageFactory, address: ObjectAddress, key: string): Promise<void> {
-    const id = new DurableObjectId(address.name, address.id);
-    const storage = this.#newStorage(factory, address, this.storage(factory, id));
-    try {
-      this.#opened.set(key, await opened(storage));
-    } finally {
-      this.#opening.delete(key);
-    }
+    const make = () => this.#newStorage(factory, address, this.storage(factory, id));
+    return this.#databases.open(key, make).then(() => this.#object(factory, id));
   }
 
   #object(factory: StorageFactory, id: IdLike): DurableObjectState {
@@ -165,7 +150,8 @@ export class RunningObjects {
     if (bound === undefined) throw notBound(address.name);
     const known = this.storage(factory, id);
     // What a modern object has ends with the object; what others have got of it stays.
-    const storage = this.#taken(cacheKeyOf(address)) ?? this.#ownStorage(factory, address, known);
+    const key = cacheKeyOf(address);
+    const storage = this.#databases.take(key) ?? this.#ownStorage(factory, address, known);
     const state = this.#construct(id, bound, storage, known);
     const alarmExists = Boolean(state[kInstance]?.alarm);
     storage[kAlarmExists] = alarmExists;
@@ -173,13 +159,6 @@ export class RunningObjects {
     this.#cache.set(cacheKey, state);
     this.#living.add(state);
     return state;
-  }
-
-  /** A storage whose database was opened for the object. */
-  #taken(key: string): DurableObjectStorage | undefined {
-    const storage = this.#opened.get(key);
-    this.#opened.delete(key);
-    return storage;
   }
 
   #ownStorage(
@@ -209,7 +188,10 @@ export class RunningObjects {
     const onBroken = (error: unknown) => state[kReset](error);
     storage[kOnBroken] = onBroken;
     known[kOnBroken] = onBroken;
-    if (storage instanceof SqliteStorage) state[kOnEnd](() => closeDatabase(storage));
+    if (this.#isSqlite(addressOf(id).name)) {
+      this.#databases.watch(storage, cacheKeyOf(addressOf(id)));
+      state[kOnEnd](() => this.#databases.forget(storage));
+    }
     try {
       state[kConstruct](() => new bound.Class(state, env));
       // A constructor that has called abort() and caught its error.
@@ -280,8 +262,7 @@ export class RunningObjects {
   }
 
   #forget(how: "evicted" | "reloaded"): void {
-    for (const storage of this.#opened.values()) closeDatabase(storage);
-    this.#opened.clear();
+    this.#databases.end();
     for (const state of this.#living) {
       state[kSockets].end(how);
       closeDatabase(state.storage);

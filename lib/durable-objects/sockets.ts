@@ -1,6 +1,6 @@
 /**
- * Makes the messages, closes and errors of Miniflare's WebSockets events of the object that owns the socket, and its
- * frames effects of that object.
+ * Makes events of what comes in by Miniflare's WebSockets (messages, closes, errors), for the object that owns the
+ * socket. Makes effects of that object of the frames that go out.
  *
  * The methods of Miniflare's class are replaced, so that workers see the same class. A socket that no object owns behaves
  * as before. So does one end that is coupled with a connection: it only passes on what the other end sends.

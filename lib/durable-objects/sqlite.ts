@@ -57,42 +57,30 @@ export function noteSqliteClasses(exports: Context, classes: SqliteClasses): voi
 }
 
 /**
- * The names of the bindings whose objects are SQLite-backed: the worker that defines a class decides.
+ * Whether the objects of a binding are SQLite-backed: the worker that defines the class decides. A worker that is mounted
+ * is known when its script has run.
  *
  * # Errors
- * `ERR_OPTION` if a binding contradicts the worker that defines its class.
+ * `ERR_OPTION` if the binding contradicts that worker.
  */
-export function sqliteNames(
-  objects: readonly BoundObject[],
-  classes: ReadonlyMap<string, BoundClass>,
-): Set<string> {
-  const names = new Set<string>();
-  for (const { name, className, scriptName, useSQLite } of objects) {
-    const defined = classesOf.get(classes.get(name)!.exports)?.get(className);
-    if (
-      scriptName !== undefined &&
-      useSQLite !== undefined &&
-      useSQLite !== (defined ?? useSQLite)
-    ) {
-      throw disagree(className, `durableObjects.${name}.useSQLite`, `the worker "${scriptName}"`);
-    }
-    if (defined ?? useSQLite) names.add(name);
+export function isSqliteBinding(object: BoundObject, { exports }: BoundClass): boolean {
+  const { name, className, scriptName, useSQLite } = object;
+  const defined = classesOf.get(exports)?.get(className);
+  if (useSQLite !== undefined && defined !== undefined && useSQLite !== defined) {
+    throw disagree(className, `durableObjects.${name}.useSQLite`, `the worker "${scriptName}"`);
   }
-  return names;
+  return defined ?? useSQLite ?? false;
 }
 
-/** # Errors `ERR_SQL_REDIS` if SQLite-backed objects are to be kept in Redis. */
+/** # Errors `ERR_SQL_REDIS` if the objects of a SQLite-backed class are to be kept in Redis. */
 export function checkNotInRedis(
   persist: boolean | string | undefined,
-  objects: readonly BoundObject[],
-  isSqlite: (object: BoundObject) => boolean | undefined,
+  { name, className }: BoundObject,
 ): void {
   if (typeof persist !== "string" || !isRedisUrl(persist)) return;
-  const found = objects.find(isSqlite);
-  if (found === undefined) return;
   throw new DurableObjectError(
     "ERR_SQL_REDIS",
-    `The class "${found.className}" of Durable Object "${found.name}" is SQLite-backed, and durableObjectsPersist (--do-persist) is a Redis, which keeps no SQLite databases. ` +
+    `The class "${className}" of Durable Object "${name}" is SQLite-backed, and durableObjectsPersist (--do-persist) is a Redis, which keeps no SQLite databases. ` +
       "Give durableObjectsPersist a directory, or make the class KV-backed: new_classes in the place of new_sqlite_classes, or useSQLite: false.",
   );
 }

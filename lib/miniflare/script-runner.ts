@@ -88,7 +88,7 @@ function isModuleSyntaxError(thrown: unknown): thrown is Error {
   }
 }
 
-/** Whether Miniflare's linker misses a module of Cloudflare's: it suggests to bundle, which is no way to get one. */
+/** Whether Miniflare's linker misses a module of Cloudflare's. The linker suggests to bundle, which does not help. */
 function isCloudflareModule(thrown: unknown): thrown is Error {
   if (!isInstanceOf(thrown, VMScriptRunnerError) || thrown.code !== "ERR_MODULE_RULE") return false;
   return / dependency "cloudflare:[^"]*": no matching module rules/.test(thrown.message);

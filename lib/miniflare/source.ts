@@ -1,4 +1,4 @@
-/** Makes of a script what can be run: a script that has to be built is built when it is about to run. */
+/** Makes a script runnable: a script that has to be built is built when it is about to run. */
 import path from "node:path";
 import type { ScriptBlueprint } from "@miniflare/shared";
 import { type BuildOptions, bundle } from "../build/bundle";

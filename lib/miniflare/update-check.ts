@@ -1,4 +1,4 @@
-/** Asks the package registry, at most once a day, whether there is a newer version, and says so in the log. */
+/** Asks the package registry, at most once a day, whether a newer version exists, and says so in the log. */
 import { readFile, writeFile } from "node:fs/promises";
 import type { Log } from "@miniflare/shared";
 import { fetch } from "undici";

@@ -83,7 +83,7 @@ export class ModuleCode {
   }
 }
 
-/** A namespace is there as soon as functions are. */
+/** A namespace can be used as soon as functions can. */
 function lastingFrom({ module, local }: Binding): ReturnType<ModuleRecord["lastingFrom"]> {
   return typeof local === "symbol" ? "instantiation" : module.lastingFrom(local);
 }

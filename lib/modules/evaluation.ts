@@ -1,6 +1,7 @@
 /**
- * Evaluates linked modules as ECMA-262 has it: dependencies first, each once, and those that await beside one another
- * (Cyclic Module Records, section 16.2.1.6). The names of fields and functions are those of the specification.
+ * Evaluates linked modules as ECMA-262 has it (Cyclic Module Records, section 16.2.1.6). Dependencies come first, and
+ * each module is evaluated once. Modules that await may do so at the same time. The names of fields and functions are
+ * those of the specification.
  */
 import type { ModuleRecord } from "./record";
 import { SourceModule } from "./source";

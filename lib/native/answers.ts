@@ -6,7 +6,7 @@ import { inKeyOrder, scratch } from "./packing";
 import { completions, replyOf } from "./tickets";
 import { Unpacker } from "./unpacking";
 
-/** A value that is there, or a promise where the operation has to wait. */
+/** A value, or a promise if the operation has to wait. */
 export type Answer<T> = T | Promise<T>;
 
 /** Thrown by an operation of a transaction's attempt that has lost: the closure will be run again. */

@@ -1,5 +1,5 @@
 /**
- * Follows storage factories that stack their storages for tests: what is written between `push()` and `pop()` vanishes.
+ * Follows storage factories that stack their storages for tests: `pop()` undoes what was written since `push()`.
  *
  * Miniflare 2's test environments have such a factory, and Durable Objects are not in it. So their stores become
  * overlays, and the factory's savepoints are theirs.

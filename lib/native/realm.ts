@@ -42,8 +42,8 @@ export function functionInRealm<F>(native: F): F {
 }
 
 /**
- * A class of the addon whose constructor, methods and factories throw errors of this realm. `ready` has those methods that
- * do so already.
+ * A class of the addon whose constructor, methods and factories throw errors of this realm. `ready` has the methods
+ * that already throw such errors.
  */
 export function classInRealm<C extends NativeClass>(Original: C, ready: object = {}): C {
   class Own extends (Original as unknown as new (...given: unknown[]) => object) {

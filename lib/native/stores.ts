@@ -166,8 +166,8 @@ function storesFor(factory: StorageFactory): Stores {
 }
 
 /**
- * Refuses a factory whose storages are not memory: the native core keeps the data instead, and would lose what the
- * factory is there for.
+ * Refuses a factory whose storages are not memory. The native core keeps the data instead, so the data would not be
+ * where the factory puts it.
  */
 function checkFactory(factory: Partial<StorageFactory>): void {
   if (typeof factory.storage !== "function") return;

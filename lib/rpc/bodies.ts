@@ -1,4 +1,7 @@
-/** Moves what has a stream to the receiver: headers, requests, responses, streams; and the little else of the Web's. */
+/**
+ * Moves the Web's classes to the receiver: streams, requests and responses with their bodies, headers and the few
+ * others.
+ */
 import { Blob } from "node:buffer";
 import { ReadableStream, type ReadableStreamDefaultReader, WritableStream } from "node:stream/web";
 import * as core from "@miniflare/core";

@@ -1,4 +1,6 @@
-/** Copies the objects that the language itself defines into a realm: what structured cloning knows. */
+/**
+ * Copies objects of the classes that the language itself defines into a realm, as far as structured cloning knows them.
+ */
 import { types } from "node:util";
 import {
   copyProperties,

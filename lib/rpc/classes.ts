@@ -51,7 +51,7 @@ class Thenable {
   }
 }
 
-/** The result of a call, and what calls can be made on before it is there. */
+/** The result of a call. Calls can be made on it before it has come. */
 export class RpcPromise extends Thenable {
   get [Symbol.toStringTag](): string {
     return "JsRpcPromise";

@@ -41,8 +41,8 @@ export interface Crossing {
 /**
  * Copies a value for its receiver.
  *
- * # Errors
- * A `DataCloneError` for what can neither be copied nor referred to; what a getter throws; an `Error` over 32 MiB.
+ * # Errors A `DataCloneError` for a value that can neither be copied nor referred to. What a getter throws. An `Error`
+ * over 32 MiB.
  */
 export function pack<T>(value: T, crossing: Crossing): Parcel<T> {
   const copier = new Copier(crossing);
@@ -96,7 +96,7 @@ class Copier implements Copying {
     for (const ref of this.#transferred) ref.dispose();
   }
 
-  /** Measures what may be too large; what holds a stub as it was counted. */
+  /** Measures a value that may be too large. A value that holds a stub counts as it was counted. */
   checkSize(value: unknown): void {
     if (this.#bytes <= MESSAGE_BYTES_MAX) return;
     let bytes = this.#bytes;

@@ -23,7 +23,8 @@ export interface ErrorMarks {
 }
 
 /**
- * Makes what the caller gets of what was thrown. `trace` holds the stack of the call; the callee's own follows it.
+ * Makes the error that the caller gets of the thrown value. `trace` holds the stack of the call; the callee's own
+ * follows it.
  */
 export function errorForCaller(
   thrown: unknown,

@@ -1,4 +1,4 @@
-/** RPC: calls of what lives elsewhere in this process, by copies of values and stubs of what cannot be copied. */
+/** RPC between holders in this process: values are copied, and what cannot be copied becomes a stub. */
 
 export { RpcPromise, RpcProperty, RpcStub, ServiceStub } from "./classes";
 export { dataCloneError, domException } from "./error-kinds";

@@ -15,8 +15,7 @@ export interface Source {
   /**
    * The remote to send to.
    *
-   * # Errors
-   * Why there is none any more.
+   * # Errors Why no remote exists any more.
    */
   use(): Remote;
 }

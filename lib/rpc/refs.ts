@@ -1,4 +1,4 @@
-/** What is behind the proxies that callers hold, for those who have to tell them from a user's own objects. */
+/** What is behind the proxies that callers hold. Our own code asks, to tell proxies from a user's own objects. */
 import { dataCloneError } from "./error-kinds";
 import type { Realm } from "./realm";
 import type { Remote } from "./remote";

@@ -29,7 +29,7 @@ export class Broken {
 
 /** Something that calls can be made on. */
 export interface Remote {
-  /** The realm of the code that is called, as far as is known at the time of the call. */
+  /** The realm of the code that is called, if it is known at the time of the call. */
   readonly realm: Realm;
   /** Runs `event` there. Rejects with what the event throws, or with a `Broken` that says why it cannot run. */
   enter<T>(event: RemoteEvent<T>): Promise<T>;

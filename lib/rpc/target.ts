@@ -6,7 +6,7 @@ export class RpcTarget {
   }
 }
 
-/** Whether a class is a base that users extend, so that what it defines itself is none of their methods. */
+/** Prototypes of the bases that users extend. What a base defines itself is not a method of the user's class. */
 const bases = new Set<object>([RpcTarget.prototype]);
 
 export function addBase(prototype: object): void {

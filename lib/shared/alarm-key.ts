@@ -1,2 +1,5 @@
-/** What Miniflare 2 files alarms under. Here the alarm is no key; old data and the public API still have the name. */
+/**
+ * The key under which Miniflare 2 stores alarms. Here the alarm is no key, but old data and the public API have the
+ * name.
+ */
 export const ALARM_KEY = "__MINIFLARE_ALARMS__";

@@ -1,4 +1,4 @@
-/** Knows the directories that this process keeps stored data in, so that nothing takes a write there for a change of a source. */
+/** Knows the directories that this process keeps stored data in, so that watchers of sources ignore writes there. */
 import { realpathSync } from "node:fs";
 import path from "node:path";
 
@@ -14,7 +14,7 @@ export function dataDirectoryCount(): number {
   return directories.size;
 }
 
-/** Those of the noted directories that lie below `directory`, relative to it: as they were named, and without links. */
+/** The noted directories below `directory`, relative to it: as they were named, and without links. */
 export function dataBelow(directory: string): string[] {
   const real = realPath(directory);
   return [...directories].flatMap((data) => {

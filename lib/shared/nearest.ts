@@ -1,4 +1,4 @@
-/** Finds the name that a user who mistyped one most likely meant. */
+/** Finds the name that a user most likely meant who has mistyped one. */
 
 /** Counts the insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b`. */
 function editDistance(a: string, b: string): number {

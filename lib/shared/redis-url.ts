@@ -72,7 +72,7 @@ function parsed(text: string): URL {
   try {
     if (SCHEME.test(text)) return new URL(text);
   } catch {
-    // As any other text that is no URL.
+    // The same error as for any other text that is no URL.
   }
   throw new RedisError(
     `${shownUrl(text)} is no Redis URL: it has the form redis://user:password@host:6379/0.`,

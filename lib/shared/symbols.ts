@@ -82,6 +82,10 @@ export const kRearm = Symbol("kRearm");
 export const kOpen = Symbol("kOpen");
 /** On the storage of a SQLite-backed object: `() => void`; commits what is written, and closes the database for good. */
 export const kClose = Symbol("kClose");
+/** On the storage of a SQLite-backed object: `() => boolean`; whether another process waits for the object. */
+export const kWanted = Symbol("kWanted");
+/** On the storage of a SQLite-backed object: `() => void`; closes the database until an asynchronous operation opens it again. */
+export const kRelease = Symbol("kRelease");
 /** On a storage: its native handle. */
 export const kHandle = Symbol("kHandle");
 

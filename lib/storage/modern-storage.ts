@@ -150,6 +150,6 @@ export async function undo(handle: ObjectHandle): Promise<void> {
     handle.seal();
     await awaitCode(undone);
   } catch {
-    // The store is closed, or has failed, which breaks the object in any case.
+    // The store is closed, or has failed, which breaks the object anyway.
   }
 }

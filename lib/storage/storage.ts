@@ -1,4 +1,4 @@
-/** The storage of one Durable Object, as its class and those who look from outside have it. */
+/** The storage of one Durable Object, as its class and code outside have it. */
 import { runWithInputGateClosed, waitUntilOnOutputGate } from "@miniflare/shared";
 import { durabilityTicket, isTicket, LOST, type ObjectHandle, removedKeys } from "../native/addon";
 import type { Answer } from "../native/answers";
@@ -225,7 +225,9 @@ export class DurableObjectStorage implements DurableObjectOperator {
     await durable;
   }
 
-  /** The answer of a read. One that has to wait closes the input gate of the running object until it is there. */
+  /**
+   * The answer of a read. A read that has to wait closes the input gate of the running object until its answer comes.
+   */
   #found<T>(answer: Answer<T>, options?: DurableObjectGetOptions): Answer<T> {
     if (!(answer instanceof Promise)) return this.#shown(answer);
     const shown = answer.then((found) => this.#shown(found));

@@ -1,5 +1,5 @@
 /**
- * Knows which attempt that runs alone issues a plain operation.
+ * Knows which attempt issues a plain operation, if that attempt runs alone.
  *
  * While an attempt has its turn, other commits of the object wait. Plain operations of its own closure must not wait, or
  * the closure would wait for itself.

@@ -1,4 +1,7 @@
-/** Takes for the script of a worker what the test runner has imported: tests that import it too have the same classes. */
+/**
+ * Uses the module that the test runner has imported as the worker's script. Tests that import it too have the same
+ * classes.
+ */
 import type { AdditionalModules, Context, ScriptRunner } from "@miniflare/shared";
 import { kBeforeRun } from "../durable-objects/worker";
 import { WORKERS_MODULE } from "../workers/module";
@@ -8,7 +11,7 @@ const CODE = "export default {}; // imported by the test runner";
 
 type RunParameters = Parameters<ScriptRunner["run"]>;
 
-/** What is there when the script would run. */
+/** What exists when the script would run. */
 export interface Begun {
   scope: Context;
   workers: object;

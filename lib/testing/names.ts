@@ -1,4 +1,4 @@
-/** The names that `cloudflare:test` exports, for those who have to list them before there is a test environment. */
+/** The names that `cloudflare:test` exports, for modules that have to list them before a test environment exists. */
 export const TEST_EXPORTS = [
   "SELF",
   "abortAllDurableObjects",

@@ -1,4 +1,4 @@
-/** The names that `cloudflare:workers` exports, for those who have to list them before there is a worker. */
+/** The names that `cloudflare:workers` exports, for modules that have to list them before a worker exists. */
 export const WORKERS_EXPORTS = [
   "DurableObject",
   "RpcPromise",

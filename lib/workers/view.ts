@@ -1,4 +1,4 @@
-/** An object that shows another one, whichever that is at the moment; an async scope may have another one shown. */
+/** An object that shows the members of another one, which can change. An async scope may show an object of its own. */
 import { AsyncLocalStorage } from "node:async_hooks";
 
 export interface View {

@@ -1,8 +1,8 @@
 /**
  * The Node.js addon: the built library under its platform's name, its loader and its types.
  *
- * Uses the API of @napi-rs/cli, not its `build` command: that one always passes `--target` to Cargo, whose output then
- * shares nothing with `cargo test` and `cargo clippy`, and everything native would be compiled twice.
+ * Uses the API of @napi-rs/cli, not its `build` command, which always passes `--target` to Cargo. Cargo's output would
+ * then share nothing with `cargo test` and `cargo clippy`, and everything native would be compiled twice.
  */
 import { randomUUID } from "node:crypto";
 import { copyFileSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";

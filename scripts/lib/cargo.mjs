@@ -4,7 +4,7 @@
  * The environment must be the same in all steps, because Cargo rebuilds the binding when it changes. It holds where
  * napi-derive writes the type definitions, and a token that forces the binding to be compiled again when
  * - this clone has no type definitions yet, or
- * - another clone was the last to build into the folder: the name of a `cdylib` carries no hash, so Cargo would take
+ * - another clone was the last to build into the folder. The name of a `cdylib` carries no hash, so Cargo would take
  *   that clone's library for ours.
  */
 import { createHash } from "node:crypto";

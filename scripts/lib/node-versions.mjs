@@ -6,7 +6,7 @@ import { cacheDirectory } from "./paths.mjs";
 import { outputOf } from "./process.mjs";
 import { Failure } from "./program.mjs";
 
-/** The release lines that are tested; the newest of all is found by itself. */
+/** The release lines that are tested. The newest version is looked up. */
 export const lines = ["18", "20", "22", "24"];
 const names = { darwin: "darwin", linux: "linux", win32: "win" };
 const folder = join(cacheDirectory(), "ferroflare", "node");

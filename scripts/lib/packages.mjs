@@ -1,9 +1,9 @@
 /**
  * The npm packages as they are published: the main one, and one for each platform with its addon.
  *
- * Both are put together in a scratch folder. The manifest of a clone cannot be published as it is: it names no platform
- * packages, because `npm ci` would ask the registry for versions that are not released yet; and what only developers use
- * (scripts, tools, overrides) says nothing to those who install it.
+ * Both are put together in a scratch folder. The manifest of a clone cannot be published as it is. It names no platform
+ * packages, because `npm ci` would ask the registry for versions that are not released yet. It also names what only
+ * developers use: scripts, tools, overrides.
  */
 import {
   copyFileSync,

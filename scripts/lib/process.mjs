@@ -2,8 +2,8 @@
  * Runs programs: with a time limit, and never left behind.
  *
  * Each program leads a process group of its own, so that ending it ends what it started (Cargo's compilers, test
- * files). SIGINT, SIGTERM and SIGHUP of the script end every group, and so does the end of the shell through which
- * npm starts a script: it passes no signals on.
+ * files). SIGINT, SIGTERM and SIGHUP of the script end every group. So does the end of the shell through which npm
+ * starts a script, because that shell passes no signals on.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { constants } from "node:os";
@@ -20,7 +20,7 @@ let ending = false;
  * Runs a program to its end; resolves with its standard output (empty when it went to the terminal).
  *
  * - `name` is what messages call it; `minutesMax` ends it with an error that names it.
- * - `cwd` is where it runs: the root of the repository if nothing is said.
+ * - `cwd` is where it runs, by default in the root of the repository.
  * - `stdout`, `stderr`: `"inherit"` (default), `"pipe"` (kept, shown only in a failure) or a function that gets each chunk.
  *
  * Throws a `Failure` when it cannot start, fails or takes too long.

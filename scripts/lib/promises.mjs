@@ -19,7 +19,10 @@ const promises = [
   { id: "S15", what: "optimistic transactions" },
 ];
 
-/** Counts `tests` (lines of the reporter) by the promises named in their paths: the text to show, and who has none. */
+/**
+ * Counts `tests` (lines of the reporter) by the promises named in their paths. Returns the text to show, and the
+ * promises without a test.
+ */
 export function countByPromise(tests) {
   const counts = new Map(promises.map(({ id }) => [id, 0]));
   for (const { path } of tests) {

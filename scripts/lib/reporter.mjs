@@ -1,6 +1,7 @@
 /**
- * A reporter for Node.js's test runner: one JSON line a finished test, `{ path, file, outcome }`, where `path` is its name after
- * those of the tests and suites around it and `outcome` is `passed`, `failed`, `skipped` or `todo`. Suites are left out.
+ * A reporter for Node.js's test runner: one JSON line a finished test, `{ path, file, outcome }`. `path` is its name
+ * after those of the tests and suites around it. `outcome` is `passed`, `failed`, `skipped` or `todo`. Suites are left
+ * out.
  */
 export default async function* reporter(events) {
   const names = [];

@@ -1,8 +1,8 @@
 /**
  * What must be on the machine before a build: Node.js, Rust and the rows of `systemPackages`.
  *
- * A new system requirement is one row: what it is, why, how to see that it is there, and its package for each package
- * manager. On Debian and its kin, as root, missing rows are installed; elsewhere the command to run is printed.
+ * A new system requirement is one row: what it is, why, how to see that it is installed, and its package for each
+ * package manager. On Debian and its kin, as root, missing rows are installed; elsewhere the command to run is printed.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -70,7 +70,7 @@ export function checkNode() {
   return `Node.js ${version}`;
 }
 
-/** Throws a `Failure` unless cargo and a rustc of at least the workspace's `rust-version` are there. */
+/** Throws a `Failure` unless cargo and a rustc of at least the workspace's `rust-version` are installed. */
 export function checkRust() {
   const manifest = readFileSync(join(root, "Cargo.toml"), "utf8");
   const wanted = /^rust-version\s*=\s*"([\d.]+)"/m.exec(manifest)?.[1];
@@ -85,7 +85,7 @@ export function checkRust() {
   if (!atLeast(found, wanted))
     throw new Failure(`Rust ${found} is too old: ${wanted} or newer is needed. ${advice}`);
   if (!outputOf("cargo", ["--version"]))
-    throw new Failure(`Rust is there but \`cargo --version\` does not answer. ${advice}`);
+    throw new Failure(`Rust is installed, but \`cargo --version\` does not answer. ${advice}`);
   return `Rust ${found}`;
 }
 

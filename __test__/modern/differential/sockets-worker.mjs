@@ -1,5 +1,5 @@
-// The worker of the comparison of hibernating WebSockets, as text: an object that notes what its handlers hear, and an
-// interpreter of programs that opens sockets to it. The same text runs here and in workerd.
+// The worker of the comparison of hibernating WebSockets, as text. Its object notes what its handlers hear. Its
+// interpreter of programs opens sockets to the object. The same text runs here and in workerd.
 
 export const script = `
 import { DurableObject } from "cloudflare:workers";

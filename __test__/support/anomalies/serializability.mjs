@@ -1,8 +1,8 @@
 /**
  * Runs random concurrent transactions and looks for a cycle in what they saw of each other (Adya's dependency graph).
- * Every key holds the list of the transactions that appended to it, so that each read tells its place in the order of
- * writes: write-write, write-read and read-write edges follow without guessing. A listed range reads also the keys
- * that are missing in it, so that phantoms are edges too.
+ * Every key holds the list of the transactions that appended to it, so each read tells its place in the order of
+ * writes. Write-write, write-read and read-write edges follow without guessing. A listed range reads also the keys that
+ * are missing in it, so that phantoms are edges too.
  */
 import { Random } from "../prng.mjs";
 

@@ -1,8 +1,8 @@
 // Checks a history of transactions for strict serializability, in the manner of Elle (Kingsbury and Alvaro, 2020).
 //
-// Lists that are only appended to give away their version order, and sets of keys that are inserted once give away what a
-// range read has missed. A cycle of dependencies (ww: overwrote, wr: read from, rw: read before the write of, rt: ended
-// before the start of) means that no serial order explains what everybody saw.
+// Lists that are only appended to show their version order. Sets of keys that are inserted once show what a range read
+// has missed. A cycle of dependencies means that no serial order explains what all transactions saw. Dependencies are
+// ww (overwrote), wr (read from), rw (read before the write of) and rt (ended before the start of).
 import { Graph } from "./graph.mjs";
 
 /**

@@ -1,4 +1,5 @@
-// Runs transactions of a plan on a few objects of a directory, one after the other, from outside and inside the object, and tells what happened.
+// Runs transactions of a plan on a few objects of a directory, one after the other, and tells what happened. They run
+// from outside and inside the object.
 import { Miniflare } from "../../../index.mjs";
 import { random } from "../random.mjs";
 import { planner, runPlan } from "./plan.mjs";

@@ -20,7 +20,8 @@ pub struct Durability {
 struct Progress {
     /// Tickets up to this one have settled.
     settled: Ticket,
-    /// Those of them that failed: first, last, why. They are few, because each has cost an open table.
+    /// The failed ones among these tickets, in ranges: first, last, why. They are few, because each has cost an open
+    /// table.
     failures: Vec<(Ticket, Ticket, Error)>,
 }
 

@@ -197,7 +197,7 @@ pub enum Error {
     },
     /// A lock file has been deleted or moved while its object was in use.
     #[error(
-        "The lock file {path} has been deleted or moved while its object was in use, so that another process may have written to the object: the last writes were refused. The object is read again from what is stored. Leave .ferroflare alone while a process uses the directory."
+        "The lock file {path} has been deleted or moved while its object was in use. Another process may have written to the object since, so the last writes were refused. The object is read again from what is stored. Leave .ferroflare alone while a process uses the directory."
     )]
     LockVanished {
         /// The lock file.

@@ -57,8 +57,8 @@ impl IdFactory {
 
     /// Checks an id string of 64 hex digits, and returns it in lower case.
     ///
-    /// As in Miniflare 2, the owner is compared before the case is changed: an id whose last 16 digits are in upper case
-    /// belongs to another object.
+    /// As in Miniflare 2, the owner is compared before the case is changed. So an id whose last 16 digits are in upper
+    /// case belongs to another object.
     pub fn id_from_string(&self, id: &str) -> Result<String> {
         if id.len() != ID_BYTES * 2 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(Error::IdFormat);

@@ -114,8 +114,8 @@ impl Scan {
         self.limit == Some(0) || self.range.is_empty()
     }
 
-    /// The part of the range that a walk with the result `entries` has seen: all of it, or up to the last entry if the
-    /// limit ended the walk. An insert beyond that part cannot change the result.
+    /// The part of the range that a walk with the result `entries` has seen. It is the whole range, or up to the last
+    /// entry if the limit ended the walk. An insert beyond that part cannot change the result.
     pub fn covered(&self, entries: &[Entry]) -> KeyRange {
         let mut seen = self.range.clone();
         let ended_by_limit = self.limit.is_some_and(|limit| entries.len() >= limit);

@@ -1,5 +1,5 @@
-//! Many objects of a directory at once: few are open, few threads work, everything ends, and nothing that others wait
-//! for waits behind what waits itself.
+//! Many objects of a directory at once. Few are open, few threads work, and everything ends. Work that others wait for
+//! never queues behind work that waits itself.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};

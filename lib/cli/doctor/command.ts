@@ -26,13 +26,13 @@ import { load, roundTrip } from "./round-trip";
 
 const HELP = `Usage: ${EXEC_NAME} doctor [options]
 
-Prints what is in use: versions, the native core, whose Durable Objects Miniflare has, where data is kept; and writes
-and reads an object in memory, in files and there. The exit code is 1 if anything is wrong, with the reason on
-standard error.
+Prints what is in use: versions, the native core, the package of Miniflare's Durable Objects, and the place of the
+data. Then it writes and reads an object in memory, in files and in that place. If anything is wrong, the exit code is
+1, and standard error has the reason.
 
 Options:
-  --do-persist PLACE   The directory or redis:// URL to try; what wrangler.jsonc, .json or .toml says by default
-  --manager NAME       The package manager: ${MANAGERS.join(", ")}; found by itself if nothing is said`;
+  --do-persist PLACE   The directory or redis:// URL to try; by default what wrangler.jsonc, .json or .toml says
+  --manager NAME       The package manager: ${MANAGERS.join(", ")}; detected by default`;
 
 const LABEL_COLUMNS = 12;
 

@@ -13,7 +13,7 @@ import { CommandError } from "../errors";
 const NAME = "FERROFLARE_DOCTOR";
 const VALUE = { text: "héllo", list: [1, 2, 3], when: new Date(1) };
 
-/** The modules in use: who makes instances, and whose Durable Objects they have. */
+/** The modules in use: the one that makes instances, and the one that gives them Durable Objects. */
 export interface InUse {
   miniflare: { Miniflare: typeof Miniflare };
   objects: {

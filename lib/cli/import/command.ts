@@ -14,16 +14,16 @@ import { RedisSource } from "./redis-source";
 const HELP = `Usage: ${EXEC_NAME} import FROM TO [options]
 
 Copies the Durable Objects in FROM, which Miniflare 2 has written, into TO. Both are directories or redis:// URLs.
-FROM is left as it is, and may also be a place of ${EXEC_NAME}, which workers may use meanwhile. In Redis both may be
-the same database: what Miniflare 2 has written stays beside what ${EXEC_NAME} makes of it.
+FROM does not change. It may also be a place of ${EXEC_NAME}, which workers may use meanwhile. In Redis both may be
+the same database: the data of Miniflare 2 stays beside the new data.
 
-It may be run again, for example after it was interrupted: what is in TO already is not written again.
+You can run it again, for example after it was interrupted. It does not write again what TO already has.
 A key or alarm that has another value in TO than in FROM is kept and reported, because a worker may have written it
-since; with --overwrite it gets the value from FROM. Keys that are only in TO stay.
-What cannot be imported is reported, each with its path or key, and the rest is imported; the exit code is 1 then.
+since. With --overwrite it gets the value from FROM. Keys that are only in TO stay.
+What cannot be imported is reported, each with its path or key, and the rest is imported. The exit code is then 1.
 
 Options:
-  --overwrite          Let FROM win where both have different values`;
+  --overwrite          Use the value of FROM where the values differ`;
 
 /** Runs `ferroflare import` with what follows on the command line. */
 export async function importCommand(argv: string[]): Promise<void> {
@@ -67,7 +67,7 @@ async function importObjects(from: string, to: string, overwrite: boolean): Prom
   );
   if (present.keys + present.alarms > 0) {
     await print(
-      `Of these were there already: ${count(present.keys, "key")}, ${count(present.alarms, "alarm")}.`,
+      `Of these existed already: ${count(present.keys, "key")}, ${count(present.alarms, "alarm")}.`,
     );
   }
   if (problems > 0) await print(`Not imported: ${problems}, see above.`);

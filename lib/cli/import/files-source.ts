@@ -1,4 +1,4 @@
-/** Reads the objects of a place that are to be imported: those of Miniflare 2, and those of this package beside them. */
+/** Reads the objects of a directory to import: those of Miniflare 2, and those of this package beside them. */
 
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -15,7 +15,9 @@ export interface Reporter {
 
 export interface Source {
   objects(reporter: Reporter): AsyncGenerator<ImportObject>;
-  /** What is no object's data, and what it is instead; all of it once the objects have been read. */
+  /**
+   * Files that are no object's data, and what they are instead. The list is complete when the objects have been read.
+   */
   readonly foreign: [where: string, what: string][];
   /** Ends the use of the place, when its objects have been read. */
   close(): Promise<void>;
@@ -90,7 +92,7 @@ async function readOwn(
     }));
     return { alarm, values };
   } catch (error) {
-    // What is there of Miniflare 2 has been found as such.
+    // Data of Miniflare 2 in the object has been found by the reader for it.
     if ((error as { code?: unknown }).code === "ERR_STORAGE_OLD_DATA") {
       return { alarm: undefined, values: [] };
     }

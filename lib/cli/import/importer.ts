@@ -1,4 +1,4 @@
-/** Writes objects of another place into a place, in large commits and several objects at once. */
+/** Writes the objects of one place to another, in large commits and several objects at once. */
 
 import { limits } from "../../native/addon";
 import type { StoredEntry, StoredObjects } from "../../native/raw-objects";
@@ -97,7 +97,7 @@ export class Importer {
     if (alarm !== undefined) this.found.alarms++;
   }
 
-  /** Those of some values, at most 128, that have to be written. */
+  /** Those of at most 128 values that have to be written, because the place does not hold them. */
   async #missing({ name, id }: ImportObject, values: ImportValue[]): Promise<StoredEntry[]> {
     const read: (ImportValue & { bytes: Buffer })[] = [];
     for (const value of values) {

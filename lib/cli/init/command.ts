@@ -36,7 +36,7 @@ Options:
   --undici             Also replace undici ${UNDICI_PINNED}, which Miniflare 2 pins and which has known
                        vulnerabilities, by ${UNDICI_PATCHED}
   --remove             Take out what init has written
-  --manager NAME       The package manager: ${MANAGERS.join(", ")}; found by itself if nothing is said`;
+  --manager NAME       The package manager: ${MANAGERS.join(", ")}; detected by default`;
 
 /** What Miniflare 2 is known by in a project, and the first major version that this package is not for. */
 const USERS: Record<string, number> = {
@@ -92,7 +92,7 @@ async function add(root: string, manager: Manager, given: Arguments) {
   );
 }
 
-/** Shows the change and makes it; whether it is there afterwards. */
+/** Shows the change and makes it; says whether it has been made. */
 async function write(target: Target, entries: Entry[], given: Arguments): Promise<boolean> {
   const before = read(target.file);
   const change = { target, before, after: added(target, entries) };

@@ -58,7 +58,7 @@ ${JSON_HELP}, as export does`,
   {"name", "id", "alarm"}                      for an alarm, in milliseconds since 1970
   {"name", "id", "table", "sql"}               for a table of a SQLite-backed object, which its rows follow:
   {"name", "id", "table", "row"}               bytes are {"base64"}
-Each object is read at one moment and in one piece, so that it has to fit into memory.
+Each object is read as it is at one moment, as a whole. So it has to fit into memory.
 
 Options:
 ${PLACE_HELP}
@@ -89,7 +89,7 @@ Options:
 ${PLACE_HELP}
 ${ID_HELP}
   --all                Delete all objects, or all of NAME; needs --yes
-  --yes                Really do it`,
+  --yes                Confirm the deletion`,
     flags: { "id-from-name": "value", all: "flag", yes: "flag" },
     words: 2,
     run: remove,

@@ -29,7 +29,7 @@ function isJson(value: unknown, seen: Set<object>): boolean {
       return false;
   }
   if (value === null) return true;
-  // JSON would repeat what occurs twice, and never end with what contains itself.
+  // JSON would repeat a value that occurs twice, and never end with a value that contains itself.
   if (seen.has(value)) return false;
   seen.add(value);
   if (!Array.isArray(value) && classOf(value) !== "Object") return false;

@@ -12,7 +12,7 @@ export interface Manager {
   name: ManagerName;
   /** The major version, as far as anything tells it. */
   major: number | undefined;
-  /** What tells that it is this one, for people. */
+  /** Why it is this one, as a text for users. */
   because: string;
 }
 

@@ -1,4 +1,4 @@
-/** Takes `--env NAME` for an environment of the configuration file, as wrangler does, where it names no file. */
+/** Reads `--env NAME` as an environment of the configuration file, as wrangler does, if `NAME` is no file. */
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { findConfig } from "../../config/files";

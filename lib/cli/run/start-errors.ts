@@ -1,4 +1,4 @@
-/** Says in one line why a worker could not be started, naming the option or the path that is to blame. */
+/** Says in one line why a worker could not be started, with the option or the path that caused it. */
 
 import { readFileSync, statSync } from "node:fs";
 import path from "node:path";

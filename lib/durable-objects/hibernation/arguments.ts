@@ -1,4 +1,4 @@
-/** Checks what the members of `ctx` about hibernating WebSockets are called with, in production's words. */
+/** Checks the arguments of the members of `ctx` about hibernating WebSockets, with production's messages. */
 import { WebSocket } from "@miniflare/web-sockets";
 import { asString, WebSocketRequestResponsePair } from "./pair";
 
@@ -56,7 +56,7 @@ function checkSize(kind: "Request" | "Response", text: string): void {
   );
 }
 
-/** A timeout in ms; nothing and 0 are none. */
+/** A timeout in ms. Without a value, or with 0, no timeout is set. */
 export function checkTimeout(given: unknown): number | undefined {
   if (given === undefined || given === null) return undefined;
   const timeoutMs = asUint32(given);

@@ -1,4 +1,4 @@
-/** Checks what a hibernating WebSocket is closed with, in production's words. */
+/** Checks the code and the reason of a close of a hibernating WebSocket, with production's messages. */
 import { domException } from "../../rpc";
 import { asString } from "./pair";
 

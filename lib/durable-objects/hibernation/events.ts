@@ -1,4 +1,4 @@
-/** Makes calls of an object's handlers of what happens to a WebSocket. */
+/** Turns what happens to a WebSocket into calls of the object's handlers. */
 import { types } from "node:util";
 import type { CloseEvent, ErrorEvent, MessageEvent } from "@miniflare/web-sockets";
 import { LOST_TEXT } from "../sockets";

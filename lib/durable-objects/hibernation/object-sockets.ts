@@ -150,7 +150,7 @@ export class ObjectSockets {
   }
 
   #wakeUp(): void {
-    // The object is no part of what has sent the message.
+    // The gates of the sender do not count: the object wakes up for itself.
     runWithGates(undefined, undefined, this.#wake);
   }
 

@@ -7,7 +7,7 @@ import { warnOf } from "../../shared/error";
 /** Whether the system reports what happens in directories further down. */
 const RECURSIVE = process.platform === "darwin" || process.platform === "win32";
 
-/** Of a directory: it has been deleted, is none, or may not be read. */
+/** Errors of a directory that has been deleted, is no directory, or may not be read. */
 const UNREADABLE = new Set(["ENOENT", "ENOTDIR", "EACCES", "EPERM"]);
 
 export class WatchedDirectory {
@@ -86,7 +86,7 @@ export class WatchedDirectory {
     else if (exists(directory)) this.#add(directory);
   }
 
-  /** Follows up a change of what is no data. */
+  /** Follows up a change of a file that is not stored data. */
   #look(file: string): void {
     const found = statSync(file, { throwIfNoEntry: false });
     if (found === undefined) {

@@ -1,5 +1,5 @@
 /**
- * Watches sources for `MiniflareCore`, as Miniflare's own watcher does, but is deaf to the directories of stored data.
+ * Watches sources for `MiniflareCore`, as Miniflare's own watcher does, but ignores the directories of stored data.
  *
  * Objects write while the worker runs. With Miniflare's watcher each write in a watched directory builds and reloads.
  */
@@ -23,7 +23,7 @@ type Paths = string | Iterable<string>;
 /** Watchers that have not been disposed of. */
 const watchers = new Set<Watcher>();
 
-/** For those who watch `file`, it also changes when one of these files comes into being. */
+/** Reports a change of `file`, to all that watch it, also when one of the missing files is created. */
 export function watchForMissing(missing: string[], file: string): void {
   for (const watcher of watchers) watcher.watchForMissing(missing, path.resolve(file));
 }

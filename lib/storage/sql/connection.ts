@@ -74,6 +74,14 @@ export class Connection {
     }
   }
 
+  /** A party has ended: its transaction is not open any more, though its closure may never end. */
+  abandon(party: object): void {
+    if (this.#open?.party !== party) return;
+    this.#open.ended = true;
+    this.#open = undefined;
+    this.#last = undefined;
+  }
+
   async #within<T>(level: Level, closure: (level: Level) => Promise<T>): Promise<T> {
     if (level.outer === undefined) this.#open = level;
     else level.outer.nested++;

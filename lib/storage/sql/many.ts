@@ -7,17 +7,30 @@ export function areMany(keys: unknown): keys is string[] {
   return Array.isArray(keys) && keys.length > limits.keysMax;
 }
 
-/** Parts of an array that a call takes. */
-export function inParts<T>(all: readonly T[]): T[][] {
-  const parts: T[][] = [];
-  for (let start = 0; start < all.length; start += limits.keysMax) {
-    parts.push(all.slice(start, start + limits.keysMax));
-  }
-  return parts;
-}
-
-/** What several calls have found, as one call would have. */
-export function merged(found: readonly Map<string, unknown>[]): Map<string, unknown> {
+/** What `get` finds of many keys, as one call would. */
+export async function getMany(
+  keys: readonly string[],
+  get: (part: string[]) => Promise<Map<string, unknown>>,
+): Promise<Map<string, unknown>> {
+  const found = await Promise.all(inParts(keys).map(get));
   const all = new Map(found.flatMap((part) => [...part]));
   return new Map(inKeyOrder([...all.keys()]).map((key) => [key, all.get(key)]));
+}
+
+/** How many of many keys `remove` has removed. */
+export async function removeMany(
+  keys: readonly string[],
+  remove: (part: string[]) => Promise<number>,
+): Promise<number> {
+  const counts = await Promise.all(inParts(keys).map(remove));
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** Parts that a call takes. */
+function inParts(keys: readonly string[]): string[][] {
+  const parts: string[][] = [];
+  for (let start = 0; start < keys.length; start += limits.keysMax) {
+    parts.push(keys.slice(start, start + limits.keysMax));
+  }
+  return parts;
 }

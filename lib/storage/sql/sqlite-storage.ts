@@ -1,8 +1,5 @@
 /** The storage of a SQLite-backed object: keys, alarm and tables in one database, which is open while the object runs. */
 import type { ObjectHandle } from "../../native/addon";
-import { isTicket } from "../../native/addon";
-import { awaitCode } from "../../native/tickets";
-import { DurableObjectError } from "../../shared/error";
 import { nextTick } from "../../shared/real-timers";
 import {
   kBeginTurn,
@@ -13,23 +10,27 @@ import {
   kOpen,
   kPendingTicket,
   kRearm,
+  kRelease,
   kSealLater,
   kTicketOf,
   kUndo,
+  kWanted,
 } from "../../shared/symbols";
 import { isInside } from "../gates";
 import { ModernStorage, NO_RECOVERY, undo } from "../modern-storage";
 import type { DurableObjectAlarmBridge, DurableObjectPutOptions } from "../options";
+import { nothing } from "../promises";
 import type { DurableObjectStorage } from "../storage";
 import type { DurableObjectTransaction } from "../transaction";
 import type { Connection } from "./connection";
 import { Database } from "./database";
 import { cloneError, KvLists, SyncKvStorage } from "./kv";
-import { areMany, inParts, merged } from "./many";
+import { areMany, getMany, removeMany } from "./many";
+import { Opening } from "./opening";
 import type { RowRealm } from "./realm";
 import { wrongArgument } from "./shape";
 import { SqlStorage } from "./sql";
-import { deleteAllInTransaction, ended } from "./transaction";
+import { deleteAllInTransaction } from "./transaction";
 import { Transactions } from "./transactions";
 
 export interface SqliteSetting {
@@ -42,11 +43,13 @@ export interface SqliteSetting {
   keepsAlarm: boolean;
 }
 
+const DONE = Promise.resolve();
+
 /** On a storage: what the storages of its object have in common. */
 export const kConnection = Symbol("kConnection");
 
-/** created -> open -> closed, or created -> closed. */
-type Phase = "created" | "open" | "closed";
+/** On a storage: whether it is the one of a running object. */
+export const kIsOfObject = Symbol("kIsOfObject");
 
 const ASYNC_METHODS = [
   "get",
@@ -56,26 +59,35 @@ const ASYNC_METHODS = [
   "getAlarm",
   "setAlarm",
   "deleteAlarm",
+  "sync",
 ] as const;
 type AsyncMethod = (typeof ASYNC_METHODS)[number];
 
 export class SqliteStorage extends ModernStorage {
   declare readonly kv: SyncKvStorage;
   declare readonly sql: SqlStorage;
+  readonly #alarms: DurableObjectAlarmBridge;
   readonly #handle: ObjectHandle;
   readonly #setting: SqliteSetting;
   readonly #lists = new KvLists();
   readonly #transactions: Transactions;
-  #phase: Phase = "created";
-  #opening: Promise<void> | undefined;
+  readonly #opening: Opening;
   #sealing = false;
   /** Whether the alarm was written since the last commit. */
   #alarmWritten = false;
 
   constructor(handle: ObjectHandle, alarms: DurableObjectAlarmBridge, setting: SqliteSetting) {
-    super(handle, alarms);
+    // A transaction tells the timers at its end.
+    const tell = (change: () => Promise<void>) => (this.#isCommitting() ? change() : DONE);
+    super(handle, {
+      setAlarm: (time) => tell(() => alarms.setAlarm(time)),
+      deleteAlarm: () => tell(() => alarms.deleteAlarm()),
+      rearm: () => alarms.rearm?.(),
+    });
+    this.#alarms = alarms;
     this.#handle = handle;
     this.#setting = setting;
+    this.#opening = new Opening(handle);
     const use = () => this.#use();
     const database = new Database({ use, wrote: (ticket) => this[kFollow](ticket) }, setting.realm);
     this.kv = new SyncKvStorage(database, this.#lists);
@@ -85,7 +97,7 @@ export class SqliteStorage extends ModernStorage {
       connection: setting.connection,
       party: setting.isOfObject ? this : undefined,
       use,
-      isOpen: () => this.#phase === "open",
+      isOpen: () => this.#opening.isOpen,
       commit: () => this.#commit(),
       rearm: () => this[kRearm](),
       endReason: () => this.#endReason(),
@@ -97,35 +109,30 @@ export class SqliteStorage extends ModernStorage {
   }
 
   [kOpen](): Promise<void> {
-    this.#opening ??= this.#open();
-    return this.#opening;
-  }
-
-  async #open(): Promise<void> {
-    if (this.#phase === "closed") throw this.#endReason();
-    try {
-      const code = this.#handle.openSql();
-      if (isTicket(code)) await awaitCode(code);
-    } catch (error) {
-      this.#opening = undefined;
-      throw error;
-    }
-    if (this.#phase === "created") this.#phase = "open";
-    else this.#handle.closeSql();
+    return this.#opening.open();
   }
 
   [kClose](): void {
-    const wasOpen = this.#phase === "open";
-    if (wasOpen && this.#transactions.areOpen) void undo(this.#handle);
-    this.#phase = "closed";
-    if (!wasOpen) return;
-    try {
+    if (this.#opening.isOpen && this.#transactions.areOpen) void undo(this.#handle);
+    this.#opening.close(() => {
       this.#transactions.abandon(this.#handle);
       this.#commit();
-      this.#handle.closeSql();
-    } catch {
-      // The store is closed, and with it the database.
-    }
+    });
+  }
+
+  get [kIsOfObject](): boolean {
+    return this.#setting.isOfObject;
+  }
+
+  [kWanted](): boolean {
+    return this.#opening.isOpen && this.#handle.sqlIsWanted();
+  }
+
+  /** Not while a transaction is open. */
+  [kRelease](): void {
+    if (!this.#opening.isOpen || this.#transactions.areOpen) return;
+    this.#commit();
+    this.#opening.release();
   }
 
   override [kCut](reason: unknown): void {
@@ -133,11 +140,11 @@ export class SqliteStorage extends ModernStorage {
     this[kClose]();
   }
 
-  /** Everything that is not committed is one transaction, whoever has written it. */
+  /** Everything that is not committed is one transaction, of the object and of code outside. */
   override [kBeginTurn](): void {}
 
   override [kUndo](): void {
-    if (this.#phase !== "open") return;
+    if (!this.#opening.isOpen) return;
     void undo(this.#handle);
     this.#alarmWritten = false;
     this[kRearm]();
@@ -149,7 +156,7 @@ export class SqliteStorage extends ModernStorage {
     this.#sealing = true;
     const seal = () => {
       this.#sealing = false;
-      this.#commit();
+      if (this.#opening.isOpen) this.#commit();
     };
     void Promise.resolve().then(() => nextTick(seal));
   }
@@ -179,6 +186,7 @@ export class SqliteStorage extends ModernStorage {
     if (typeof closure !== "function") {
       return Promise.reject(wrongArgument("transaction", "DurableObjectStorage", 1, "function"));
     }
+    if (this[kCutReason] !== undefined) return this.#refused();
     return this.#transactions.run(closure as never, () => this.#ready());
   }
 
@@ -200,32 +208,34 @@ export class SqliteStorage extends ModernStorage {
 
   /** # Errors Why the database cannot be used now. */
   #use(): ObjectHandle {
-    if (this.#phase !== "open") throw this.#endReason();
+    if (!this.#opening.isOpen) throw this.#endReason();
     this.#setting.connection.check(this);
     return this.#handle;
   }
 
   #endReason(): unknown {
     const cut = this[kCutReason];
-    if (cut !== undefined) return cut.reason;
-    if (this.#phase === "closed") return ended();
-    return new DurableObjectError(
-      "ERR_STORAGE_NOT_OPEN",
-      "The database of this Durable Object is not open yet. Wait for getDurableObjectStorage(), or for an asynchronous operation such as sync(), before you use sql, kv or transactionSync().",
-    );
+    return cut === undefined ? this.#opening.reason : cut.reason;
   }
 
   #commit(): void {
     this.#handle.seal();
     if (!this.#alarmWritten || this.#transactions.areOpen) return;
     this.#alarmWritten = false;
-    this[kRearm]();
+    void this.#alarms.deleteAlarm();
+  }
+
+  /** Whether the end of this turn of the event loop commits. */
+  #isCommitting(): boolean {
+    return !this.#transactions.areOpen;
   }
 
   /** Runs an operation, at once if the database is open and no other transaction is. */
   #whenFree<T>(operation: () => Promise<T>): Promise<T> {
-    const isFree = this.#phase === "open" && this.#setting.connection.mayUse(this);
-    if (!isFree) return this.#ready().then(operation);
+    if (this[kCutReason] !== undefined) return this.#refused();
+    if (!this.#opening.isOpen || !this.#setting.connection.mayUse(this)) {
+      return this.#later(operation);
+    }
     try {
       return operation();
     } catch (error) {
@@ -233,22 +243,32 @@ export class SqliteStorage extends ModernStorage {
     }
   }
 
+  async #later<T>(operation: () => Promise<T>): Promise<T> {
+    do await this.#ready();
+    while (!this.#setting.connection.mayUse(this));
+    return operation();
+  }
+
   async #ready(): Promise<void> {
-    if (this.#phase === "closed") throw this.#endReason();
+    if (this[kCutReason] !== undefined) throw this.#endReason();
     await this[kOpen]();
     await this.#setting.connection.wait(this);
+  }
+
+  /** The rejection of a call after the reset of the object, which no program need look at. */
+  #refused(): Promise<never> {
+    const refusal = Promise.reject(this.#endReason());
+    refusal.catch(nothing);
+    return refusal;
   }
 
   /** An operation on more keys than the core takes at once. */
   #onMany(name: AsyncMethod, args: unknown[]): Promise<unknown> | undefined {
     const [keys, second] = args;
     if ((name !== "get" && name !== "delete") || !areMany(keys)) return undefined;
-    const parts = inParts(keys);
     const options = second as DurableObjectPutOptions | undefined;
-    if (name === "get")
-      return Promise.all(parts.map((part) => super.get(part, options))).then(merged);
-    const counts = parts.map((part) => super.delete(part, options));
-    return Promise.all(counts).then((all) => all.reduce((sum, count) => sum + count, 0));
+    if (name === "get") return getMany(keys, (part) => super.get(part, options));
+    return removeMany(keys, (part) => super.delete(part, options));
   }
 
   static {

@@ -1,5 +1,4 @@
 /** What the closure of an asynchronous transaction gets: the storage itself, on a savepoint that can be rolled back. */
-import { DurableObjectError } from "../../shared/error";
 import type {
   DurableObjectGetAlarmOptions,
   DurableObjectGetOptions,
@@ -120,12 +119,4 @@ function isNesting(level: Level): boolean {
 
 export function deleteAllInTransaction(): Error {
   return new Error("Cannot call deleteAll() within a transaction");
-}
-
-/** The error of a storage whose object has ended. */
-export function ended(): DurableObjectError {
-  return new DurableObjectError(
-    "ERR_EVICTED",
-    "This instance of a Durable Object has ended, and its database is closed. Use a stub to reach the next instance.",
-  );
 }

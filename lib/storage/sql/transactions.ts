@@ -86,8 +86,10 @@ export class Transactions {
 
   /** The object has ended: what still runs of its transactions has nothing to commit. */
   abandon(handle: ObjectHandle): void {
+    const { connection, party } = this.#setting;
     if (this.#depth > 0) handle.sqlHold(false);
     this.#depth = 0;
+    if (party !== undefined) connection.abandon(party);
   }
 
   async #transact<T>(level: Level, closure: Closure<T>): Promise<T> {

@@ -1,4 +1,7 @@
-/** The parts of documents that are written from results: pictures with words for those who cannot see them, and tables. */
+/**
+ * The parts of documents that are written from results: pictures with words for readers who cannot see them, and
+ * tables.
+ */
 import { posix } from "node:path";
 import { Failure } from "../program.mjs";
 import { runsOf, shown } from "./results.mjs";

@@ -1,6 +1,6 @@
 /**
- * Draws a chart of ratios: bars on a logarithmic scale that begin at 1×, to the right for what is faster and to the left
- * for what is slower. Vega does the scales and the marks; positions of rows are ours, so that no text is measured.
+ * Draws a chart of ratios. Bars on a logarithmic scale begin at 1×: to the right for what is faster, to the left for
+ * what is slower. Vega does the scales and the marks. Positions of rows are ours, so that no text is measured.
  */
 import { parse, View } from "vega";
 import { times } from "./results.mjs";
@@ -201,8 +201,8 @@ function wordMarks(theme) {
 }
 
 /**
- * Two decimals, so that no version of Node.js gives another last digit; no attributes for a page's scripts and readers,
- * which an image has not; and a line for each element.
+ * Keeps two decimals, so that no version of Node.js gives another last digit. Removes attributes for a page's scripts
+ * and readers, which an image does not have. Gives each element a line.
  */
 function tidy(svg) {
   const lines = svg

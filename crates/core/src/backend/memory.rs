@@ -1,4 +1,4 @@
-//! Memory: ordered maps that live as long as their store. Every write is as durable at once as memory can be.
+//! Memory: ordered maps that live as long as their store. Every write is durable at once, as far as memory can be.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

@@ -85,6 +85,10 @@ impl Table for MemoryTable {
         }
     }
 
+    fn durability(&self) -> Option<&Arc<Durability>> {
+        self.table().durability()
+    }
+
     fn become_sqlite(&mut self, durability: &Arc<Durability>) -> Result<()> {
         let mut database = Database::in_memory()?;
         if !self.is_empty()? {

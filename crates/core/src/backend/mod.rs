@@ -215,8 +215,8 @@ pub trait ObjectStorage: Send + Sync {
     /// the object. With `again`, a claim that was [`AlarmEnd::Postponed`] goes on, whatever the time.
     fn claim_alarm(&self, due_ms: i64, again: Option<ClaimId>) -> Answer<Option<AlarmClaim>>;
 
-    /// Ends a claim, or postpones it; says whether the claimed alarm was still set. One that was set or removed since
-    /// it was claimed stays as it is, and ends the claim in any case.
+    /// Ends a claim, or postpones it; says whether the claimed alarm was still set. If the alarm was set or removed
+    /// since it was claimed, it stays as it is, and the claim ends whatever `end` says.
     fn finish_alarm(&self, claim: ClaimId, end: AlarmEnd) -> Answer<bool>;
 
     /// Starts an attempt. With `turn` it waits until it may run alone. If the closure of an attempt that runs alone issued
@@ -253,6 +253,9 @@ pub trait SqlStorage: Send + Sync {
 
     /// Deletes everything but the alarm, and with `alarm` that too. Returns the ticket of that.
     fn reset_sql(&self, alarm: bool) -> Result<Ticket>;
+
+    /// The bytes of the database as it is now; nothing if the object is not SQLite-backed.
+    fn sql_image(&self) -> Answer<Option<Vec<u8>>>;
 
     /// Whether another process waits for the object.
     fn is_wanted(&self) -> bool;

@@ -5,7 +5,7 @@
 //! each caller sees its own writes in program order.
 //!
 //! States: free -> held (`take`) -> free (`release`, or `expire` when the lease has run out). Waiting jobs run in order
-//! whenever the turn is free. One of them may take it again.
+//! whenever the turn is free. A waiting job may take the turn again.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -39,9 +39,11 @@ pub(super) fn open_file(path: &Path) -> Result<Connection> {
     connection
         .execute_batch(
             "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL;
-             PRAGMA wal_autocheckpoint = 0;",
+             PRAGMA wal_autocheckpoint = 0; PRAGMA cache_spill = OFF; SELECT 1 FROM sqlite_master;",
         )
         .map_err(text)?;
+    // Its log goes on as it is when something has failed.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(text)?;
     set_up(&connection)?;
     Ok(connection)
 }

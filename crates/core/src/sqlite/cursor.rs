@@ -33,8 +33,6 @@ pub(super) struct Cursor {
     source: Source,
     columns: usize,
     names: u64,
-    /// Whether its statement is ours: SQLite may prepare it again when it runs.
-    is_ours: bool,
 }
 
 enum Source {
@@ -82,12 +80,7 @@ impl Owned {
 impl Cursor {
     pub(super) fn new(mut statement: Statement, text: Option<Arc<str>>, has_row: bool) -> Self {
         let (columns, names) = (statement.columns(), statement.names());
-        Self {
-            source: Source::Running { statement, text, has_row },
-            columns,
-            names,
-            is_ours: false,
-        }
+        Self { source: Source::Running { statement, text, has_row }, columns, names }
     }
 
     /// Whether a row is there to be handed over.
@@ -170,8 +163,7 @@ impl Database {
         let Some(statement) = self.prepare_list(scan)? else {
             return Ok(Step { columns: 2, ..Step::default() });
         };
-        let cursor = Cursor { is_ours: true, ..Cursor::new(statement, None, true) };
-        Ok(self.leave_open(cursor, 0))
+        Ok(self.leave_open(Cursor::new(statement, None, true), 0))
     }
 
     /// Goes on to the next row of a cursor, at most `rows` times, and hands each row over.
@@ -237,15 +229,9 @@ impl Database {
     }
 
     fn go_on(&mut self, cursor: &mut Cursor) -> Result<bool> {
-        let is_ours = cursor.is_ours;
         match &mut cursor.source {
             Source::Running { statement, has_row, .. } => {
-                let stepped = if is_ours {
-                    self.author().ours(|| statement.step())
-                } else {
-                    statement.step()
-                };
-                *has_row = self.notice(stepped)?;
+                *has_row = self.step(statement)?;
                 Ok(*has_row)
             }
             Source::Kept { rows, .. } => {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rusqlite::{Connection, ffi};
 
@@ -11,9 +12,13 @@ use super::connection;
 use super::cursor::{Cursor, CursorId};
 use super::execution::{Binding, Column};
 use super::fixed::{Fixed, FixedStatements};
+use super::log;
 use super::statement::Statement;
 use super::transaction::Transaction;
 use crate::error::{Error, Result};
+
+/// What is called before the first write of each transaction, with what gives the bytes of the database.
+type BeforeWrites = Box<dyn FnMut(&mut dyn FnMut() -> Result<Vec<u8>>) -> Result<()> + Send>;
 
 /// One open database. Its statements come first, because they are dropped in this order.
 pub struct Database {
@@ -22,14 +27,18 @@ pub struct Database {
     fixed: FixedStatements,
     pub(super) connection: Connection,
     /// What SQLite asks: it must not move.
-    author: Box<Author>,
+    pub(super) author: Box<Author>,
     pub(super) next_cursor: CursorId,
     /// The names of the columns of a statement that was dropped, by their number.
     pub(super) last_names: Option<(u64, Vec<String>)>,
     pub(super) transaction: Transaction,
+    /// Pages in the log, as SQLite tells them after each commit.
+    log_pages: Box<AtomicU32>,
     /// Whether the tables of keys and of the alarm exist; nothing if that is not known.
     pub(super) has_keys: Option<bool>,
     pub(super) has_metadata: Option<bool>,
+    /// Called before the first write of each transaction, with what gives the bytes of the database.
+    before_writes: Option<BeforeWrites>,
     /// An error after which SQLite does not go on.
     pub(super) broken: Option<Error>,
 }
@@ -57,6 +66,9 @@ impl Database {
         let author = Box::new(Author::default());
         // SAFETY: the connection is open, and the box outlives it.
         unsafe { authorizer::install(connection.handle(), &author) };
+        let log_pages = Box::<AtomicU32>::default();
+        // SAFETY: as before.
+        unsafe { log::watch(connection.handle(), &log_pages) };
         Self {
             cursors: HashMap::new(),
             cache: Cache::default(),
@@ -66,10 +78,30 @@ impl Database {
             next_cursor: 0,
             last_names: None,
             transaction: Transaction::default(),
+            log_pages,
             has_keys: None,
             has_metadata: None,
+            before_writes: None,
             broken: None,
         }
+    }
+
+    /// Calls `before_writes` before the first write of each transaction.
+    pub fn watch_writes(
+        &mut self,
+        before_writes: impl FnMut(&mut dyn FnMut() -> Result<Vec<u8>>) -> Result<()> + Send + 'static,
+    ) {
+        self.before_writes = Some(Box::new(before_writes));
+    }
+
+    /// The first write of a transaction is about to come.
+    pub(super) fn announce_writes(&mut self) -> Result<()> {
+        let Some(mut before_writes) = self.before_writes.take() else {
+            return Ok(());
+        };
+        let announced = before_writes(&mut || self.image());
+        self.before_writes = Some(before_writes);
+        announced
     }
 
     pub(super) fn raw(&self) -> *mut ffi::sqlite3 {
@@ -79,6 +111,16 @@ impl Database {
 
     pub(super) fn author(&self) -> &Author {
         &self.author
+    }
+
+    /// How many pages are in the log.
+    pub fn log_pages(&self) -> u32 {
+        self.log_pages.load(Ordering::Relaxed)
+    }
+
+    /// The log has been moved.
+    pub(super) fn forget_log(&self) {
+        self.log_pages.store(0, Ordering::Relaxed);
     }
 
     /// Whether SQLite has met an error after which it does not go on.
@@ -124,6 +166,18 @@ impl Database {
     /// Prepares one of our statements for a cursor.
     pub(super) fn prepare_fixed(&self, name: Fixed) -> Result<Statement> {
         // SAFETY: the connection is open and ours.
-        self.author.ours(|| unsafe { FixedStatements::prepare(self.raw(), name) })
+        let prepared = self.author.ours(|| unsafe { FixedStatements::prepare(self.raw(), name) });
+        prepared.map(Statement::ours)
+    }
+
+    /// Goes on to the next row of a statement; says whether there is one.
+    pub(super) fn step(&mut self, statement: &mut Statement) -> Result<bool> {
+        // SQLite prepares a statement again when the schema has changed.
+        let stepped = if statement.is_ours() {
+            self.author.ours(|| statement.step())
+        } else {
+            statement.step()
+        };
+        self.notice(stepped)
     }
 }

@@ -23,8 +23,7 @@ impl Database {
         let mut entries = Vec::new();
         if let Some(mut rows) = self.prepare_list(scan)? {
             loop {
-                let stepped = self.author().ours(|| rows.step());
-                if !self.notice(stepped)? {
+                if !self.step(&mut rows)? {
                     break;
                 }
                 entries.push((text(&rows, 0), blob(&rows, 1)));

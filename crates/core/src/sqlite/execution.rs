@@ -77,8 +77,7 @@ impl Database {
             return Err(usage(PARAMETERS_TOO_EARLY));
         }
         self.begin_for(&statement)?;
-        let stepped = statement.step();
-        self.notice(stepped).map(drop)
+        self.step(&mut statement).map(drop)
     }
 
     fn start_last(
@@ -109,8 +108,7 @@ impl Database {
             statement.bind(index, value)?;
         }
         self.begin_for(statement)?;
-        let stepped = statement.step();
-        self.notice(stepped)
+        self.step(statement)
     }
 
     /// Resets a statement, and keeps it if it has a text.

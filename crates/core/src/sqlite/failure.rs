@@ -45,6 +45,16 @@ pub(super) fn is_critical(error: &Error) -> bool {
     matches!(error, Error::Sql { code, .. } if codes.contains(code))
 }
 
+/// Whether the error says that the file holds no database, or a damaged one.
+pub fn is_damage(error: &Error) -> bool {
+    matches!(error, Error::Sql { code: ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB, .. })
+}
+
+/// Whether the error says that another program has locked the database.
+pub fn is_busy(error: &Error) -> bool {
+    matches!(error, Error::Sql { code: ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED, .. })
+}
+
 /// The name of a result code, primary or extended.
 fn name(code: c_int) -> String {
     let known = NAMES.iter().find(|(known, _)| *known == code);

@@ -20,7 +20,9 @@ const VERSIONS: std::ops::Range<usize> = 18..20;
 pub enum Checkpoint {
     /// Moves what it can from the log into the database. The caller syncs the database before the next write.
     Unsynced,
-    /// Moves the whole log, and makes the database durable.
+    /// Moves the whole log, and begins an empty one.
+    Whole,
+    /// Moves the whole log, makes the database durable, and begins an empty log.
     Durable,
 }
 
@@ -32,9 +34,15 @@ impl Database {
         Ok(u64::try_from(pages - free).unwrap_or(0).max(1) * PAGE_BYTES)
     }
 
-    /// The bytes of the database, with what is not committed.
+    /// The bytes of the database, with what is not committed; none of a database that was never written.
     pub fn image(&mut self) -> Result<Vec<u8>> {
-        let mut image = self.connection.serialize(MAIN_DB).map_err(text)?.to_vec();
+        if self.number(Fixed::Pages)? == Some(0) {
+            // SQLite has no bytes for a database that was never written.
+            return Ok(Vec::new());
+        }
+        let Self { connection, author, .. } = self;
+        let serialized = author.ours(|| connection.serialize(MAIN_DB).map(|bytes| bytes.to_vec()));
+        let mut image = serialized.map_err(text)?;
         if let Some(versions) = image.get_mut(VERSIONS) {
             // In memory a database has no log.
             versions.fill(1);
@@ -51,12 +59,14 @@ impl Database {
         }
         let size = image.len();
         let bytes = Cursor::new(image);
-        self.connection.deserialize_read_exact(MAIN_DB, bytes, size, false).map_err(text)
+        let Self { connection, author, .. } = self;
+        author.ours(|| connection.deserialize_read_exact(MAIN_DB, bytes, size, false)).map_err(text)
     }
 
     /// Deletes everything, in and outside the transaction that is open. Cursors end.
     pub fn reset(&mut self) -> Result<()> {
         self.roll_back()?;
+        self.announce_writes()?;
         self.cancel_cursors();
         self.empty()?;
         for pragma in PRAGMAS {
@@ -81,11 +91,13 @@ impl Database {
     pub fn checkpoint(&mut self, how: Checkpoint) -> Result<()> {
         let batch = match how {
             Checkpoint::Unsynced => "PRAGMA wal_checkpoint(PASSIVE)",
+            Checkpoint::Whole => "PRAGMA wal_checkpoint(TRUNCATE)",
             Checkpoint::Durable => {
                 "PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA synchronous = OFF"
             }
         };
         let moved = self.author().ours(|| self.connection.execute_batch(batch)).map_err(text);
+        self.forget_log();
         self.notice(moved)
     }
 

@@ -3,6 +3,7 @@
 //!
 //! - [`database`]: the open database
 //! - [`transaction`]: the transaction of a turn of the event loop, and savepoints
+//! - [`log`]: how long the log is
 //! - [`image`]: its size, its bytes, emptying it
 //! - [`connection`]: opening it, its settings and limits
 //! - [`statement`]: one prepared statement, the only place that calls SQLite for one
@@ -23,11 +24,13 @@ mod failure;
 mod fixed;
 mod functions;
 mod image;
+mod log;
 mod statement;
 mod transaction;
 
 pub use self::cursor::{CursorId, Step};
 pub use self::database::Database;
 pub use self::execution::{Binding, Column};
+pub use self::failure::{is_busy, is_damage};
 pub use self::image::Checkpoint;
 pub use self::transaction::{CommitEnd, Savepoint};

@@ -21,6 +21,8 @@ pub(super) struct Statement {
     db: *mut ffi::sqlite3,
     /// Names the names of its columns.
     names: u64,
+    /// Whether a worker has not written it.
+    is_ours: bool,
     /// How often SQLite had prepared it again when `names` was given.
     times_prepared: c_int,
 }
@@ -71,9 +73,25 @@ impl Statement {
             // SAFETY: the caller's promise.
             return Err(unsafe { failure(db, code) });
         }
-        let statement =
-            NonNull::new(raw).map(|raw| Self { raw, db, names: next_names(), times_prepared: 0 });
+        let statement = NonNull::new(raw).map(|raw| Self {
+            raw,
+            db,
+            names: next_names(),
+            is_ours: false,
+            times_prepared: 0,
+        });
         Ok(Prepared { statement, length: tail as usize - text as usize })
+    }
+
+    /// The statement as one of ours.
+    pub(super) fn ours(mut self) -> Self {
+        self.is_ours = true;
+        self
+    }
+
+    /// Whether a worker has not written it.
+    pub(super) fn is_ours(&self) -> bool {
+        self.is_ours
     }
 
     fn raw(&self) -> *mut ffi::sqlite3_stmt {

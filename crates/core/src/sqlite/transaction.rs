@@ -70,6 +70,7 @@ impl Database {
             return Err(error.clone());
         }
         if !self.is_in_transaction() {
+            self.announce_writes()?;
             self.run(Fixed::Begin, &[], |_| ())?;
             self.transaction.begun = true;
         }

@@ -182,8 +182,8 @@ impl Attempt {
         Ok(())
     }
 
-    /// Ends the attempt: validates what it has read, and writes what it has written unless `discard` is set.
-    /// All its reads must have been answered.
+    /// Ends the attempt: validates its reads, and applies its writes unless `discard` is set. All its reads must have
+    /// been answered.
     pub fn commit(mut self, discard: bool) -> Answer<CommitOutcome> {
         let state = match lock(&self.state) {
             Ok(mut state) => std::mem::take(&mut *state),

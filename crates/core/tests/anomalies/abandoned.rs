@@ -11,8 +11,8 @@ use ferroflare_core::write_batch::WriteBatch;
 use crate::places::{Memory, TestPlace};
 use crate::support::{Caller, found, get, is_lost, key, later, now, poll, put};
 
-/// Writes something, and gives how many references to it the object then keeps: what it will forget
-/// when no running attempt can meet it any more. A removal of a key that does not exist is in no table.
+/// Writes something, and gives how many references to it the object then keeps. It forgets them when no running attempt
+/// can meet the write any more. A removal of a key that does not exist is in no table.
 fn remembered(caller: &Caller) -> usize {
     let name: Key = Arc::from(&b"no such key"[..]);
     let mut batch = WriteBatch::default();

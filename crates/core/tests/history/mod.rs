@@ -1,12 +1,12 @@
 //! Histories of concurrent transactions, and whether they are strictly serializable.
 //!
-//! After Elle (Kingsbury and Alvaro, 2020): what transactions have read says in which order they must
-//! have run; a cycle in that order is an anomaly. Two kinds of objects are understood: lists, to which
-//! transactions append elements that are all different (a list that is read shows the order of its
-//! appends), and registers, to which they write values that are all different.
+//! After Elle (Kingsbury and Alvaro, 2020): what transactions have read says in which order they must have run. A cycle
+//! in that order is an anomaly. Two kinds of objects are understood. To lists, transactions append elements that are
+//! all different; a list that is read shows the order of its appends. To registers, they write values that are all
+//! different.
 //!
-//! An attempt that has lost is a transaction of its own: it has written nothing, and what it has read
-//! counts like any other read, because a running attempt must not see a mixture either.
+//! An attempt that has lost is a transaction of its own, which has written nothing. What it has read counts like any
+//! other read, because a running attempt must not see a mixture either.
 //!
 //! Nothing here knows where a history comes from: transactions of several processes can be put
 //! together, if their times come from one clock.

@@ -171,8 +171,8 @@ impl World<'_> {
         }
     }
 
-    /// Whether the contract leaves open when a read is made: behind others that wait for a turn, it may wait
-    /// for the end of theirs too. Where answers take their time, only the answer would tell.
+    /// Whether the contract leaves open when a read is made. Behind operations that wait for a turn, it may wait for
+    /// the end of theirs too. Where answers take their time, only the answer would tell.
     fn is_left_open(&self, step: &Step) -> bool {
         let (Step::Read { from, .. }
         | Step::List { from, .. }

@@ -12,12 +12,14 @@ mod memory;
 mod overlay;
 mod redis;
 mod redis_server;
+mod sqlite;
 
 pub(crate) use files::{Directory, FSYNC, Files, Opened, unlike_others};
 pub(crate) use handed::HandedFiles;
 pub(crate) use memory::Memory;
 pub(crate) use overlay::{Overlay, no_threads};
 pub(crate) use redis::{Redis, RedisCluster};
+pub(crate) use sqlite::{SqliteFiles, SqliteMemory, SqliteOverlay};
 
 /// A test that takes longer waits for something that never comes. A disk may take milliseconds for each sync.
 pub(crate) const TEST_TIME_MAX: Duration = Duration::from_secs(600);
@@ -79,6 +81,9 @@ macro_rules! on_every_place {
         $crate::places::on_place!(overlay, Overlay, $($test),+);
         $crate::places::on_place!(files, Files, $($test),+);
         $crate::places::on_place!(handed_files, HandedFiles, $($test),+);
+        $crate::places::on_place!(sqlite_memory, SqliteMemory, $($test),+);
+        $crate::places::on_place!(sqlite_overlay, SqliteOverlay, $($test),+);
+        $crate::places::on_place!(sqlite_files, SqliteFiles, $($test),+);
         $crate::places::on_place!(redis, Redis, $($test),+);
         $crate::places::on_place!(redis_cluster, RedisCluster, $($test),+);
     };

@@ -71,9 +71,9 @@ impl LosingDisk {
     }
 }
 
-/// Copies what is in `from` to `to` as a power loss leaves it: entries as they were when their directory
-/// was last synced, or as they are if the system was quicker, and of each file what was synced, and perhaps
-/// something of what was written since. Of the marker files of alarms any may be left.
+/// Copies what is in `from` to `to` as a power loss leaves it. Entries are as they were when their directory was last
+/// synced, or as they are if the system was quicker. Each file has what was synced, and perhaps something of what was
+/// written since. Of the marker files of alarms any may be left.
 pub(crate) fn lose_power(from: &Path, to: &Path, random: &mut Random) {
     fs::create_dir_all(to).unwrap();
     let synced = SYNCED.lock().unwrap().directories.get(from).cloned().unwrap_or_default();

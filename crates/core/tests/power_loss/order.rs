@@ -1,5 +1,5 @@
-//! A write is acknowledged after the directories around its database were synced, and its log after them; that of a
-//! new database after all of it was synced.
+//! A write is acknowledged after the directories around its database were synced, and its log after them. The first
+//! write of a new database is acknowledged after all of it was synced.
 
 use std::io;
 use std::path::{Path, PathBuf};

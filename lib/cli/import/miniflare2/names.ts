@@ -12,7 +12,7 @@ const GUESSES_MAX = 10_000;
 
 const found = new Map<string, string | undefined>();
 
-/** The name whose objects lie in the path `parts`, as an id in there proves; none if it does not, or is no id. */
+/** The name whose objects lie in the path `parts`, if `id` proves it. `undefined` if it does not, or is no id. */
 export function originalName(parts: string[], id: string): string | undefined {
   if (parts.length === 0 || !/^[0-9a-f]{64}$/.test(id)) return undefined;
   const hash = id.slice(-ID_HASH_DIGITS);

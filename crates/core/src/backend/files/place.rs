@@ -91,6 +91,18 @@ impl SharedDirectory {
         objects
     }
 
+    /// The objects of a name. A SQLite database exists as soon as its object runs, so those that are open and empty do
+    /// not count.
+    pub fn ids_of(&self, name: &str) -> Result<Vec<Arc<str>>> {
+        let mut ids = self.shared.layout.ids_of(name)?;
+        for object in self.open_objects().iter().filter(|object| &*object.key().name == name) {
+            if object.inspect(FileTable::is_empty_database)? == Some(true) {
+                ids.retain(|id| *id != object.key().id);
+            }
+        }
+        Ok(ids)
+    }
+
     fn open_keys(&self) -> Vec<ObjectKey> {
         self.open_objects().iter().map(|object| object.key().clone()).collect()
     }

@@ -127,7 +127,7 @@ impl Store for FileStore {
     }
 
     fn object_ids(&self, name: &str) -> Answer<Vec<Arc<str>>> {
-        Answer::Now(self.shared().and_then(|shared| shared.layout.ids_of(name)))
+        Answer::Now(self.directory().and_then(|directory| directory.ids_of(name)))
     }
 
     fn object_names(&self) -> Answer<Vec<Arc<str>>> {

@@ -19,7 +19,7 @@ impl ClaimMarker for () {
 /// A claim of another process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ForeignClaim {
-    /// For when the alarm is set, in milliseconds, as far as is known.
+    /// For when the alarm is set, in milliseconds; `None` if that is unknown.
     pub at: Option<i64>,
     /// Whether it is being handled; if not, it waits to be handled again.
     pub runs: bool,

@@ -9,11 +9,11 @@ use crate::key::{Key, Value};
 use crate::range::Scan;
 use crate::write_batch::{AlarmWrite, TurnId, WriteBatch};
 
-/// What was there before the first write of a turn.
+/// What was stored before the first write of a turn.
 pub(super) struct Journal {
     pub(super) turn: TurnId,
     pub(super) entries: BTreeMap<Key, Option<Value>>,
-    /// Whether `entries` holds all that was there.
+    /// Whether `entries` holds all that was stored.
     whole: bool,
     pub(super) alarm: Option<(AlarmWrite, Standing)>,
 }

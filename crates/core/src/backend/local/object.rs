@@ -22,7 +22,8 @@ pub trait TableOpener<T>: Send + Sync {
     /// Whether the object certainly does not exist. Cheap: it is asked at each read of a closed object.
     fn is_absent(&self) -> bool;
 
-    /// Opens the table in the background and hands it to [`LocalObject::opened`]. Creates the object if need be.
+    /// Opens the table in the background and hands it to [`LocalObject::opened`]. Creates the object if it does not
+    /// exist.
     fn open(self: Arc<Self>, access: Access, object: Arc<LocalObject<T>>);
 
     /// Makes a table that takes writes of one that does not, in the background, and hands it to
@@ -68,7 +69,8 @@ pub struct LocalObject<T> {
 impl<T: Table> LocalObject<T> {
     /// An object over `table`, which is always open. It keeps its entry in `alarms` true.
     pub fn new(table: T, key: ObjectKey, alarms: Arc<AlarmIndex>) -> Arc<Self> {
-        Self::build(TableState::Open(table), None, Arc::default(), key, alarms)
+        let durability = table.durability().cloned().unwrap_or_default();
+        Self::build(TableState::Open(table), None, durability, key, alarms)
     }
 
     /// An object whose tables come from `opener`. They report to `durability`.

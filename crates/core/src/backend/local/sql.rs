@@ -47,7 +47,7 @@ impl<T: Table> SqlStorage for LocalObject<T> {
             let table = state.table.get_mut().ok_or(Error::Closed)?;
             let sqlite = table.sqlite().ok_or(Error::NoSql)?;
             let alarm = sqlite.alarm()?;
-            let worked = work(sqlite.database());
+            let worked = sqlite.active_database().and_then(work);
             let ticket = sqlite.pending();
             let now = sqlite.alarm()?;
             if ticket > 0 {
@@ -83,6 +83,13 @@ impl<T: Table> SqlStorage for LocalObject<T> {
                 state.alarms.set(&state.key, None)?;
             }
             Ok(ticket)
+        })
+    }
+
+    fn sql_image(&self) -> Answer<Option<Vec<u8>>> {
+        self.perform(None, Intent::Read, Need::Read, |state| {
+            let sqlite = state.table.get_mut().and_then(Table::sqlite);
+            sqlite.map(|sqlite| sqlite.database().image()).transpose()
         })
     }
 

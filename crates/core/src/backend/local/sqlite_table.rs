@@ -22,6 +22,11 @@ pub trait Home: Send + 'static {
         Ok(())
     }
 
+    /// Nothing is written now; everything up to `newest` is committed.
+    fn between_turns(&mut self, _database: &mut Database, _newest: Ticket) -> Result<()> {
+        Ok(())
+    }
+
     /// The writes up to `ticket` are committed: makes them durable in the background.
     fn committed(&mut self, database: &mut Database, ticket: Ticket) -> Result<()>;
 }
@@ -67,9 +72,29 @@ impl SqliteTable {
         self.database.get_mut()
     }
 
-    /// Takes the table apart.
-    pub fn into_parts(self) -> (Database, Box<dyn Home>) {
-        (self.database.into_inner(), self.home)
+    /// The database, which may be written to.
+    pub fn active_database(&mut self) -> Result<&mut Database> {
+        self.rest()?;
+        Ok(self.database.get_mut())
+    }
+
+    /// The database, which its home has no part in any more.
+    pub fn into_database(self) -> Database {
+        self.database.into_inner()
+    }
+
+    /// The ticket of the writes of this turn.
+    pub fn ticket(&self) -> Ticket {
+        self.ticket
+    }
+
+    /// Does what is best done while nothing is written.
+    fn rest(&mut self) -> Result<()> {
+        let database = self.database.get_mut();
+        if database.is_dirty() {
+            return Ok(());
+        }
+        self.home.between_turns(database, self.ticket - 1)
     }
 
     /// The ticket of what has been written and is not committed; 0 if nothing is.
@@ -85,6 +110,12 @@ impl SqliteTable {
     /// Undoes what was written in this turn.
     pub fn roll_back(&mut self) -> Result<()> {
         self.database.get_mut().roll_back()
+    }
+
+    /// Replaces the content of a database in memory. Nothing is to be committed any more.
+    pub fn restore(&mut self, image: &[u8]) -> Result<()> {
+        self.database.get_mut().restore(image)?;
+        self.conclude(CommitEnd::Nothing)
     }
 
     /// Deletes everything, at once.
@@ -135,9 +166,14 @@ impl Table for SqliteTable {
     }
 
     fn apply(&mut self, writes: WriteBatch) -> Result<Ticket> {
+        self.rest()?;
         self.database.get_mut().apply(&writes)?;
         self.is_awaited = true;
         Ok(self.ticket)
+    }
+
+    fn durability(&self) -> Option<&Arc<Durability>> {
+        Some(self.home.durability())
     }
 
     fn is_empty(&self) -> Result<bool> {

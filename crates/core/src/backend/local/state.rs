@@ -155,8 +155,8 @@ impl<T: Table> State<T> {
             || self.table.get().is_some_and(Table::is_dirty)
     }
 
-    /// Whether closing the table and opening it again would make a difference: it is on its way, an attempt runs, or a
-    /// batch is not sealed.
+    /// Whether closing the table and opening it again would make a difference. It would if the table is on its way, an
+    /// attempt runs, or a batch is not sealed.
     pub(super) fn is_in_use(&self) -> bool {
         self.table.is_opening() || self.is_busy() || self.log.is_needed()
     }

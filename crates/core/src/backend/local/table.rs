@@ -42,14 +42,19 @@ pub trait Table: Send + 'static {
         false
     }
 
-    /// Ends the current batch: what was applied since the last call is kept as a whole or not at all, and is on its way
-    /// to be durable. After an error the table cannot be used any more.
+    /// Ends the current batch, and begins to make it durable. What was applied since the last call is kept as a whole
+    /// or not at all. After an error the table cannot be used any more.
     fn seal(&mut self) -> Result<()> {
         Ok(())
     }
 
     /// The table over a SQLite database that this table is.
     fn sqlite(&mut self) -> Option<&mut SqliteTable> {
+        None
+    }
+
+    /// Knows which writes of the table are durable, if it has its own way to make them so.
+    fn durability(&self) -> Option<&Arc<Durability>> {
         None
     }
 

@@ -8,7 +8,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 
 use crate::answer::{Answer, Pending};
-use crate::backend::{ObjectStorage, ReadResult, ReadView, Store};
+use crate::backend::{ObjectStorage, ReadResult, ReadView, SqlStorage, Store};
 use crate::error::{Error, Result};
 use crate::key::{Entry, Key, Value};
 use crate::range::Scan;
@@ -46,6 +46,15 @@ impl Below {
     /// The alarm, in milliseconds.
     pub fn alarm(&self) -> Result<Option<i64>> {
         self.wait(self.object.alarm(ReadView::Latest(None)))
+    }
+
+    /// The bytes of the SQLite database; nothing if the object is not SQLite-backed.
+    pub fn sql_image(&self) -> Result<Option<Vec<u8>>> {
+        match self.object.sql().map(SqlStorage::sql_image) {
+            Some(Answer::Now(result)) => result,
+            Some(Answer::Later(pending)) => self.wait_for(pending),
+            None => Ok(None),
+        }
     }
 
     fn wait<R: Send + 'static>(&self, answer: Answer<ReadResult<R>>) -> Result<R> {

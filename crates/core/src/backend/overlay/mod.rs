@@ -1,6 +1,7 @@
 //! An overlay above another store: reads fall through to that store, writes stay in the overlay and can be undone.
 //!
-//! - [`table`]: one object's changes above the object below, and how to undo them
+//! - [`table`]: one object: its changes above the object below, or its SQLite database
+//! - [`changes`], [`database`]: either, and how to undo what a savepoint has brought
 //! - [`below`]: reading the object below
 //! - [`savepoints`]: which objects were written in which savepoint
 //!
@@ -11,6 +12,8 @@
 //! not change. What other users write to it shows through, but is not validated.
 
 pub mod below;
+pub mod changes;
+pub mod database;
 pub mod savepoints;
 pub mod table;
 
@@ -118,7 +121,7 @@ impl Store for OverlayStore {
             return Ok(object.clone());
         }
         let below = Below::new(self.below.clone(), self.below.object(key)?, self.spawn.clone());
-        let table = OverlayTable::new(below, key.clone(), self.savepoints.clone());
+        let table = OverlayTable::new(Arc::new(below), key.clone(), self.savepoints.clone());
         let object = LocalObject::new(table, key.clone(), self.alarms.clone());
         objects.insert(key.clone(), object.clone());
         Ok(object)

@@ -17,7 +17,7 @@ use crate::backend::ObjectKey;
 use crate::error::Result;
 use crate::limits::ALARMS_READ_MAX;
 
-/// The entry of an object without data is kept for so many seconds: a writer may be about to write the object.
+/// For how many seconds the entry of an object without data is kept: a writer may be about to write the object.
 const ENTRY_KEPT_SECONDS: u64 = 600;
 
 /// What has to be in the index before a round may be sent.
@@ -132,7 +132,7 @@ impl Registry {
         let names = ObjectNames::new(key);
         let mut values = redis::cmd("EXISTS");
         values.arg(names.values());
-        // An alarm that is being handled is in sight of no caller, but stored.
+        // An alarm that is being handled is stored, although no caller sees it.
         let alarms = ["alarm", "claim_on"].map(|field| {
             let mut alarm = redis::cmd("HEXISTS");
             alarm.arg(names.meta()).arg(field);

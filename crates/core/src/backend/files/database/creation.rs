@@ -74,7 +74,7 @@ fn sync_soon(path: &Path, around: &Arc<Directories>) -> Result<EarlySync> {
 }
 
 /// Prepares the directory of a new database: the files of an unfinished one are deleted.
-fn begin(path: &Path) -> Result<()> {
+pub fn begin(path: &Path) -> Result<()> {
     create_dir(path)?;
     if is_unfinished(path) {
         let cleared = fs::read_dir(path).and_then(|mut entries| {

@@ -1,9 +1,9 @@
 //! RocksDB's file system, which can be told not to sync while it creates a database.
 //!
-//! RocksDB makes each file durable as soon as it has written it: a dozen syncs for a new database, which cost most of
+//! RocksDB makes each file durable as soon as it has written it. A new database takes a dozen syncs, which cost most of
 //! the time of its creation. No write has been acknowledged then, so one pass over the files before the first
-//! acknowledgement is enough ([`super::creation`]). Two files are not written to the disk at all: RocksDB's options,
-//! which no program reads, and the first manifest of a new database, which the second one replaces at once.
+//! acknowledgement is enough ([`super::creation`]). Two files are not written to the disk at all. No program reads
+//! RocksDB's options. The first manifest of a new database is replaced by the second one at once.
 //!
 //! RocksDB takes its file system from an environment, which is written in C++ (`env/`).
 

@@ -10,6 +10,11 @@ pub const LOCK: &str = "LOCK";
 /// A marker of ours, an empty file: no write to the database has been acknowledged as durable.
 pub const UNFINISHED: &str = "UNFINISHED";
 
+/// A SQLite database.
+pub const SQLITE: &str = "object.sqlite";
+/// Its log.
+pub const SQLITE_LOG: &str = "object.sqlite-wal";
+
 /// How the name of a manifest begins.
 pub const MANIFEST: &str = "MANIFEST-";
 
@@ -24,9 +29,10 @@ pub fn is_a(name: &str, kind: &str) -> bool {
     name.rsplit_once('.').is_some_and(|(_, end)| end == kind)
 }
 
-/// Whether RocksDB gives files such a name, or we do beside them.
+/// Whether RocksDB or SQLite gives files such a name, or we do beside them.
 pub fn is_database_file(name: &str) -> bool {
     matches!(name, CURRENT | "IDENTITY" | LOCK | "LOG" | UNFINISHED)
+        || name.starts_with(SQLITE)
         || [MANIFEST, "OPTIONS-", "LOG.old."].iter().any(|prefix| name.starts_with(prefix))
         || [".log", ".sst", ".dbtmp"].iter().any(|suffix| {
             name.strip_suffix(suffix)

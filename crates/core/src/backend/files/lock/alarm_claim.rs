@@ -1,4 +1,4 @@
-//! Claims of alarms, told to other processes: a file beside the databases that the claiming process has locked.
+//! Claims of alarms that other processes can see: a file beside the databases, which the claiming process has locked.
 //!
 //! The system drops the lock when the process ends, however it ends: then another process may claim the alarm. The file
 //! says for when the alarm is set, and whether it waits to be handled again: `<ms>` or `<ms> waits`.

@@ -128,7 +128,7 @@ impl ObjectLock {
     }
 
     /// Removes the inventory of files that do not exist any more, for good.
-    fn drop_inventory(&self) -> Result<()> {
+    pub fn drop_inventory(&self) -> Result<()> {
         let record = Record::held(None);
         let written = write_record(&self.file, &record).and_then(|()| self.file.sync_all());
         written.map_err(|error| Error::io("write", &self.path, &error))
@@ -253,7 +253,7 @@ mod tests {
     use super::*;
     use crate::backend::files::disk::random_name::RandomNames;
 
-    /// So many callers wait for other processes that each of them looks later than [`HANDOVER_LIMIT`].
+    /// So many waiting callers that each of them looks again later than [`HANDOVER_LIMIT`].
     fn many_waiting() -> Vec<Waiting> {
         (0..200_000).map(|_| Waiting::begin()).collect()
     }

@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex};
 
 use rocksdb::WriteBatch;
 
-use crate::backend::files::database::creation::{self, Creation};
+use super::moving::{has_rocks, move_into_sqlite};
+use crate::backend::files::database::creation::{self, Creation, begin};
 use crate::backend::files::database::errors::corrupt;
 use crate::backend::files::database::format::{
     ALARM_KEY, FORMAT_VERSION, USER_END, VERSION_KEY, alarm_of, stored_key, version_of,
 };
 use crate::backend::files::database::inventory::Inventory;
 use crate::backend::files::database::rocks::Rocks;
+use crate::backend::files::database::sqlite_files::{self, SqliteFiles};
 use crate::backend::files::disk::directories::Directories;
 use crate::backend::files::disk::paths::shown;
 use crate::backend::files::disk::same_file::same_file;
@@ -24,13 +26,14 @@ use crate::error::{Error, Result};
 use crate::key::{Entry, Value};
 use crate::lock::lock;
 use crate::range::Scan;
+use crate::sqlite::Database as Connection;
 use crate::write_batch::WriteBatch as Writes;
 
 /// The open database of one object.
 ///
 /// When it is dropped, RocksDB closes its files, and then other processes may have the object.
 pub struct Database {
-    rocks: Rocks,
+    content: Content,
     path: PathBuf,
     /// The directory that was opened: `path` may name another one later.
     identity: Option<fs::Metadata>,
@@ -38,9 +41,23 @@ pub struct Database {
     failed: AtomicBool,
     /// Whether a write is not durable yet.
     unsynced: AtomicBool,
-    /// A new database, until everything beside the log is durable.
-    creation: Mutex<Option<Creation>>,
     lock: ObjectLock,
+}
+
+/// What is open.
+enum Content {
+    Rocks {
+        rocks: Rocks,
+        /// A new database, until everything beside the log is durable.
+        creation: Mutex<Option<Creation>>,
+    },
+    Sqlite {
+        files: SqliteFiles,
+        /// The connection, from the end of its table on.
+        connection: Mutex<Option<Connection>>,
+        /// Whether closing it makes everything durable.
+        fsync: bool,
+    },
 }
 
 impl Database {
@@ -62,17 +79,43 @@ impl Database {
         {
             object_lock.record_inventory(inventory);
         }
-        let database = Self {
-            rocks,
+        let content = Content::Rocks { rocks, creation: Mutex::new(creation) };
+        let database = Self::over(content, path, object_lock);
+        database.check_version()?;
+        Ok(database)
+    }
+
+    /// Opens the SQLite database in `path`, or creates it. An object in a RocksDB database is moved.
+    pub fn open_sqlite(
+        path: &Path,
+        object_lock: ObjectLock,
+        around: &Arc<Directories>,
+        fsync: bool,
+    ) -> Result<(Connection, Self)> {
+        let is_durable = object_lock.was_clean() || !fsync;
+        object_lock.begin_to_write();
+        if has_rocks(path) {
+            move_into_sqlite(path, around)?;
+            object_lock.drop_inventory()?;
+        } else if !sqlite_files::exists(path) {
+            begin(path)?;
+        }
+        // Only now, because the directory exists now: other threads sync at any time what is marked.
+        around.mark_unsynced(path)?;
+        let (connection, files) = sqlite_files::open(path, is_durable, around)?;
+        let content = Content::Sqlite { files, connection: Mutex::default(), fsync };
+        Ok((connection, Self::over(content, path, object_lock)))
+    }
+
+    fn over(content: Content, path: &Path, lock: ObjectLock) -> Self {
+        Self {
+            content,
             path: path.to_owned(),
             identity: fs::metadata(path).ok(),
             failed: AtomicBool::new(false),
             unsynced: AtomicBool::new(false),
-            creation: Mutex::new(creation),
-            lock: object_lock,
-        };
-        database.check_version()?;
-        Ok(database)
+            lock,
+        }
     }
 
     /// Closes the database, but keeps the object locked.
@@ -80,9 +123,73 @@ impl Database {
         if self.has_failed() {
             self.mark_dirty();
         }
-        let Self { rocks, lock, .. } = self;
-        drop(rocks);
+        let Self { content, lock, .. } = self;
+        if let Content::Sqlite { files, connection, fsync } = content
+            && let Ok(Some(connection)) = connection.into_inner()
+            && files.close(connection, fsync).is_err()
+        {
+            lock.mark_dirty();
+        }
         lock
+    }
+
+    /// Takes in the connection of a table that has ended.
+    pub fn keep(&self, connection: Connection) {
+        if let Content::Sqlite { connection: place, .. } = &self.content
+            && let Ok(mut place) = lock(place)
+        {
+            *place = Some(connection);
+        }
+    }
+
+    fn rocks(&self) -> Result<&Rocks> {
+        match &self.content {
+            Content::Rocks { rocks, .. } => Ok(rocks),
+            Content::Sqlite { .. } => {
+                Err(Error::Internal("an object in SQLite was used as one in RocksDB".into()))
+            }
+        }
+    }
+
+    /// Whether the database may be empty although no batch has deleted everything.
+    pub fn may_be_empty(&self) -> bool {
+        matches!(self.content, Content::Sqlite { .. })
+    }
+
+    /// Whether the database holds neither a key nor an alarm nor a table.
+    pub fn is_empty(&self) -> Result<bool> {
+        match &self.content {
+            Content::Rocks { .. } => {
+                let any = Scan { limit: Some(1), ..Scan::all() };
+                Ok(self.alarm()?.is_none() && self.scan(&any)?.is_empty())
+            }
+            Content::Sqlite { connection, .. } => match &mut *lock(connection)? {
+                Some(connection) => connection.is_empty(),
+                None => Ok(false),
+            },
+        }
+    }
+
+    /// A transaction of SQLite is about to be committed. SQLite may begin its log anew.
+    pub fn begin_commit(&self) -> Result<()> {
+        self.watched(self.lock.check().or_else(|_| self.check_place()))?;
+        match &self.content {
+            Content::Sqlite { files, .. } => self.watched(files.sync_database()),
+            Content::Rocks { .. } => Ok(()),
+        }
+    }
+
+    /// The log of SQLite is about to be moved into the database.
+    pub fn begin_checkpoint(&self) -> Result<()> {
+        match &self.content {
+            Content::Sqlite { files, .. } => self.watched(files.begin_checkpoint()),
+            Content::Rocks { .. } => Ok(()),
+        }
+    }
+
+    /// A commit of SQLite is in its log.
+    pub fn mark_unsynced(&self) {
+        self.unsynced.store(true, Ordering::Release);
     }
 
     /// The directory of the database.
@@ -92,12 +199,17 @@ impl Database {
 
     /// Whether the database was opened to write.
     pub fn takes_writes(&self) -> bool {
-        self.rocks.access() == Access::Write
+        self.rocks().map_or(true, |rocks| rocks.access() == Access::Write)
     }
 
     /// Whether the next [`Self::sync`] also makes durable what was around the database when it was opened.
     pub fn syncs_around(&self) -> Result<bool> {
-        Ok(lock(&self.creation)?.as_ref().is_some_and(Creation::is_syncing))
+        match &self.content {
+            Content::Rocks { creation, .. } => {
+                Ok(lock(creation)?.as_ref().is_some_and(Creation::is_syncing))
+            }
+            Content::Sqlite { .. } => Ok(false),
+        }
     }
 
     /// Whether an operation has failed, so that it may help to open the database again.
@@ -117,12 +229,12 @@ impl Database {
 
     /// The value of a user key.
     pub fn get(&self, key: &[u8]) -> Result<Option<Value>> {
-        self.watched(self.rocks.get(&stored_key(key)))
+        self.watched(self.rocks()?.get(&stored_key(key)))
     }
 
     /// The alarm, in milliseconds.
     pub fn alarm(&self) -> Result<Option<i64>> {
-        let Some(bytes) = self.watched(self.rocks.get(ALARM_KEY))? else {
+        let Some(bytes) = self.watched(self.rocks()?.get(ALARM_KEY))? else {
             return Ok(None);
         };
         alarm_of(&bytes).map(Some).ok_or_else(|| corrupt(&self.path, "its alarm is cut short"))
@@ -133,7 +245,7 @@ impl Database {
         if scan.is_empty() {
             return Ok(Vec::new());
         }
-        self.watched(self.rocks.scan(scan))
+        self.watched(self.rocks()?.scan(scan))
     }
 
     /// Writes a batch to the log: it survives the end of the process, but not yet a power loss.
@@ -154,7 +266,7 @@ impl Database {
             None => {}
         }
         self.watched(self.lock.check().or_else(|_| self.check_place()))?;
-        self.watched(self.rocks.write(batch))?;
+        self.watched(self.rocks()?.write(batch))?;
         // Only now: a sync that resets this has to find what was written.
         self.unsynced.store(true, Ordering::Release);
         Ok(())
@@ -173,8 +285,14 @@ impl Database {
     }
 
     fn sync_written(&self, disk: &dyn Disk) -> Result<()> {
-        disk.sync_log(&self.path, &|| self.rocks.sync())?;
-        let mut creation = lock(&self.creation)?;
+        let (rocks, creation) = match &self.content {
+            Content::Rocks { rocks, creation } => (rocks, creation),
+            Content::Sqlite { files, .. } => {
+                return disk.sync_log(&self.path, &|| files.sync());
+            }
+        };
+        disk.sync_log(&self.path, &|| rocks.sync())?;
+        let mut creation = lock(creation)?;
         if let Some(begun) = &mut *creation {
             // If the files are missing because their directory is, the error says that.
             begun.conclude().or_else(|error| self.check_place().and(Err(error)))?;
@@ -195,7 +313,7 @@ impl Database {
 
     /// Refuses a database of another version. A database without a version was created and never written to.
     fn check_version(&self) -> Result<()> {
-        let Some(bytes) = self.rocks.get(VERSION_KEY)? else {
+        let Some(bytes) = self.rocks()?.get(VERSION_KEY)? else {
             return if self.takes_writes() { self.write_version() } else { Ok(()) };
         };
         match version_of(&bytes) {
@@ -211,7 +329,7 @@ impl Database {
     fn write_version(&self) -> Result<()> {
         let mut batch = WriteBatch::default();
         batch.put(VERSION_KEY, FORMAT_VERSION.to_le_bytes());
-        self.rocks.write(batch)
+        self.rocks()?.write(batch)
     }
 
     /// Notes whether an operation has failed.

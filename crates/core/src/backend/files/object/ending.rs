@@ -1,4 +1,4 @@
-//! What comes after the last flush of a table: its database is closed, and others may have the object, or it is kept.
+//! What comes after the last flush of a table: its database is closed and the object released, or the database is kept.
 
 use super::database::Database;
 use crate::backend::files::database::inventory::Inventory;
@@ -44,9 +44,9 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// A table whose last flush is still to come.
-    pub fn new(after: After, sealed: Result<()>) -> Self {
-        Self { after, flushed: None, sealed, cleared: false }
+    /// A table whose last flush is still to come. `cleared` says whether everything may have been deleted.
+    pub fn new(after: After, sealed: Result<()>, cleared: bool) -> Self {
+        Self { after, flushed: None, sealed, cleared }
     }
 
     /// Whether the directory goes with the table, if it holds nothing.

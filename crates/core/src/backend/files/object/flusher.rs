@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, Weak};
 use super::alarm_marker::AlarmMarker;
 use super::database::Database;
 use super::ending::{After, Ending, Kept, close};
-use super::removal::{is_empty, remove_directory};
+use super::removal::remove_directory;
 use crate::backend::Ticket;
 use crate::backend::files::shared::Shared;
 use crate::backend::files::workers::open_set::Slot;
@@ -101,6 +101,25 @@ impl Flusher {
         Ok(())
     }
 
+    /// Makes the marker of an alarm that is about to be stored. Returns the alarm that it replaces.
+    pub(super) fn announce_alarm(&self, alarm: Option<i64>) -> Result<Option<i64>> {
+        let replaced = self.alarm_marker.announce(alarm)?;
+        if alarm.is_some() {
+            self.unsynced_around.store(true, Ordering::Release);
+        }
+        Ok(replaced)
+    }
+
+    /// Removes the marker of an alarm that is not stored any more.
+    pub(super) fn forget_alarm(&self, at: i64) {
+        self.alarm_marker.remove(at);
+    }
+
+    /// Whether the log may be moved into the database: everything up to `newest` is durable, or need not be.
+    pub(super) fn may_checkpoint(&self, newest: Ticket) -> bool {
+        !self.fsync() || self.durability.pending(newest) == 0
+    }
+
     pub(super) fn flush_later(this: &Arc<Self>, ticket: Ticket, cleared: bool) -> Result<()> {
         let mut state = lock(&this.state)?;
         state.sealed = ticket;
@@ -125,7 +144,7 @@ impl Flusher {
         let Ok(mut state) = lock(&this.state) else {
             return after.give_up();
         };
-        state.ending = Some(Ending::new(after, sealed));
+        state.ending = Some(Ending::new(after, sealed, this.database.may_be_empty()));
         let running = std::mem::replace(&mut state.running, true);
         drop(state);
         if !running {
@@ -185,8 +204,8 @@ impl Flusher {
         if is_last { Round::Done } else { Round::More }
     }
 
-    /// Makes durable what is around the database, then what is in it: an alarm that is stored has its marker. Of a new
-    /// database, both are synced at the same time. Without fsync the operating system has everything already.
+    /// Makes durable what is around the database, then what is in it. So a stored alarm always has its marker. For a
+    /// new database both are synced at the same time. Without fsync the operating system has everything already.
     fn sync(&self) -> Result<()> {
         if !self.fsync() {
             return self.database.check_place();
@@ -235,7 +254,7 @@ impl Flusher {
         true
     }
 
-    /// Tells everyone who waits how the flush of all that is sealed has ended.
+    /// Tells every caller that waits how the flush of all sealed writes has ended.
     fn announce(&self, flushed: Result<()>) -> Result<()> {
         let sealed = lock(&self.state)?.sealed;
         match &flushed {
@@ -255,7 +274,7 @@ impl Flusher {
     /// Tells how the last flush has ended, and closes the database.
     fn conclude(self, mut ending: Ending) {
         let flushed = ending.flushed.take().unwrap_or_else(|| self.sync());
-        if flushed.is_ok() && ending.may_remove() && is_empty(&self.database).unwrap_or(false) {
+        if flushed.is_ok() && ending.may_remove() && self.database.is_empty().unwrap_or(false) {
             let _ = remove_directory(&self.database, &self.shared.layout);
         }
         let ended = ending.sealed.and(self.announce(flushed));

@@ -6,7 +6,6 @@ use super::database::Database;
 use crate::backend::files::disk::atomic_file::create_dir;
 use crate::backend::files::layout::Layout;
 use crate::error::{Error, Result};
-use crate::range::Scan;
 
 /// Deletes the directory of a database, which holds nothing, before the database is closed.
 ///
@@ -18,10 +17,4 @@ pub fn remove_directory(database: &Database, layout: &Layout) -> Result<()> {
     fs::rename(path, &target).map_err(|error| Error::io("delete", path, &error))?;
     database.mark_removed();
     fs::remove_dir_all(&target).map_err(|error| Error::io("delete", &target, &error))
-}
-
-/// Whether a database holds neither a key nor an alarm.
-pub fn is_empty(database: &Database) -> Result<bool> {
-    let any = Scan { limit: Some(1), ..Scan::all() };
-    Ok(database.alarm()?.is_none() && database.scan(&any)?.is_empty())
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -9,9 +10,11 @@ use super::alarm_marker::AlarmMarker;
 use super::database::Database;
 use super::ending::{After, Kept};
 use super::flusher::{Flusher, TableOwner};
+use super::rocks_table::RocksTable;
 use super::table::{FileTable, close_retired};
 use crate::backend::ObjectKey;
 use crate::backend::files::case_conflict::check_spelling;
+use crate::backend::files::database::sqlite_files;
 use crate::backend::files::lock::alarm_claim::AlarmClaim;
 use crate::backend::files::lock::handover::let_request_go_first;
 use crate::backend::files::lock::object_lock::ObjectLock;
@@ -31,12 +34,14 @@ pub struct FileSource {
     durability: Arc<Durability>,
     /// Whether this process has released the object for another process, which goes first.
     yielded: AtomicBool,
+    /// Whether the object is to be in a SQLite database.
+    wants_sql: Arc<AtomicBool>,
 }
 
 impl FileSource {
     /// The source of one object of a directory.
     pub fn new(shared: Weak<Shared>, key: ObjectKey, durability: Arc<Durability>) -> Self {
-        Self { shared, key, durability, yielded: AtomicBool::new(false) }
+        Self { shared, key, durability, yielded: AtomicBool::new(false), wants_sql: Arc::default() }
     }
 
     /// Opens the object in a slot if this process can lock it; if another process has it, waits without the slot.
@@ -110,11 +115,17 @@ impl FileSource {
         let Kept { lock, slot } = kept;
         let layout = &shared.layout;
         let path = layout.object(&self.key);
+        let fsync = shared.fsync.load(Ordering::Relaxed);
+        if sqlite_files::exists(&path) {
+            return self.open_sqlite(opening, &path, lock, slot, fsync);
+        }
         let exists = check_object(layout.root(), &path)?;
         lock.check_inventory(&path, exists)?;
         // RocksDB writes again what a killed process has left, when it opens a database to write. Only then it is certainly
         // durable, so no reader is told of it before.
-        let fsync = shared.fsync.load(Ordering::Relaxed);
+        if self.wants_sql.load(Ordering::Relaxed) {
+            return self.open_sqlite(opening, &path, lock, slot, fsync);
+        }
         let is_durable = lock.was_clean() || !fsync;
         let access = if exists && is_durable { *access } else { Access::Write };
         if access == Access::Write {
@@ -126,7 +137,25 @@ impl FileSource {
         self.table(opening, database, slot)
     }
 
-    /// Makes what a database lies in, and what tells its name.
+    fn open_sqlite(
+        &self,
+        opening: &Opening,
+        path: &Path,
+        lock: ObjectLock,
+        slot: Slot,
+        fsync: bool,
+    ) -> Result<FileTable> {
+        let Opening { shared, .. } = opening;
+        self.prepare_to_write(shared)?;
+        let around = &shared.directories;
+        let (mut connection, database) = Database::open_sqlite(path, lock, around, fsync)?;
+        database.check_place()?;
+        let alarm = connection.alarm()?;
+        let flusher = self.flusher(opening, database, slot, alarm)?;
+        Ok(FileTable::sqlite(connection, flusher))
+    }
+
+    /// Creates the directories that a database lies in, and the record of its name.
     fn prepare_to_write(&self, shared: &Shared) -> Result<()> {
         let Shared { layout, directories, .. } = shared;
         layout.remember(&self.key, directories)?;
@@ -135,14 +164,25 @@ impl FileSource {
     }
 
     fn table(&self, opening: &Opening, database: Database, slot: Slot) -> Result<FileTable> {
-        let Opening { shared, object, .. } = opening;
         let alarm = database.alarm()?;
+        let flusher = self.flusher(opening, database, slot, alarm)?;
+        Ok(FileTable::Rocks(RocksTable::new(flusher, alarm, self.wants_sql.clone())))
+    }
+
+    /// Makes durable what is written to an open database that has this alarm.
+    fn flusher(
+        &self,
+        opening: &Opening,
+        database: Database,
+        slot: Slot,
+        alarm: Option<i64>,
+    ) -> Result<Arc<Flusher>> {
+        let Opening { shared, object, .. } = opening;
         let marker = AlarmMarker::repair(shared, &self.key, alarm)?;
         let (durability, shared) = (self.durability.clone(), shared.clone());
         let owner: Arc<dyn TableOwner> = object.clone();
         let owner = Arc::downgrade(&owner);
-        let flusher = Flusher::new(database, slot, owner, marker, durability, shared)?;
-        Ok(FileTable::new(flusher, alarm))
+        Flusher::new(database, slot, owner, marker, durability, shared)
     }
 }
 
@@ -190,6 +230,10 @@ impl TableOpener<FileTable> for FileSource {
     fn claimed(&self) -> Result<Option<ForeignClaim>> {
         let shared = self.shared.upgrade().ok_or(Error::Closed)?;
         AlarmClaim::of_others(&shared.layout, &self.key)
+    }
+
+    fn wants_sql(&self) {
+        self.wants_sql.store(true, Ordering::Relaxed);
     }
 
     fn idle(&self, object: &Arc<LocalObject<FileTable>>) {

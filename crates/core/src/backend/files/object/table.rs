@@ -1,39 +1,64 @@
-//! One object's data on the disk, with the batch that gathers in front of it.
+//! One object's data on the disk: in a RocksDB database, or in a SQLite database.
 
 use std::sync::Arc;
 
 use super::ending::After;
 use super::flusher::{Flusher, TableOwner};
+use super::rocks_table::RocksTable;
+use super::sqlite_home::SqliteHome;
 use crate::backend::Ticket;
 use crate::backend::files::workers::by_use::{Leaving, Occupant};
-use crate::backend::local::{IdleTable, LocalObject, Table};
+use crate::backend::local::{IdleTable, LocalObject, SqliteTable, Table};
 use crate::error::Result;
 use crate::key::{Entry, Value};
-use crate::merge::merge;
 use crate::range::Scan;
+use crate::sqlite::Database;
 use crate::write_batch::WriteBatch;
 
-/// A database under the writes of the present turn of the event loop.
-pub struct FileTable {
-    flusher: Arc<Flusher>,
-    /// Applied, and visible to reads, but in no file yet.
-    gathering: WriteBatch,
-    /// Ticket of the gathering batch.
-    ticket: Ticket,
-    alarm: Option<i64>,
+/// The data of one object.
+pub enum FileTable {
+    /// In a RocksDB database.
+    Rocks(RocksTable),
+    /// In a SQLite database.
+    Sqlite(Box<SqliteTable>, Arc<Flusher>),
 }
 
 impl FileTable {
-    /// A table over an open database that has this alarm.
-    pub fn new(flusher: Arc<Flusher>, alarm: Option<i64>) -> Self {
-        let ticket = flusher.durability.next_ticket();
-        Self { flusher, gathering: WriteBatch::default(), ticket, alarm }
+    /// A table over an open SQLite database.
+    pub fn sqlite(database: Database, flusher: Arc<Flusher>) -> Self {
+        let home = Box::new(SqliteHome::new(flusher.clone()));
+        Self::Sqlite(Box::new(SqliteTable::over(database, home)), flusher)
     }
 
     /// Makes everything durable and closes the database, and goes on with `after`, all in the background.
-    pub fn end(mut self, after: After) {
-        let sealed = self.seal();
-        Flusher::end(self.flusher, sealed, after);
+    pub fn end(self, after: After) {
+        match self {
+            Self::Rocks(table) => table.end(after),
+            Self::Sqlite(mut table, flusher) => {
+                let sealed = table.seal();
+                flusher.database.keep(table.into_database());
+                Flusher::end(flusher, sealed, after);
+            }
+        }
+    }
+
+    /// Whether it is a SQLite database without anything.
+    pub fn is_empty_database(&self) -> bool {
+        matches!(self, Self::Sqlite(table, _) if table.is_empty().unwrap_or(false))
+    }
+
+    fn ticket(&self) -> Ticket {
+        match self {
+            Self::Rocks(table) => table.ticket(),
+            Self::Sqlite(table, _) => table.ticket(),
+        }
+    }
+
+    fn table(&self) -> &dyn Table {
+        match self {
+            Self::Rocks(table) => table,
+            Self::Sqlite(table, _) => &**table,
+        }
     }
 }
 
@@ -66,7 +91,7 @@ impl Occupant for LocalObject<FileTable> {
 
 impl TableOwner for LocalObject<FileTable> {
     fn drop_table(&self) -> Option<Ticket> {
-        self.take_failed().map(|table| table.ticket)
+        self.take_failed().map(|table| table.ticket())
     }
 
     fn drop_empty_table(&self) -> bool {
@@ -76,66 +101,54 @@ impl TableOwner for LocalObject<FileTable> {
 
 impl Table for FileTable {
     fn get(&self, key: &[u8]) -> Result<Option<Value>> {
-        if let Some(value) = self.gathering.entries().get(key) {
-            return Ok(value.clone());
+        match self {
+            Self::Rocks(table) => table.get(key),
+            Self::Sqlite(table, _) => table.get(key),
         }
-        if self.gathering.clears() { Ok(None) } else { self.flusher.database.get(key) }
     }
 
     fn scan(&self, scan: &Scan) -> Result<Vec<Entry>> {
-        if scan.is_empty() {
-            return Ok(Vec::new());
-        }
-        let own = self.gathering.entries_in(&scan.range);
-        let wide = scan.widened(own.len());
-        let stored =
-            if self.gathering.clears() { Vec::new() } else { self.flusher.database.scan(&wide)? };
-        Ok(if own.is_empty() { stored } else { merge(stored, own, scan) })
+        self.table().scan(scan)
     }
 
     fn alarm(&self) -> Result<Option<i64>> {
-        Ok(self.alarm)
+        self.table().alarm()
     }
 
     fn apply(&mut self, writes: WriteBatch) -> Result<Ticket> {
-        if let Some(alarm) = writes.alarm() {
-            self.alarm = alarm;
+        match self {
+            Self::Rocks(table) => table.apply(writes),
+            Self::Sqlite(table, _) => table.apply(writes),
         }
-        self.gathering.append(writes);
-        Ok(self.ticket)
     }
 
     fn is_empty(&self) -> Result<bool> {
-        let any = Scan { limit: Some(1), ..Scan::all() };
-        Ok(self.alarm.is_none() && self.scan(&any)?.is_empty())
+        self.table().is_empty()
     }
 
-    /// A batch gathers only where the database takes writes.
     fn takes_writes(&self) -> bool {
-        self.is_dirty() || self.flusher.database.takes_writes()
+        self.table().takes_writes()
     }
 
     fn is_dirty(&self) -> bool {
-        !self.gathering.is_empty()
+        self.table().is_dirty()
     }
 
     fn is_broken(&self) -> bool {
-        self.flusher.database.has_failed()
+        self.table().is_broken()
     }
 
     fn seal(&mut self) -> Result<()> {
-        if self.gathering.is_empty() {
-            return Ok(());
+        match self {
+            Self::Rocks(table) => table.seal(),
+            Self::Sqlite(table, _) => table.seal(),
         }
-        let writes = std::mem::take(&mut self.gathering);
-        let ticket = self.ticket;
-        self.ticket += 1;
-        let written = self.flusher.write(&writes, self.alarm);
-        let flushed =
-            written.and_then(|()| Flusher::flush_later(&self.flusher, ticket, writes.clears()));
-        if let Err(error) = &flushed {
-            self.flusher.durability.fail(ticket, error);
+    }
+
+    fn sqlite(&mut self) -> Option<&mut SqliteTable> {
+        match self {
+            Self::Rocks(_) => None,
+            Self::Sqlite(table, _) => Some(table),
         }
-        flushed
     }
 }

@@ -1,4 +1,4 @@
-//! Which objects are open: at most so many at once, however many are asked for.
+//! Which objects are open: at most a given number at once, however many are asked for.
 //!
 //! An object that is to be opened gets a [`Slot`], which it keeps until its database is closed. Without a free slot it
 //! waits in order of arrival. Meanwhile the open objects that are idle and were not used for the longest time are closed.
@@ -52,7 +52,7 @@ struct State {
     patience: Patience,
     /// Work that may still take a slot.
     under_way: usize,
-    /// Those who wait until the set is empty.
+    /// Callers that wait until the set is empty.
     emptied: Vec<oneshot::Sender<()>>,
 }
 
@@ -83,7 +83,7 @@ impl OpenSet {
         })
     }
 
-    /// Allows at least so many objects to be open.
+    /// Allows at least `slots` objects to be open.
     pub fn allow(&self, slots: usize) {
         self.slots_max.fetch_max(slots, Ordering::Relaxed);
         if let Ok(state) = lock(&self.state) {
@@ -242,7 +242,7 @@ impl OpenSet {
         }
     }
 
-    /// Looks later whether a slot has moved for those who wait.
+    /// Looks later whether a slot has moved for the callers that wait.
     fn watch(&self, state: &mut State) {
         if state.entering.is_empty() {
             return;

@@ -1,4 +1,4 @@
-//! The threads on which files are opened, flushed and closed: a few of them, however many objects there are.
+//! The threads on which files are opened, flushed and closed: a few of them, however many objects exist.
 //!
 //! **Work never waits for work that is queued here.** It may wait for the disk. What has to come after other work is
 //! queued by that work when it ends.

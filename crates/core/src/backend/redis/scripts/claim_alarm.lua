@@ -1,5 +1,6 @@
--- Claims the alarm if it is due, or goes on with a claim that waits. The alarm is out of sight until the claim ends, and the
--- claim keeps it: `claim_on` says that it was not set or removed since, `claim_waits` that it is in sight again.
+-- Claims the alarm if it is due, or goes on with a claim that waits. The claim keeps the alarm, which no reader sees
+-- until the claim ends. `claim_on` says that the alarm was not set or removed since. `claim_waits` says that readers
+-- see it again.
 -- ARGV: due by (ms), name of the claim, lease (ms), lease of waiting (ms), '1' to go on with the claim of that name
 -- Returns {'taken', time, name of an alarm that is gone or ''}, {'claimed'} (another handles it), {'over'} (the claim has
 --   ended), {'none', time} with what is set, or {'wait', ms}.

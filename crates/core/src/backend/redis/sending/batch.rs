@@ -161,7 +161,7 @@ impl Batch {
         self.counts.iter().flat_map(|count| count.asked.iter().cloned()).collect()
     }
 
-    /// Whether a request that was called `behind` so many writes comes before it.
+    /// Whether a request comes before the batch. The request was called behind the writes up to the ticket `behind`.
     pub(super) fn is_held(&self, behind: Option<Ticket>) -> bool {
         behind.is_some_and(|ticket| self.first > ticket)
     }

@@ -73,7 +73,8 @@ impl State {
         Some(turn.name.clone())
     }
 
-    /// The conflict of an attempt that has lost. One that ran alone can only have met its own closure.
+    /// The conflict of an attempt that has lost. An attempt that ran alone can only have lost to a write of its own
+    /// closure.
     pub(crate) fn conflict(&self, id: TransactionId, what: String, now: Instant) -> Conflict {
         let alone = self.turn.as_ref().is_some_and(|turn| turn.id == id && now < turn.until);
         // The server has forgotten the attempt, or knows only that too much was written.

@@ -91,8 +91,8 @@ impl WriteQueue {
         self.ended
     }
 
-    /// Takes the next commit, unless it has to wait for its time, or for a request that was called `behind` so many of
-    /// the writes. `turn_ends` if the turn that it waits for ends in the same round.
+    /// Takes the next commit, unless it has to wait for its time, or for a request that was called behind the writes up
+    /// to `behind`. `turn_ends` if the turn that it waits for ends in the same round.
     pub(crate) fn next(
         &mut self,
         now: Instant,

@@ -1,11 +1,11 @@
 //! Parses the URL of one server, of the nodes of a cluster, or of sentinels that know the server.
 //!
-//! `redis[s]://[user:password@]host[:port][,host[:port]...][/database][?options]`. Several hosts are nodes
-//! of a cluster. With `?sentinel=NAME` they are sentinels of the primary of that name, which may ask for a
-//! `sentinel_user` and a `sentinel_password` of their own. With `rediss`, the options `ca`, `cert` and `key` are
-//! paths of PEM files: `ca` replaces the certificates that the system trusts, `cert` and `key` are shown to the
-//! server. `#insecure` trusts every certificate. Without `ca`, we trust the system's certificates and those of the
-//! file that the user of the core names.
+//! `redis[s]://[user:password@]host[:port][,host[:port]...][/database][?options]`. Several hosts are nodes of a
+//! cluster. With `?sentinel=NAME` they are sentinels of the primary of that name, which may ask for a `sentinel_user`
+//! and a `sentinel_password` of their own. With `rediss`, the options `ca`, `cert` and `key` are paths of PEM files.
+//! `ca` replaces the certificates that the system trusts; `cert` and `key` are shown to the server. `#insecure` trusts
+//! every certificate. Without `ca`, we trust the system's certificates and those of the file that the user of the core
+//! names.
 
 use std::fs;
 use std::path::{Path, PathBuf};

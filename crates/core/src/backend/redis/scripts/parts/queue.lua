@@ -1,7 +1,8 @@
 -- How many milliseconds a commit or a claim has to wait for the turn of another attempt; nothing if it may go on.
--- Requests queue in order of arrival, each under a name of its own, `waiter_name`: a client keeps its own order, and this
--- queue must not have another. `turn_token` is the turn that the request belongs to. `turn`, `turn_until` and `arrivals`
--- are those of `meta`: without arrivals, no request waits. `first`, if given, is called before the first write.
+-- Requests queue in order of arrival, each under a name of its own, `waiter_name`. A client keeps its own order, and
+-- this queue must not have another. `turn_token` is the turn that the request belongs to. `turn`, `turn_until` and
+-- `arrivals` are those of `meta`: without arrivals, no request waits. `first`, if given, is called before the first
+-- write.
 local function waits_for_turn(turn_token, waiter_name, lease, turn, turn_until, arrivals, first)
   if not turn and not arrivals then return nil end
   local now = now_ms()

@@ -1,0 +1,187 @@
+//! A SQLite database on the disk: `object.sqlite` and its log.
+//!
+//! SQLite itself syncs nothing while the database is in use: a commit is in the log when it returns, and the flusher makes
+//! it durable through other descriptors. From time to time the log is moved into the database. SQLite begins the log anew
+//! only with the next commit, and before that the database is synced. So a power loss finds a database and a log that
+//! belong together.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use super::errors::corrupt;
+use super::file_names::{SQLITE, SQLITE_LOG, UNFINISHED, is_unfinished};
+use crate::backend::files::disk::directories::Directories;
+use crate::backend::files::disk::paths::shown;
+use crate::backend::files::disk::syncing::Unsynced;
+use crate::error::{Error, Result};
+use crate::lock::lock;
+use crate::sqlite::{Checkpoint, Database, is_busy, is_damage};
+
+/// The files of an open database, as those see them who make them durable.
+#[derive(Debug)]
+pub struct SqliteFiles {
+    path: PathBuf,
+    around: Arc<Directories>,
+    log: Mutex<Box<dyn Unsynced>>,
+    unsynced: Mutex<UnsyncedFiles>,
+}
+
+/// What else than the log may not be durable.
+#[derive(Debug, Default)]
+struct UnsyncedFiles {
+    database: Option<Box<dyn Unsynced>>,
+    directory: Option<Box<dyn Unsynced>>,
+    /// The files are those of a new database.
+    is_new: bool,
+}
+
+/// Whether an object's directory holds a SQLite database.
+pub fn exists(path: &Path) -> bool {
+    path.join(SQLITE).exists()
+}
+
+/// Opens the database in the directory `path`, which exists. What a killed process has left becomes durable before it is
+/// read, unless it `is_durable`.
+pub fn open(
+    path: &Path,
+    is_durable: bool,
+    around: &Arc<Directories>,
+) -> Result<(Database, SqliteFiles)> {
+    let is_new = !exists(path) || is_unfinished(path);
+    if !is_durable && !is_new {
+        rewrite_log(path)?;
+    }
+    let mut database = match open_file(path) {
+        // No write to it has been acknowledged.
+        Err(Error::Corrupt { .. }) if is_unfinished(path) => {
+            remove(path)?;
+            open_file(path)?
+        }
+        opened => opened?,
+    };
+    if !is_durable {
+        database.checkpoint(Checkpoint::Durable).map_err(|error| open_error(path, error))?;
+    }
+    let disk = around.disk();
+    let open =
+        |file: PathBuf| disk.contents(&file).map_err(|error| Error::io("open", &file, &error));
+    let directory = || disk.entries(path).map_err(|error| Error::io("open", path, &error));
+    let files = SqliteFiles {
+        path: path.to_owned(),
+        around: around.clone(),
+        log: Mutex::new(open(path.join(SQLITE_LOG))?),
+        unsynced: Mutex::new(UnsyncedFiles {
+            database: is_new.then(|| open(path.join(SQLITE))).transpose()?,
+            directory: Some(directory()?),
+            is_new,
+        }),
+    };
+    Ok((database, files))
+}
+
+fn open_file(path: &Path) -> Result<Database> {
+    Database::in_file(&path.join(SQLITE)).map_err(|error| open_error(path, error))
+}
+
+/// Why a database could not be opened.
+fn open_error(path: &Path, error: Error) -> Error {
+    match error {
+        Error::Sql { ref message, .. } if is_damage(&error) => corrupt(path, message),
+        Error::Sql { .. } if is_busy(&error) => {
+            Error::Locked { path: shown(path), lock: shown(&path.join(SQLITE)) }
+        }
+        Error::Sql { message, .. } => {
+            let file = path.join(SQLITE);
+            // SQLite does not say why.
+            let reason = fs::OpenOptions::new().write(true).open(&file).err();
+            let reason = reason.map_or(message, |error| error.to_string());
+            Error::Io { action: "open", path: shown(&file), reason }
+        }
+        error => error,
+    }
+}
+
+/// Deletes the files of a database that was never finished.
+fn remove(path: &Path) -> Result<()> {
+    for file in [SQLITE, SQLITE_LOG] {
+        let file = path.join(file);
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::io("delete", &file, &error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Writes the log again. After a failed sync the system may take for durable what is not.
+fn rewrite_log(path: &Path) -> Result<()> {
+    let (log, draft) = (path.join(SQLITE_LOG), path.join(format!("{SQLITE_LOG}.draft")));
+    let written = match fs::read(&log) {
+        Ok(bytes) if bytes.is_empty() => Ok(()),
+        Ok(bytes) => fs::write(&draft, bytes)
+            .and_then(|()| fs::OpenOptions::new().write(true).open(&draft)?.sync_all())
+            .and_then(|()| fs::rename(&draft, &log)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    };
+    written.map_err(|error| Error::io("write", &log, &error))
+}
+
+impl SqliteFiles {
+    /// Makes everything durable that was committed before the call.
+    pub fn sync(&self) -> Result<()> {
+        let log = self.path.join(SQLITE_LOG);
+        lock(&self.log)?.sync().map_err(|error| Error::io("sync", &log, &error))?;
+        self.sync_database()
+    }
+
+    /// Makes durable what was moved into the database, and its files.
+    pub fn sync_database(&self) -> Result<()> {
+        let mut unsynced = lock(&self.unsynced)?;
+        if let Some(database) = &unsynced.database {
+            database.sync().map_err(|error| Error::io("sync", &self.path.join(SQLITE), &error))?;
+            unsynced.database = None;
+        }
+        if let Some(directory) = &unsynced.directory {
+            directory.sync().map_err(|error| Error::io("sync", &self.path, &error))?;
+            unsynced.directory = None;
+        }
+        if std::mem::take(&mut unsynced.is_new) {
+            let marker = self.path.join(UNFINISHED);
+            match fs::remove_file(&marker) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Error::io("delete", &marker, &error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The log is about to be moved into the database, which has to be synced before the next commit.
+    pub fn begin_checkpoint(&self) -> Result<()> {
+        let file = self.path.join(SQLITE);
+        let opened = self.around.disk().contents(&file);
+        let opened = opened.map_err(|error| Error::io("open", &file, &error))?;
+        lock(&self.unsynced)?.database = Some(opened);
+        Ok(())
+    }
+
+    /// Closes the database, with an empty log if it is not `broken`.
+    pub fn close(self, mut database: Database, fsync: bool) -> Result<()> {
+        let how = if fsync { Checkpoint::Durable } else { Checkpoint::Whole };
+        database.close_cursors();
+        database.roll_back()?;
+        database.checkpoint(how)?;
+        drop(database);
+        let log = self.path.join(SQLITE_LOG);
+        if fs::metadata(&log).is_ok_and(|found| found.len() == 0) {
+            let _ = fs::remove_file(&log);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,74 @@
+//! Moves the data of an object from a RocksDB database into a SQLite database.
+
+use std::fs;
+use std::path::Path;
+
+use crate::backend::files::database::errors::corrupt;
+use crate::backend::files::database::file_names::{CURRENT, SQLITE, is_database_file};
+use crate::backend::files::database::format::{ALARM_KEY, alarm_of};
+use crate::backend::files::database::rocks::Rocks;
+use crate::backend::files::disk::directories::Directories;
+use crate::backend::files::disk::paths::list_names;
+use crate::backend::local::Access;
+use crate::error::{Error, Result};
+use crate::range::Scan;
+use crate::sqlite::{Checkpoint, Database};
+use crate::write_batch::WriteBatch;
+
+/// The name of the new database until it is complete.
+const DRAFT: &str = "object.sqlite-draft";
+
+/// Whether an object's directory holds a RocksDB database.
+pub fn has_rocks(path: &Path) -> bool {
+    path.join(CURRENT).exists()
+}
+
+/// Copies every key and the alarm into a new SQLite database, which appears as a whole, and deletes the RocksDB database.
+/// A process that is killed in between has left one or the other.
+pub fn move_into_sqlite(path: &Path, around: &Directories) -> Result<()> {
+    if !path.join(SQLITE).exists() {
+        copy(path, around)?;
+    }
+    delete_rocks(path)
+}
+
+fn copy(path: &Path, around: &Directories) -> Result<()> {
+    let writes = read_all(path)?;
+    let (draft, place) = (path.join(DRAFT), path.join(SQLITE));
+    let _ = fs::remove_file(&draft);
+    let _ = fs::remove_file(path.join(format!("{DRAFT}-wal")));
+    let mut database = Database::in_file(&draft)?;
+    database.apply(&writes)?;
+    database.commit()?;
+    database.checkpoint(Checkpoint::Durable)?;
+    drop(database);
+    let _ = fs::remove_file(path.join(format!("{DRAFT}-wal")));
+    let failed = |error: &std::io::Error| Error::io("create", &place, error);
+    let disk = around.disk();
+    disk.contents(&draft).and_then(|file| file.sync()).map_err(|error| failed(&error))?;
+    fs::rename(&draft, &place).map_err(|error| failed(&error))?;
+    disk.entries(path).and_then(|entries| entries.sync()).map_err(|error| failed(&error))
+}
+
+fn read_all(path: &Path) -> Result<WriteBatch> {
+    let rocks = Rocks::open(path, Access::Write)?;
+    let mut writes = WriteBatch::default();
+    for (key, value) in rocks.scan(&Scan::all())? {
+        writes.put(key, value);
+    }
+    if let Some(bytes) = rocks.get(ALARM_KEY)? {
+        let alarm = alarm_of(&bytes).ok_or_else(|| corrupt(path, "its alarm is cut short"))?;
+        writes.set_alarm(Some(alarm));
+    }
+    Ok(writes)
+}
+
+fn delete_rocks(path: &Path) -> Result<()> {
+    for name in list_names(path)? {
+        if is_database_file(&name) && !name.starts_with(SQLITE) {
+            let file = path.join(name);
+            fs::remove_file(&file).map_err(|error| Error::io("delete", &file, &error))?;
+        }
+    }
+    Ok(())
+}

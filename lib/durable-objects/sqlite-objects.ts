@@ -1,0 +1,109 @@
+/** Opens the databases of SQLite-backed objects before their construction, and gives them up when another process waits. */
+import { clearInterval, setInterval } from "../shared/real-timers";
+import { kRelease, kWanted } from "../shared/symbols";
+import { closeDatabase, kIsOfObject, opened, SqliteStorage } from "../storage/sql/sqlite-storage";
+import type { DurableObjectStorage } from "../storage/storage";
+
+/** How often to look whether another process waits for an object. */
+const LOOK_MS = 100;
+
+/** What the running objects do for their databases. */
+interface Owner {
+  /** Whether other processes may wait for the objects. */
+  isShared: boolean;
+  isRunning(key: string): boolean;
+  /** Ends a running object when it is idle. */
+  evict(key: string): Promise<void>;
+}
+
+export class SqliteObjects {
+  readonly #owner: Owner;
+  readonly #opening = new Map<string, Promise<void>>();
+  /** Storages that are open for objects which are about to be constructed, by the key of the object. */
+  readonly #opened = new Map<string, DurableObjectStorage>();
+  /** The storages whose databases may be open, by object: that of its instance, and that of code outside. */
+  readonly #inUse = new Map<SqliteStorage, string>();
+  readonly #leaving = new Set<string>();
+  #lookout: NodeJS.Timeout | undefined;
+
+  constructor(owner: Owner) {
+    this.#owner = owner;
+  }
+
+  /** Whether an object that is not running has no open database yet. */
+  mustOpen(key: string): boolean {
+    return !this.#opened.has(key) && !this.#owner.isRunning(key);
+  }
+
+  /** Opens the database of an object, once for all that wait for it. */
+  async open(key: string, make: () => DurableObjectStorage): Promise<void> {
+    while (this.mustOpen(key)) {
+      const opening = this.#opening.get(key) ?? this.#open(key, make());
+      this.#opening.set(key, opening);
+      await opening;
+    }
+  }
+
+  /** The storage that was opened for an object, which the object takes over. */
+  take(key: string): DurableObjectStorage | undefined {
+    const storage = this.#opened.get(key);
+    this.#opened.delete(key);
+    return storage;
+  }
+
+  /** Looks from now on whether other processes wait for the object of a storage. */
+  watch(storage: DurableObjectStorage, key: string): void {
+    if (!this.#owner.isShared || !(storage instanceof SqliteStorage)) return;
+    this.#inUse.set(storage, key);
+    this.#lookout ??= setInterval(() => this.#look(), LOOK_MS).unref();
+  }
+
+  /** The storage of an instance that has ended. */
+  forget(storage: DurableObjectStorage): void {
+    closeDatabase(storage);
+    this.#inUse.delete(storage as SqliteStorage);
+    this.#rest();
+  }
+
+  /** Closes what was opened for objects that will not be constructed, and looks no more. */
+  end(): void {
+    for (const storage of this.#opened.values()) closeDatabase(storage);
+    this.#opened.clear();
+    this.#inUse.clear();
+    this.#rest();
+  }
+
+  async #open(key: string, storage: DurableObjectStorage): Promise<void> {
+    try {
+      this.#opened.set(key, await opened(storage));
+    } finally {
+      this.#opening.delete(key);
+    }
+  }
+
+  #rest(): void {
+    if (this.#inUse.size > 0) return;
+    clearInterval(this.#lookout);
+    this.#lookout = undefined;
+  }
+
+  #look(): void {
+    for (const [storage, key] of this.#inUse) {
+      if (!storage[kWanted]()) continue;
+      // Code outside of the object opens the database again when it needs it.
+      if (!storage[kIsOfObject]) storage[kRelease]();
+      else if (!this.#leaving.has(key)) void this.#leave(key);
+    }
+  }
+
+  async #leave(key: string): Promise<void> {
+    this.#leaving.add(key);
+    try {
+      if (this.#owner.isRunning(key)) await this.#owner.evict(key);
+    } catch {
+      // It is busy: the process that waits is told in time.
+    } finally {
+      this.#leaving.delete(key);
+    }
+  }
+}
