@@ -131,6 +131,23 @@ for (const [where, options] of [["memory", {}]]) {
   });
 }
 
+test("sqlite transactions: also what a timer writes is committed only when the microtask queue is empty", async (t) => {
+  const { mf, namespace, storage } = await serve(t);
+  const { DurableObjectsPlugin: plugin } = await mf.getPlugins();
+  const factory = mf.getPluginStorage("DurableObjectsPlugin");
+  const state = await plugin.getObject(factory, namespace.idFromName("a"));
+  const outside = await storage();
+  await new Promise((resolve) => {
+    setTimeout(async () => {
+      outside.kv.put("x", 1);
+      await null;
+      assert.throws(() => state.abort("gone"), { message: "gone" });
+      resolve();
+    });
+  });
+  assert.equal(await outside.get("x"), undefined);
+});
+
 test("sqlite transactions: code that goes on after abort() reaches nothing, and nothing that it ignores is unhandled", async (t) => {
   const unhandled = [];
   const note = (reason) => unhandled.push(reason);

@@ -5,7 +5,6 @@ use crate::backend::{SqlStorage, Ticket};
 use crate::concurrency::turn::Intent;
 use crate::error::{Error, Result};
 use crate::sqlite::Database;
-use crate::write_batch::WriteBatch;
 
 use super::object::LocalObject;
 use super::state::{Need, State};
@@ -70,13 +69,7 @@ impl<T: Table> SqlStorage for LocalObject<T> {
             let table = state.table.get_mut().ok_or(Error::Closed)?;
             let sqlite = table.sqlite().ok_or(Error::NoSql)?;
             let kept = if alarm { None } else { sqlite.alarm()? };
-            let mut ticket = sqlite.reset()?;
-            if kept.is_some() {
-                let mut writes = WriteBatch::default();
-                writes.set_alarm(kept);
-                ticket = sqlite.apply(writes)?;
-                sqlite.seal()?;
-            }
+            let ticket = sqlite.reset(kept)?;
             state.written_by_sql(ticket);
             if kept.is_none() {
                 state.alarm_written();

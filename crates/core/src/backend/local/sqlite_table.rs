@@ -118,10 +118,17 @@ impl SqliteTable {
         self.conclude(CommitEnd::Nothing)
     }
 
-    /// Deletes everything, at once.
-    pub fn reset(&mut self) -> Result<Ticket> {
+    /// Deletes everything but this alarm, at once. Returns the ticket of that.
+    pub fn reset(&mut self, alarm: Option<i64>) -> Result<Ticket> {
+        self.home.before_commit(alarm)?;
         let database = self.database.get_mut();
         database.reset()?;
+        if alarm.is_some() {
+            let mut writes = WriteBatch::default();
+            writes.set_alarm(alarm);
+            database.apply(&writes)?;
+            database.commit()?;
+        }
         self.is_awaited = true;
         self.conclude(CommitEnd::Committed)?;
         Ok(self.ticket - 1)
