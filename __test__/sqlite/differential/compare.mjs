@@ -8,8 +8,12 @@ function* pairs(steps, ours, theirs) {
   for (const [i, step] of steps.entries()) yield { step, ours: ours?.[i], theirs: theirs?.[i] };
 }
 
-/** The parts of the answer to a nested step that belong to its inner steps. */
-const inner = (answer) => (Array.isArray(answer) ? answer[0]?.[".inner"] : undefined);
+/** The parts of the answer to a nested step that belong to its inner steps. Each step around it adds a dot to its key. */
+function inner(answer) {
+  const holder = Array.isArray(answer) ? Object(answer[0]) : {};
+  const key = Object.keys(holder).find((name) => /^\.+inner$/.test(name));
+  return holder[key];
+}
 
 function* differing(steps, ours, theirs) {
   for (const pair of pairs(steps, ours, theirs)) {
@@ -37,14 +41,23 @@ export async function differences(program, ours, theirs) {
   });
 }
 
-/** The row of COMPAT.md that explains a difference, if there is one. */
+/** What explains a difference, if a row of COMPAT.md does. */
 export function explanation(difference) {
-  return divergences.find(({ explains }) => explains(difference))?.row;
+  return divergences.find(({ explains }) => explains(difference));
 }
 
-/** The differences of a program that no row explains. What comes after one that a row explains may follow from it. */
+/** What is different in a program, and which of it no row explains; what comes after one that a row explains may follow. */
+export async function compare(program, ours, theirs) {
+  const [explained, unexplained] = [[], []];
+  for (const difference of await differences(program, ours, theirs)) {
+    const found = explanation(difference);
+    (found === undefined ? unexplained : explained).push(difference);
+    if (found !== undefined && !found.isHarmless) break;
+  }
+  return { explained, unexplained };
+}
+
+/** What no row explains. */
 export async function unexplained(program, ours, theirs) {
-  const found = await differences(program, ours, theirs);
-  const first = found.findIndex((difference) => explanation(difference) !== undefined);
-  return first === -1 ? found : found.slice(0, first);
+  return (await compare(program, ours, theirs)).unexplained;
 }

@@ -118,9 +118,8 @@ function createIndex(r, schema) {
         [1, " COLLATE NOCASE"],
       ]),
   );
-  const expression = r.chance(0.1) ? [`length(${schema.column(r, table)})`] : terms;
   const where = r.chance(0.2) ? ` WHERE ${schema.column(r, table)} IS NOT NULL` : "";
-  return `CREATE ${r.chance(0.15) ? "UNIQUE " : ""}INDEX ${name} ON ${table.name}(${expression.join(", ")})${where}`;
+  return `CREATE ${r.chance(0.15) ? "UNIQUE " : ""}INDEX ${name} ON ${table.name}(${terms.join(", ")})${where}`;
 }
 
 function createView(r, schema) {

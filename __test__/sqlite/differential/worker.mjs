@@ -97,7 +97,10 @@ function listed(iterator, count) {
 
 /** Steps that are done when they return. */
 const SYNC = {
-  exec({ storage }, text, bindings, how) {
+  exec(object, text, bindings, how) {
+    const { storage } = object;
+    // An open list keeps tables locked in workerd.
+    if (text.startsWith("DROP")) attempt(() => [...(object.list ?? [])]);
     const cursor = storage.sql.exec(text, ...bindings.map(make));
     const rows = attempt(() => READS[how](cursor, 3));
     return [{ rows }, ...counters(cursor), storage.sql.databaseSize];
@@ -115,6 +118,8 @@ const SYNC = {
     const cursor = object.cursors.get(slot);
     if (cursor === undefined) return "no cursor";
     const rows = attempt(() => READS[how](cursor, count));
+    // workerd gives rows of nothing after an error.
+    if (rows.error) object.cursors.delete(slot);
     return [{ rows }, ...counters(cursor)];
   },
   kv({ storage }, call, args) { return storage.kv[call](...args.map(make)); },
@@ -130,6 +135,8 @@ const SYNC = {
       if (end === "throw") throw new RangeError("undone");
       return end;
     }));
+    // What a list does after its rows are undone is a failure in workerd.
+    if (end === "throw") object.list = undefined;
     return [{ inner }, result];
   },
 };
@@ -137,10 +144,17 @@ const SYNC = {
 /** Steps that are awaited. */
 const LATER = {
   call: async ({ storage }, call, args) => storage[call](...args.map(make)),
+  async deleteAll(object) {
+    await object.storage.deleteAll();
+    // A list that is walked while everything is deleted fails in workerd.
+    object.list = undefined;
+    // Without one, a later deleteAlarm() may make the table of the alarm in workerd.
+    await object.storage.setAlarm(4e12);
+  },
   list: async ({ storage }, options) => storage.list(options ?? undefined),
   timer: () => sleep(1),
   microtask: () => Promise.resolve(),
-  block: (object, steps) => object.ctx.blockConcurrencyWhile(() => object.steps(steps)),
+  block: async (object, steps) => [{ inner: await object.ctx.blockConcurrencyWhile(() => object.steps(steps)) }],
   async transaction(object, steps, end) {
     let inner = [];
     const result = await attemptLater(() => object.storage.transaction(async (txn) => {
@@ -149,6 +163,7 @@ const LATER = {
       if (end === "rollback") txn.rollback();
       return end;
     }));
+    if (end !== "kept") object.list = undefined;
     return [{ inner }, result];
   },
   async alarm(object, steps) {
