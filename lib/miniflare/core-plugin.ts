@@ -26,7 +26,7 @@ import {
   rulesOf,
 } from "../config/worker";
 import { kSource, type Runnable, runnable, type Source } from "./source";
-import { watchForMissing } from "./watch/watcher";
+import { followsChange, watchForMissing } from "./watch/watcher";
 
 type Options = ConstructorParameters<typeof MiniflareCorePlugin>[1] & {
   configuration?: Configuration;
@@ -51,6 +51,9 @@ const CODE_RULES = [
   { type: "ESModule", include: ["**/*.mjs"] },
   { type: "CommonJS", include: ["**/*.js", "**/*.cjs"] },
 ] as const;
+
+/** What is said beside the error of a build after a change. */
+const STILL_OLD = "The worker that was built before goes on answering.";
 
 type ProcessedRule = MiniflareCorePlugin["processedModuleRules"][number];
 type Script = ScriptBlueprint & { [kSource]?: Source };
@@ -91,7 +94,9 @@ export class CorePlugin extends MiniflareCorePlugin {
     try {
       return await runnable(script);
     } catch (error) {
-      if (error instanceof BuildError) watchForMissing(error.missing, script.filePath);
+      if (!(error instanceof BuildError)) throw error;
+      watchForMissing(error.missing, script.filePath);
+      if (followsChange()) error.message += `\n\n${STILL_OLD}`;
       throw error;
     }
   }

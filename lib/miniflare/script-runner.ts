@@ -2,18 +2,24 @@
  * Runs worker scripts as Miniflare does, modules also where Node.js has no `vm` modules, and adds to a syntax error in a
  * module the place that Node leaves out.
  */
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import vm from "node:vm";
 import { defineHasInstances, VMScriptRunner, VMScriptRunnerError } from "@miniflare/runner-vm";
 import { type AdditionalModules, STRING_SCRIPT_PATH } from "@miniflare/shared";
 import { hasBuiltScripts, mapStackTraces } from "../build/source-maps";
+import { sourcesOf } from "../build/sources";
 import { kBeforeRun } from "../durable-objects/worker";
 import { runModules } from "../modules";
+import { findRefusedImport, type ModuleText } from "../modules/import-place";
 import { SUGGEST_CLOUDFLARE } from "../modules/loader";
-import { findSyntaxProblem } from "../modules/syntax-error";
+import { findUnreadable } from "../modules/syntax-error";
 import { defineDisposeSymbols } from "../shared/dispose";
 import { isInstanceOf } from "../shared/thrown";
 import { WORKERS_MODULE } from "../workers/module";
+import { brokenScript } from "./broken-script";
 import { nameEntry, type Runnable, runnable } from "./source";
+import { followsChange, watchForMissing } from "./watch/watcher";
 
 type RunParameters = Parameters<VMScriptRunner["run"]>;
 
@@ -26,7 +32,32 @@ export class ScriptRunner extends VMScriptRunner {
     this.#context = context;
   }
 
+  /** The files that scripts have been made of, those of mounts among them. */
+  readonly files = new Set<string>();
+
+  /** A script that a change has broken is answered for; one that cannot run at the start is an error. */
   override async run(...given: RunParameters): ReturnType<VMScriptRunner["run"]> {
+    const { filePath } = given[1];
+    try {
+      const result = await this.#runScript(given);
+      this.#note(filePath, result.watch ?? []);
+      return result;
+    } catch (thrown) {
+      const sources = filePath === STRING_SCRIPT_PATH ? [] : sourcesOf(filePath);
+      this.#note(filePath, sources);
+      if (isLinkError(thrown)) await addPlace(thrown, given[1], sources);
+      if (!followsChange()) throw thrown;
+      watchForMissing(sources, filePath);
+      return brokenScript(thrown);
+    }
+  }
+
+  #note(filePath: string, others: Iterable<string>): void {
+    if (filePath !== STRING_SCRIPT_PATH) this.files.add(path.resolve(filePath));
+    for (const file of others) this.files.add(path.resolve(file));
+  }
+
+  async #runScript(given: RunParameters): ReturnType<VMScriptRunner["run"]> {
     const script = await runnable(given[1]);
     const [scope, , ...rest] = given;
     if (script.entry === undefined) return this.#run([scope, script, ...rest]);
@@ -61,10 +92,6 @@ export class ScriptRunner extends VMScriptRunner {
     } catch (thrown) {
       if (isCloudflareModule(thrown))
         thrown.message = `${thrown.message.split("\n", 1)[0]}\n${SUGGEST_CLOUDFLARE}`;
-      if (isModuleSyntaxError(thrown)) {
-        const problem = await findSyntaxProblem(args[1].code, args[1].filePath);
-        if (problem !== undefined) thrown.stack = `${problem.place}\n\n${thrown.stack}`;
-      }
       throw thrown;
     }
   }
@@ -78,14 +105,38 @@ function explainBuilt(thrown: Error, script: Runnable): void {
   thrown.message = `${first}\nAdd "nodejs_compat" to the compatibility flags to import modules of Node.js.`;
 }
 
-/** Looks at what the script has thrown, which may throw when it is looked at. */
-function isModuleSyntaxError(thrown: unknown): thrown is Error {
+/**
+ * Whether V8 has refused a module or an import of it, and says not where. Looks at what the script has thrown, which may
+ * throw when it is looked at.
+ */
+function isLinkError(thrown: unknown): thrown is Error {
   try {
     const { name, stack } = thrown as Error;
-    return name === "SyntaxError" && String(stack).includes("new SourceTextModule");
+    return name === "SyntaxError" && /^SyntaxError: .*\n/.test(String(stack));
   } catch {
     return false;
   }
+}
+
+/** Adds to a stack where the code is, in the script or in what it imports. */
+async function addPlace(error: Error, script: RunParameters[1], sources: string[]): Promise<void> {
+  const others = sources.filter((file) => path.resolve(script.filePath) !== file);
+  const modules = [{ file: script.filePath, code: script.code }, ...textsOf(others)];
+  const unreadable = String(error.stack).includes("new SourceTextModule");
+  const place = unreadable
+    ? await findUnreadable(modules)
+    : findRefusedImport(error.message, modules);
+  if (place !== undefined) error.stack = `${place}\n\n${error.stack}`;
+}
+
+function textsOf(files: string[]): ModuleText[] {
+  return files.flatMap((file) => {
+    try {
+      return /\.m?js$/i.test(file) ? [{ file, code: readFileSync(file, "utf8") }] : [];
+    } catch {
+      return [];
+    }
+  });
 }
 
 /** Whether Miniflare's linker misses a module of Cloudflare's: it suggests to bundle, which is no way to get one. */
