@@ -26,10 +26,16 @@ type RunParameters = Parameters<VMScriptRunner["run"]>;
 export class ScriptRunner extends VMScriptRunner {
   readonly #context: vm.Context | undefined;
 
-  /** Scripts run in `context`, if there is one, and otherwise each in a context of its own. */
-  constructor(context?: vm.Context) {
+  readonly #stackFrames: number | undefined;
+
+  /**
+   * Scripts run in `context`, if there is one, and otherwise each in a context of its own. `stackFrames` are the frames of
+   * errors there, if they are not as many as Node.js has.
+   */
+  constructor(context?: vm.Context, stackFrames?: number) {
     super(context);
     this.#context = context;
+    this.#stackFrames = stackFrames;
   }
 
   /** The files that scripts have been made of, those of mounts among them. */
@@ -73,7 +79,7 @@ export class ScriptRunner extends VMScriptRunner {
   async #run(args: RunParameters): ReturnType<VMScriptRunner["run"]> {
     const [globalScope, blueprint, moduleRules, additionalModules = {}, compat] = args;
     const context = this.#contextFor(globalScope);
-    prepare(context, additionalModules, globalScope);
+    prepare(context, additionalModules, globalScope, this.#stackFrames);
     const withNode = "SourceTextModule" in vm && !importsByString(blueprint, additionalModules);
     if (moduleRules === undefined || withNode) return this.#runWithNode(args);
     defineHasInstances(context);
@@ -146,8 +152,14 @@ function isCloudflareModule(thrown: unknown): thrown is Error {
 }
 
 /** Gives a context what Node.js may not define in it, and tells the worker's module of the context. */
-function prepare(context: vm.Context, modules: AdditionalModules, scope: object): void {
+function prepare(
+  context: vm.Context,
+  modules: AdditionalModules,
+  scope: object,
+  stackFrames: number | undefined,
+): void {
   const [symbols, anyClass, errors] = vm.runInContext("[Symbol, Object, Error]", context);
+  if (stackFrames !== undefined) errors.stackTraceLimit = stackFrames;
   defineDisposeSymbols(symbols);
   if (hasBuiltScripts()) {
     mapStackTraces(Error);

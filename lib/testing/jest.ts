@@ -5,6 +5,7 @@ import type { Context } from "@miniflare/shared";
 import { ScriptRunner } from "../miniflare/script-runner";
 import { defineDisposeSymbols } from "../shared/dispose";
 import { TestEnvironment, type TestEnvironmentOptions } from "./environment";
+import { hideOwnFrames, STACK_FRAMES, startFailure } from "./failure";
 import { type FakeTimers, type JestPackages, jestPackages } from "./jest-packages";
 
 /** What is used of a project's configuration, in all versions of Jest from 27 on. */
@@ -20,6 +21,15 @@ type EnvironmentConfig = ProjectConfig | { projectConfig: ProjectConfig };
 /** Events of Jest's runner that begin and end a level of isolation. Skipped tests begin, but are never done. */
 const BEGINS = new Set(["run_describe_start", "test_start"]);
 const ENDS = new Set(["run_describe_finish", "test_done", "test_skip", "test_todo"]);
+
+/** Events that have an error, which Jest shows later. */
+const FAILURES = new Set(["test_fn_failure", "hook_failure", "error"]);
+
+interface TestEvent {
+  name: string;
+  test?: { concurrent?: boolean };
+  error?: unknown;
+}
 
 /** Timers whose functions must be the test's own, so that fake ones reach the worker. */
 const TIMERS = ["setTimeout", "clearTimeout", "setInterval", "clearInterval"] as const;
@@ -56,9 +66,13 @@ export default class FerroflareEnvironment {
   async setup(): Promise<void> {
     const { global } = this;
     const timers = Object.fromEntries(TIMERS.map((name) => [name, global[name]]));
-    const scriptRunner = new ScriptRunner(this.context!);
+    const scriptRunner = new ScriptRunner(this.context!, STACK_FRAMES);
     const overrides = { console: global.console, ...timers };
-    this.#environment = await TestEnvironment.create(scriptRunner, this.#options, overrides);
+    try {
+      this.#environment = await TestEnvironment.create(scriptRunner, this.#options, overrides);
+    } catch (error) {
+      throw startFailure(error, false);
+    }
     Object.assign(global, this.#environment.globals, { global, self: global });
     this.#environment.enterRealm(global.Object);
   }
@@ -80,7 +94,8 @@ export default class FerroflareEnvironment {
     return this.context;
   }
 
-  handleTestEvent(event: { name: string; test?: { concurrent?: boolean } }): void {
+  handleTestEvent(event: TestEvent): void {
+    if (FAILURES.has(event.name)) hideOwnFrames(event.error);
     // These run beside others, whose levels must not end with theirs.
     if (event.test?.concurrent) return;
     if (BEGINS.has(event.name)) this.#environment?.push();

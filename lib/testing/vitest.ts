@@ -5,7 +5,7 @@ import { findConfig } from "../config/files";
 import { ScriptRunner } from "../miniflare/script-runner";
 import type { CoreOptions } from "./core";
 import { TestEnvironment, type TestEnvironmentOptions } from "./environment";
-import { startFailure } from "./failure";
+import { STACK_FRAMES, startFailure } from "./failure";
 import { ImportedScript } from "./imported-script";
 
 /** Where the runner finds what begins and ends the levels of isolation. */
@@ -31,7 +31,7 @@ interface Isolation {
 
 export async function setup(global: Context, options: EnvironmentOptions, describe: unknown) {
   const { main = false, ...ferroflare } = options.ferroflare ?? options;
-  const scripts = new ScriptRunner();
+  const scripts = new ScriptRunner(undefined, STACK_FRAMES);
   const config = configFile(ferroflare);
   let environment: TestEnvironment;
   try {
@@ -42,11 +42,13 @@ export async function setup(global: Context, options: EnvironmentOptions, descri
     );
   } catch (error) {
     // Vitest takes an environment that cannot be set up for a worker process that has not started.
-    const failure = { error: startFailure(error) };
+    const failure = { error: startFailure(error, true) };
     const isolation: Isolation = { files: [...config, ...scripts.files], failure };
     return { teardown: define(global, { [ISOLATION]: isolation }) };
   }
   environment.enterRealm(global.Object);
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = Math.max(stackTraceLimit, STACK_FRAMES);
   const { console: _, ...globals } = environment.globals;
   const restore = define(global, {
     // Node.js has one, workers have it only by a compatibility flag.
@@ -60,6 +62,7 @@ export async function setup(global: Context, options: EnvironmentOptions, descri
   return {
     async teardown(): Promise<void> {
       restore();
+      Error.stackTraceLimit = stackTraceLimit;
       await environment.dispose();
     },
   };
