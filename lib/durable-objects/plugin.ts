@@ -84,6 +84,7 @@ import {
   storeOptions,
   valueBytesMax,
 } from "./options";
+import { checkCreatable } from "./persist-check";
 import { Reloads } from "./reload";
 import type { DurableObject, DurableObjectState, StateOwner } from "./state";
 import { Worker } from "./worker";
@@ -165,6 +166,10 @@ export class DurableObjectsPlugin
   protected override assignOptions(options?: DurableObjectsOptions): void {
     super.assignOptions(options);
     for (const key of ADDED_OPTIONS) if (this[key] === undefined) delete this[key];
+  }
+
+  #isDirectory(): boolean {
+    return typeof this.#persist === "string" && !isRedisUrl(this.#persist);
   }
 
   /** Mounts use their parent's root path. */
@@ -343,6 +348,7 @@ export class DurableObjectsPlugin
     gateD1();
     if (this.#factory === undefined) useStores(storageFactory);
     this.#factory = storageFactory;
+    if (this.#objects.length > 0 && this.#isDirectory()) checkCreatable(this.#persist as string);
     const store = storeFor(storageFactory, this.#persist, this.#storeOptions);
     // A server that cannot be reached is an error at the start, not at the first use.
     await settle(store.refreshAlarms(this.#objects.map(({ name }) => name)));
@@ -411,7 +417,7 @@ export class DurableObjectsPlugin
     if (running !== undefined) return running as DurableObjectState;
 
     const bound = this.#classes.get(address.name);
-    if (bound === undefined) throw notBound(address.name);
+    if (bound === undefined) throw notBound(address.name, this.#classes.keys());
     const known = this.getStorage(storage, id);
     // What a modern object has ends with the object; what others have got of it stays.
     const objectStorage = isModern(bound.Class) ? this.#newStorage(storage, address) : known;

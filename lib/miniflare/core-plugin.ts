@@ -14,7 +14,7 @@ import {
 import { BuildError } from "../build/error";
 import { isModule, isTypeScript } from "../build/script";
 import { mountsWithConfigFiles } from "../config/choice";
-import { noticesOf } from "../config/notices";
+import { lackingIn, noticesOf } from "../config/notices";
 import type { Config } from "../config/types";
 import {
   type BuildSettings,
@@ -201,7 +201,10 @@ options.set("mounts", {
 options.set("configuration", {
   type: OptionType.NONE,
   fromWrangler: ((config: Config, directory: string, log: Log): Configuration | undefined => {
-    if (!isOfToday(config)) return undefined;
+    if (!isOfToday(config)) {
+      for (const line of lackingIn(config, nameOf(config))) log.warn(line);
+      return undefined;
+    }
     for (const line of noticesOf(config, nameOf(config))) log.warn(line);
     const main = config.build?.upload?.main ? undefined : mainOf(config, directory);
     return { main: main && path.resolve(main), build: buildSettings(config, directory) };
