@@ -77,7 +77,7 @@ export class CorePlugin extends MiniflareCorePlugin {
     const { filePath } = script;
     const isMain = this.#isMain(filePath);
     if (this.#modules === undefined) {
-      this.modules = isMain || isModule(script.code, filePath) || undefined;
+      this.modules = isMain || isModuleFile(script) || undefined;
     }
     if (filePath !== STRING_SCRIPT_PATH) {
       script[kSource] = { ...script[kSource], ...this.#sourceOf(filePath) };
@@ -161,6 +161,12 @@ export class CorePlugin extends MiniflareCorePlugin {
     }
     return processed;
   }
+}
+
+/** A file whose name says so is a module, unless it is written for the other format. */
+function isModuleFile({ code, filePath }: ScriptBlueprint): boolean {
+  if (isModule(code, filePath)) return true;
+  return /\.m[jt]s$/i.test(filePath) && !/\baddEventListener\s*\(/.test(code);
 }
 
 /** For tests, most of which need no script to run. */

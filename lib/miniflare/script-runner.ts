@@ -6,13 +6,18 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import vm from "node:vm";
 import { defineHasInstances, VMScriptRunner, VMScriptRunnerError } from "@miniflare/runner-vm";
-import { type AdditionalModules, STRING_SCRIPT_PATH } from "@miniflare/shared";
+import {
+  type AdditionalModules,
+  type ProcessedModuleRule,
+  STRING_SCRIPT_PATH,
+} from "@miniflare/shared";
+import { isModule } from "../build/script";
 import { hasBuiltScripts, mapStackTraces } from "../build/source-maps";
 import { sourcesOf } from "../build/sources";
 import { kBeforeRun } from "../durable-objects/worker";
 import { runModules } from "../modules";
 import { findRefusedImport, type ModuleText } from "../modules/import-place";
-import { SUGGEST_CLOUDFLARE } from "../modules/loader";
+import { suggestionFor, typeOfFile } from "../modules/loader";
 import { findUnreadable } from "../modules/syntax-error";
 import { defineDisposeSymbols } from "../shared/dispose";
 import { isInstanceOf } from "../shared/thrown";
@@ -51,6 +56,7 @@ export class ScriptRunner extends VMScriptRunner {
     } catch (thrown) {
       const sources = filePath === STRING_SCRIPT_PATH ? [] : sourcesOf(filePath);
       this.#note(filePath, sources);
+      if (isInstanceOf(thrown, VMScriptRunnerError)) suggest(thrown);
       if (isLinkError(thrown)) await addPlace(thrown, given[1], sources);
       if (!followsChange()) throw thrown;
       watchForMissing(sources, filePath);
@@ -80,26 +86,19 @@ export class ScriptRunner extends VMScriptRunner {
     const [globalScope, blueprint, moduleRules, additionalModules = {}, compat] = args;
     const context = this.#contextFor(globalScope);
     prepare(context, additionalModules, globalScope, this.#stackFrames);
-    const withNode = "SourceTextModule" in vm && !importsByString(blueprint, additionalModules);
-    if (moduleRules === undefined || withNode) return this.#runWithNode(args);
+    const withNode =
+      "SourceTextModule" in vm &&
+      !importsByString(blueprint, additionalModules) &&
+      !needsOwnLinker(blueprint, moduleRules ?? []);
+    if (moduleRules === undefined || withNode) return super.run(...args);
     defineHasInstances(context);
-    return runModules(context, blueprint, { moduleRules, additionalModules, compat });
+    return runModules(context, blueprint, { moduleRules, additionalModules, compat, isModule });
   }
 
   /** Node.js takes a scope that is a context already as it is. */
   #contextFor(globalScope: RunParameters[0]): vm.Context {
     if (this.#context) return Object.assign(this.#context, globalScope);
     return vm.createContext(globalScope, { codeGeneration: { strings: false, wasm: false } });
-  }
-
-  async #runWithNode(args: RunParameters) {
-    try {
-      return await super.run(...args);
-    } catch (thrown) {
-      if (isCloudflareModule(thrown))
-        thrown.message = `${thrown.message.split("\n", 1)[0]}\n${SUGGEST_CLOUDFLARE}`;
-      throw thrown;
-    }
   }
 }
 
@@ -145,10 +144,23 @@ function textsOf(files: string[]): ModuleText[] {
   });
 }
 
-/** Whether Miniflare's linker misses a module of Cloudflare's: it suggests to bundle, which is no way to get one. */
-function isCloudflareModule(thrown: unknown): thrown is Error {
-  if (!isInstanceOf(thrown, VMScriptRunnerError) || thrown.code !== "ERR_MODULE_RULE") return false;
-  return / dependency "cloudflare:[^"]*": no matching module rules/.test(thrown.message);
+/** Linkers suggest what Miniflare does: to bundle, whatever no rule allows. */
+function suggest(thrown: VMScriptRunnerError): void {
+  const [first = "", second = ""] = thrown.message.split("\n", 2);
+  if (!second.startsWith("If you're trying to import an npm package")) return;
+  const [, specifier] = / dependency "(.*)": no matching module rules/.exec(first) ?? [];
+  if (thrown.code !== "ERR_MODULE_RULE" || specifier === undefined) return;
+  thrown.message = `${first}\n${suggestionFor(specifier)}`;
+}
+
+/** Whether the script leads to a file that Miniflare's linker cannot take: JSON, or a module that ends in `.js`. */
+function needsOwnLinker({ filePath }: RunParameters[1], moduleRules: ProcessedModuleRule[]) {
+  if (filePath === STRING_SCRIPT_PATH) return false;
+  return sourcesOf(filePath).some((file, i) => {
+    const type = i === 0 ? undefined : typeOfFile(file, { moduleRules });
+    if (type !== "CommonJS") return type === "JSON";
+    return textsOf([file]).some(({ code }) => isModule(code, file));
+  });
 }
 
 /** Gives a context what Node.js may not define in it, and tells the worker's module of the context. */
