@@ -82,6 +82,12 @@ export async function print(line: string): Promise<void> {
   if (!process.stdout.write(`${line}\n`)) await once(process.stdout, "drain");
 }
 
+/** Prints what commands are for, and each on a line of its own, as it can be copied. */
+export async function printCommands(title: string, commands: readonly string[]): Promise<void> {
+  await print(`\n${title}\n`);
+  for (const command of commands) await print(`  ${command}`);
+}
+
 /** Ends the process quietly when the reader of the output has seen enough, as `head` does. */
 export function endWithReader(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
