@@ -60,7 +60,7 @@ class ChangeLog extends Log {
 }
 
 /** How often a worker has been reloaded, by the log of the command. */
-const reloads = ({ output }) => output.stdout.split("Worker reloaded!").length - 1;
+const reloads = ({ output }) => output.stdout.split("Reloaded").length - 1;
 
 /** Writes through five requests, and expects no build; then changes a source in each given place, and expects one. */
 async function assertDeaf(t, args, { changes = ["src/part.txt", "src/new/deep.txt"], cwd, ...at }) {

@@ -2,9 +2,9 @@
 
 import { rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { createInterface } from "node:readline/promises";
 import { ownPackage } from "../../shared/own-package";
 import { CommandError, EXEC_NAME, UsageError } from "../errors";
+import { diffLine, done } from "../look";
 import { usersIn } from "../project/installed";
 import { managerFlags, managerOf } from "../project/manager-option";
 import {
@@ -30,7 +30,14 @@ import {
   type Manager,
   readPackage,
 } from "../project/package-manager";
-import { type Arguments, hint, print, printCommands, readArguments } from "../subcommand";
+import {
+  type Arguments,
+  confirmed,
+  hint,
+  print,
+  printCommands,
+  readArguments,
+} from "../subcommand";
 import { diff } from "./diff";
 import { doctorCommandLine, installCommand, ownCommandLine } from "./next-steps";
 
@@ -108,7 +115,7 @@ async function write(target: Target, entries: Entry[], given: Arguments): Promis
   const before = read(target.file);
   const change = { target, before, after: added(target, entries) };
   if (before === change.after) {
-    await print(`Nothing to do: ${path.basename(target.file)} has ${list(entries)} already.`);
+    await print(done(`Nothing to do: ${path.basename(target.file)} has ${list(entries)} already.`));
     return true;
   }
   return apply(change, given);
@@ -160,8 +167,8 @@ function isOurs(key: string, value: unknown): boolean {
 }
 
 async function apply({ target, before, after }: Change, given: Arguments): Promise<boolean> {
-  for (const line of diff(target.file, before, after)) await print(line);
-  if (!given.flags.has("yes") && !(await confirmed())) {
+  for (const line of diff(target.file, before, after)) await print(diffLine(line));
+  if (!given.flags.has("yes") && !(await confirmed("Write this?", "init"))) {
     await print("Nothing was written.");
     return false;
   }
@@ -171,25 +178,8 @@ async function apply({ target, before, after }: Change, given: Arguments): Promi
   } catch (error) {
     throw new CommandError(`Cannot write ${target.file}: ${(error as Error).message}.`);
   }
-  await print(`Wrote ${target.file}.`);
+  await print(done(`Wrote ${target.file}.`));
   return true;
-}
-
-/** # Errors `UsageError` if there is no user to ask. */
-async function confirmed(): Promise<boolean> {
-  if (!process.stdin.isTTY) {
-    throw new UsageError(
-      `Nothing was written, because standard input is no terminal to ask on: add --yes. ${hint("init")}`,
-    );
-  }
-  const lines = createInterface({ input: process.stdin, output: process.stdout });
-  const closed = new Promise<string>((resolve) => lines.once("close", () => resolve("")));
-  try {
-    const answer = await Promise.race([lines.question("Write this? [y/N] "), closed]);
-    return /^y(es)?$/i.test(answer.trim());
-  } finally {
-    lines.close();
-  }
 }
 
 /** Says when the entry will have no effect: nothing here uses Miniflare 2. */
