@@ -2,10 +2,11 @@
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import frames from "./dist/shared/frames.js";
+import coverage from "./dist/testing/coverage.js";
 import testNames from "./dist/testing/names.js";
 import workersNames from "./dist/workers/names.js";
 import { definingConfig, isolationOf, optionsOf } from "./vitest/cloudflare.mjs";
-import { addFiles, filesIn } from "./vitest/worker-files.mjs";
+import { addFiles, toldBy } from "./vitest/worker-files.mjs";
 
 /** The modules that the environment has put into the global scope: where each is, and what it exports. */
 const MODULES = new Map([
@@ -57,14 +58,15 @@ function plugin(optionsIn) {
     },
     resolveId(id) {
       if (id === MAIN) return this.resolve(main);
-      return MODULES.has(id) || filesIn(id) ? PREFIX + id : undefined;
+      return MODULES.has(id) || toldBy(id) ? PREFIX + id : undefined;
     },
     async load(id) {
       if (!id.startsWith(PREFIX)) return undefined;
       const name = id.slice(PREFIX.length);
-      const files = filesIn(name);
-      if (files === undefined) return sourceOf(name);
-      await addFiles(files, setupFile, server, this.environment);
+      const told = toldBy(name);
+      if (told === undefined) return sourceOf(name);
+      if (told.measured && main === undefined && told.files.length > 0) warnOfCoverage(server);
+      await addFiles(told.files, setupFile, server, this.environment);
       return "";
     },
     async config(config = {}, { mode } = {}) {
@@ -87,6 +89,11 @@ function addSetup(config, test, files) {
   config.test ??= {};
   config.test.setupFiles = [...files, ...[config.test.setupFiles ?? []].flat()];
   if (config.test.server?.deps?.inline !== true) test.server = { deps: { inline: [TRANSFORMED] } };
+}
+
+/** Vitest measures what it imports. */
+function warnOfCoverage({ config }) {
+  config.logger.warnOnce(coverage.VITEST_COVERAGE_ADVICE);
 }
 
 /** Frames of Miniflare and of this package are not shown; the project's own function says of others. */

@@ -3,6 +3,8 @@ const environment = globalThis[Symbol.for("ferroflare.isolation")];
 
 if (environment) {
   const files = encodeURIComponent(JSON.stringify(environment.files));
-  await import(/* @vite-ignore */ `ferroflare:files?${files}`);
+  const { coverage } = globalThis.__vitest_worker__?.config ?? {};
+  const measured = coverage?.enabled ? "&coverage" : "";
+  await import(/* @vite-ignore */ `ferroflare:files?${files}${measured}`);
   if (environment.failure) throw environment.failure.error;
 }

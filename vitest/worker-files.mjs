@@ -1,14 +1,14 @@
 // Makes the files of a worker known to Vite, which has not loaded them: a change of one runs the tests again, and code
 // frames show their lines.
 
-/** The prefix of what the setup file imports; the rest is a list of files. */
+/** What the setup file imports: a list of files, and whether coverage is measured. */
 const PREFIX = "ferroflare:files?";
 
-/** The files that an import tells of, or `undefined` if it is another one. */
-export function filesIn(id) {
-  return id.startsWith(PREFIX)
-    ? JSON.parse(decodeURIComponent(id.slice(PREFIX.length)))
-    : undefined;
+/** What an import tells, or `undefined` if it is another one. */
+export function toldBy(id) {
+  if (!id.startsWith(PREFIX)) return undefined;
+  const [files, coverage] = id.slice(PREFIX.length).split("&");
+  return { files: JSON.parse(decodeURIComponent(files)), measured: coverage !== undefined };
 }
 
 /** Lets the graph of modules have them as imports of `importer`. Vite 6 and newer have a graph for each environment. */

@@ -4,6 +4,7 @@ import { defineHasInstances } from "@miniflare/runner-vm";
 import type { Context } from "@miniflare/shared";
 import { ScriptRunner } from "../miniflare/script-runner";
 import { defineDisposeSymbols } from "../shared/dispose";
+import { type CoverageConfig, warnOfJestCoverage } from "./coverage";
 import { TestEnvironment, type TestEnvironmentOptions } from "./environment";
 import { hideOwnFrames, STACK_FRAMES, startFailure } from "./failure";
 import { type FakeTimers, type JestPackages, jestPackages } from "./jest-packages";
@@ -16,7 +17,9 @@ interface ProjectConfig {
 }
 
 /** Jest 27 gives the configuration itself. */
-type EnvironmentConfig = ProjectConfig | { projectConfig: ProjectConfig };
+type EnvironmentConfig =
+  | ProjectConfig
+  | { projectConfig: ProjectConfig; globalConfig?: CoverageConfig };
 
 /** Events of Jest's runner that begin and end a level of isolation. Skipped tests begin, but are never done. */
 const BEGINS = new Set(["run_describe_start", "test_start"]);
@@ -46,6 +49,7 @@ export default class FerroflareEnvironment {
 
   constructor(config: EnvironmentConfig) {
     const project = "projectConfig" in config ? config.projectConfig : config;
+    if ("globalConfig" in config) warnOfJestCoverage(config.globalConfig);
     const { customExportConditions, ...options } = project.testEnvironmentOptions;
     this.#options = options;
     this.#exportConditions = checkConditions(customExportConditions);
