@@ -153,7 +153,9 @@ impl Database {
     ) -> Result<Step> {
         let cursor = self.start(sql, bindings)?;
         let rows = usize::from(cursor.has_row());
-        cursor.hand_over(value);
+        if rows > 0 {
+            cursor.hand_over(value);
+        }
         Ok(self.leave_open(cursor, rows))
     }
 

@@ -221,8 +221,8 @@ impl Statement {
     /// A value of the row that [`Self::step`] has found. It lives until the next step.
     pub(super) fn column(&self, column: usize) -> Column<'_> {
         let (raw, index) = (self.raw(), c_int::try_from(column).unwrap_or(c_int::MAX));
-        // SAFETY: the statement exists. SQLite keeps a value until the next step, for which the statement is borrowed
-        // anew.
+        // SAFETY: the statement exists. SQLite keeps a value until the next step, which needs the statement for
+        // itself.
         unsafe {
             match ffi::sqlite3_column_type(raw, index) {
                 ffi::SQLITE_INTEGER => Column::Integer(ffi::sqlite3_column_int64(raw, index)),

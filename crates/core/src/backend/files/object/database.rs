@@ -170,11 +170,11 @@ impl Database {
         }
     }
 
-    /// A transaction of SQLite is about to be committed. SQLite may begin its log anew.
+    /// A transaction of SQLite is about to be committed. SQLite may begin its log from the start.
     pub fn begin_commit(&self) -> Result<()> {
         self.watched(self.lock.check().or_else(|_| self.check_place()))?;
         match &self.content {
-            Content::Sqlite { files, .. } => self.watched(files.sync_database()),
+            Content::Sqlite { files, .. } => self.watched(files.sync_moved()),
             Content::Rocks { .. } => Ok(()),
         }
     }
