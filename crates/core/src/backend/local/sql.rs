@@ -89,6 +89,12 @@ impl<T: Table> SqlStorage for LocalObject<T> {
         })
     }
 
+    fn is_sqlite(&self) -> Answer<bool> {
+        self.perform(None, Intent::Read, Need::Read, |state| {
+            Ok(state.table.get_mut().and_then(Table::sqlite).is_some())
+        })
+    }
+
     fn is_wanted(&self) -> bool {
         self.locked().is_ok_and(|state| state.table.is_handing_over())
     }
