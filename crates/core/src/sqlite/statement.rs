@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::ffi;
 
-use super::execution::{Binding, Column};
 use super::failure::failure;
+use super::value::{Binding, Column};
 use crate::error::{Error, Result};
 
 /// Counters that the build script has added to SQLite.
