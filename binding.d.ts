@@ -121,6 +121,8 @@ export declare class ObjectHandle {
   sqlSize(): number
   /** Deletes everything, or all but the alarm; cursors end. Returns a ticket. */
   sqlReset(keepAlarm: boolean): number
+  /** Whether the object is SQLite-backed, as 1 or 0, or a ticket. */
+  isSqlite(): number
   /** Whether another process waits for the object. */
   sqlIsWanted(): boolean
   /** Begins a transaction, and names it. */

@@ -243,6 +243,13 @@ impl ObjectHandle {
         reset.map(number).map_err(|error| thrown(env, &error))
     }
 
+    /// Whether the object is SQLite-backed, as 1 or 0, or a ticket.
+    #[napi(catch_unwind)]
+    pub fn is_sqlite(&self, env: Env) -> napi::Result<f64> {
+        let answer = self.object.sql().map_or(Answer::Now(Ok(false)), SqlStorage::is_sqlite);
+        self.completions.reply(env, &mut [], answer, |is| Reply::Number(f64::from(is)))
+    }
+
     /// Whether another process waits for the object.
     #[napi(catch_unwind)]
     pub fn sql_is_wanted(&self) -> bool {

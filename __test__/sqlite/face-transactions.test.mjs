@@ -1,8 +1,10 @@
 // Transactions as the face runs them: the implicit one of a turn, synchronous ones, asynchronous ones, and calls from outside.
 import assert from "node:assert/strict";
+import path from "node:path";
 import test from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { temporaryDirectory } from "../support/cli.mjs";
 import { failure } from "../support/modern.mjs";
 import { serveStore } from "../support/sqlite-store.mjs";
 
@@ -90,7 +92,10 @@ const programs = {
     await storage.transaction(async (txn) => { await txn.setAlarm(Date.now() + 1e7); txn.rollback(); });
     await new Promise((resolve) => { this.fired = resolve; });
     await storage.setAlarm(soon + 1e7);
-    return (await storage.getAlarm()) === soon + 1e7;`,
+    this.fired = () => kv.put("fired", "but rolled back");
+    await storage.transaction(async (txn) => { await txn.setAlarm(Date.now()); await new Promise((resolve) => setTimeout(resolve, 20)); txn.rollback(); });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    return [kv.get("fired") ?? null, (await storage.getAlarm()) === soon + 1e7];`,
   lists: `
     for (const key of ["a", "b", "c", "d"]) kv.put(key, key);
     const first = kv.list(), pairs = [first.next().value];
@@ -119,238 +124,294 @@ const programs = {
     return [error(() => cursor.next()), sql.exec("SELECT * FROM t").toArray(), [...kv.list()], (await storage.getAlarm()) === null];`,
 };
 
-const serve = (t, options) => serveStore(t, programs, { members, ...options });
+/** Where the data is: each test runs on both. */
+const places = {
+  memory: () => ({}),
+  files: async (t) => ({ durableObjectsPersist: path.join(await temporaryDirectory(t), "data") }),
+};
 
-for (const [where, options] of [["memory", {}]]) {
-  test(`sqlite transactions, ${where}: abort() takes back what was written since the microtask queue was empty, and no more`, async (t) => {
-    const { store } = await serve(t, options);
+function testEverywhere(name, run) {
+  for (const [place, options] of Object.entries(places)) {
+    test(`${name} (${place})`, async (t) => {
+      const given = await options(t);
+      await run((more) => serveStore(t, programs, { members, ...given, ...more }), t);
+    });
+  }
+}
+
+testEverywhere(
+  "sqlite transactions: abort() takes back what was written since the microtask queue was empty, and no more",
+  async (serve) => {
+    const { store } = await serve();
     assert.equal((await failure(store().abortInTurn())).message, "gone");
     assert.deepEqual([await store().keys(), await store().rows()], [[], []]);
     assert.equal((await failure(store().abortLater())).message, "gone");
     assert.deepEqual([await store().keys(), await store().rows()], [[["x", 1]], [1]]);
-  });
-}
+  },
+);
 
-test("sqlite transactions: also what a timer writes is committed only when the microtask queue is empty", async (t) => {
-  const { mf, namespace, storage } = await serve(t);
-  const { DurableObjectsPlugin: plugin } = await mf.getPlugins();
-  const factory = mf.getPluginStorage("DurableObjectsPlugin");
-  const state = await plugin.getObject(factory, namespace.idFromName("a"));
-  const outside = await storage();
-  await new Promise((resolve) => {
-    setTimeout(async () => {
-      outside.kv.put("x", 1);
-      await null;
-      assert.throws(() => state.abort("gone"), { message: "gone" });
-      resolve();
+testEverywhere(
+  "sqlite transactions: also what a timer writes is committed only when the microtask queue is empty",
+  async (serve) => {
+    const { mf, namespace, storage } = await serve();
+    const { DurableObjectsPlugin: plugin } = await mf.getPlugins();
+    const factory = mf.getPluginStorage("DurableObjectsPlugin");
+    const state = await plugin.getObject(factory, namespace.idFromName("a"));
+    const outside = await storage();
+    await new Promise((resolve) => {
+      setTimeout(async () => {
+        outside.kv.put("x", 1);
+        await null;
+        assert.throws(() => state.abort("gone"), { message: "gone" });
+        resolve();
+      });
     });
-  });
-  assert.equal(await outside.get("x"), undefined);
-});
+    assert.equal(await outside.get("x"), undefined);
+  },
+);
 
-test("sqlite transactions: code that goes on after abort() reaches nothing, and nothing that it ignores is unhandled", async (t) => {
-  const unhandled = [];
-  const note = (reason) => unhandled.push(reason);
-  process.on("unhandledRejection", note);
-  t.after(() => process.off("unhandledRejection", note));
-  const { store } = await serve(t);
-  await failure(store().abortAndGoOn());
-  await new Promise((resolve) => setTimeout(resolve, 10));
-  assert.deepEqual(await store().said(), [["gone", "gone", "gone"], []]);
-  assert.deepEqual(unhandled, []);
-});
+testEverywhere(
+  "sqlite transactions: code that goes on after abort() reaches nothing, and nothing that it ignores is unhandled",
+  async (serve, t) => {
+    const unhandled = [];
+    const note = (reason) => unhandled.push(reason);
+    process.on("unhandledRejection", note);
+    t.after(() => process.off("unhandledRejection", note));
+    const { store } = await serve();
+    await failure(store().abortAndGoOn());
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.deepEqual(await store().said(), [["gone", "gone", "gone"], []]);
+    assert.deepEqual(unhandled, []);
+  },
+);
 
-test("sqlite transactions: transactionSync() nests, rolls back what throws, and passes a promise on", async (t) => {
-  const { store } = await serve(t);
-  const [value, , late, rows] = await store().sync();
-  assert.deepEqual(value, [[true, "Error", "inner"], [1], true]);
-  assert.deepEqual([late, rows], ["late", [1, 3, 4]]);
-});
+testEverywhere(
+  "sqlite transactions: transactionSync() nests, rolls back what throws, and passes a promise on",
+  async (serve) => {
+    const { store } = await serve();
+    const [value, , late, rows] = await store().sync();
+    assert.deepEqual(value, [[true, "Error", "inner"], [1], true]);
+    assert.deepEqual([late, rows], ["late", [1, 3, 4]]);
+  },
+);
 
-test("sqlite transactions: transaction() runs once, and its rollback takes back SQL too", async (t) => {
-  const { store } = await serve(t);
-  assert.deepEqual(await store().async(), [2, [1, 1], "no", "value", [1], 1, 1]);
-});
+testEverywhere(
+  "sqlite transactions: transaction() runs once, and its rollback takes back SQL too",
+  async (serve) => {
+    const { store } = await serve();
+    assert.deepEqual(await store().async(), [2, [1, 1], "no", "value", [1], 1, 1]);
+  },
+);
 
-test("sqlite transactions: transaction() nests, and an outer one cannot roll back meanwhile", async (t) => {
-  const { store } = await serve(t);
-  assert.deepEqual(await store().nested(), [
-    [1, 3, "Cannot roll back an outer transaction while a nested transaction is still running."],
-    3,
-  ]);
-});
+testEverywhere(
+  "sqlite transactions: transaction() nests, and an outer one cannot roll back meanwhile",
+  async (serve) => {
+    const { store } = await serve();
+    assert.deepEqual(await store().nested(), [
+      [1, 3, "Cannot roll back an outer transaction while a nested transaction is still running."],
+      3,
+    ]);
+  },
+);
 
-test("sqlite transactions: what cannot be done with one is an error in production's words", async (t) => {
-  const { store } = await serve(t);
-  const moved = (method) =>
-    `Cannot call ${method}() on transaction that has already committed: did you move \`txn\` outside of the closure?`;
-  const deleteAll = ["Error", "Cannot call deleteAll() within a transaction"];
-  assert.deepEqual(await store().used(), [
-    ["Error", "Cannot get() on rolled back transaction"],
-    ["Error", moved("put")],
-    ["Error", moved("rollback")],
-    deleteAll,
-    deleteAll,
-    deleteAll,
-    [
-      "TypeError",
-      "Failed to execute 'transaction' on 'DurableObjectStorage': parameter 1 is not of type 'function'.",
-    ],
-    ["value", 7],
-  ]);
-});
+testEverywhere(
+  "sqlite transactions: what cannot be done with one is an error in production's words",
+  async (serve) => {
+    const { store } = await serve();
+    const moved = (method) =>
+      `Cannot call ${method}() on transaction that has already committed: did you move \`txn\` outside of the closure?`;
+    const deleteAll = ["Error", "Cannot call deleteAll() within a transaction"];
+    assert.deepEqual(await store().used(), [
+      ["Error", "Cannot get() on rolled back transaction"],
+      ["Error", moved("put")],
+      ["Error", moved("rollback")],
+      deleteAll,
+      deleteAll,
+      deleteAll,
+      [
+        "TypeError",
+        "Failed to execute 'transaction' on 'DurableObjectStorage': parameter 1 is not of type 'function'.",
+      ],
+      ["value", 7],
+    ]);
+  },
+);
 
-test("sqlite transactions: those that are started together run one after the other", async (t) => {
-  const { store } = await serve(t);
-  assert.deepEqual(await store().many(), [0, 1, 2]);
-  const calls = Array.from({ length: 8 }, () => store().counter());
-  assert.deepEqual(await Promise.all(calls), [3, 4, 5, 6, 7, 8, 9, 10]);
-});
+testEverywhere(
+  "sqlite transactions: those that are started together run one after the other",
+  async (serve) => {
+    const { store } = await serve();
+    assert.deepEqual(await store().many(), [0, 1, 2]);
+    const calls = Array.from({ length: 8 }, () => store().counter());
+    assert.deepEqual(await Promise.all(calls), [3, 4, 5, 6, 7, 8, 9, 10]);
+  },
+);
 
-test("sqlite transactions: an alarm comes back with a rollback", async (t) => {
-  const { store } = await serve(t);
+testEverywhere("sqlite transactions: an alarm comes back with a rollback", async (serve) => {
+  const { store } = await serve();
   assert.deepEqual(await store().alarms(), [true, true]);
 });
 
-test("sqlite transactions: timers of alarms follow a rollback", async (t) => {
-  const { store } = await serve(t);
-  assert.equal(await store().rearm(), true);
+testEverywhere("sqlite transactions: timers of alarms follow a rollback", async (serve) => {
+  const { store } = await serve();
+  assert.deepEqual(await store().rearm(), [null, true]);
 });
 
-test("sqlite transactions: one that never ends is taken back when its object is reset, and holds up no other", async (t) => {
-  const { mf, namespace, store, storage } = await serve(t);
-  await store().prepare();
-  const { DurableObjectsPlugin: plugin } = await mf.getPlugins();
-  const factory = mf.getPluginStorage("DurableObjectsPlugin");
-  const state = await plugin.getObject(factory, namespace.idFromName("a"));
-  const instance = await plugin.getInstance(factory, namespace.idFromName("a"));
-  const stuck = failure(store().stuck());
-  await instance.entry;
-  const outside = await storage();
-  const waiting = outside.get("stuck");
-  assert.throws(() => state.abort("enough"), { message: "enough" });
-  assert.equal((await stuck).message, "enough");
-  assert.equal(await waiting, undefined);
-  assert.equal(await store().counter(), 0);
-  assert.equal(outside.kv.get("n"), 1);
-});
+testEverywhere(
+  "sqlite transactions: one that never ends is taken back when its object is reset, and holds up no other",
+  async (serve) => {
+    const { mf, namespace, store, storage } = await serve();
+    await store().prepare();
+    const { DurableObjectsPlugin: plugin } = await mf.getPlugins();
+    const factory = mf.getPluginStorage("DurableObjectsPlugin");
+    const state = await plugin.getObject(factory, namespace.idFromName("a"));
+    const instance = await plugin.getInstance(factory, namespace.idFromName("a"));
+    const stuck = failure(store().stuck());
+    await instance.entry;
+    const outside = await storage();
+    const waiting = outside.get("stuck");
+    assert.throws(() => state.abort("enough"), { message: "enough" });
+    assert.equal((await stuck).message, "enough");
+    assert.equal(await waiting, undefined);
+    assert.equal(await store().counter(), 0);
+    assert.equal(outside.kv.get("n"), 1);
+  },
+);
 
-test("sqlite transactions: a deferred constraint that is broken at the commit resets the object", async (t) => {
-  const { store } = await serve(t);
-  const expected =
-    "Durable Object was reset and rolled back to its last known good state because the application left the database in a state where constraints were violated: FOREIGN KEY constraint failed: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_FOREIGNKEY)";
-  const first = await failure(store().deferred());
-  assert.deepEqual([first.message, first.durableObjectReset], [expected, true]);
-  assert.deepEqual(await store().keys(), []);
-  // No result leaves the object before what it has written is committed.
-  for (const method of ["deferredNow", "deferredPut", "deferredIn"]) {
-    const next = await failure(store()[method]());
-    assert.deepEqual([method, next.message, next.durableObjectReset], [method, expected, true]);
-  }
-  assert.deepEqual(await store().keys(), []);
-});
+testEverywhere(
+  "sqlite transactions: a deferred constraint that is broken at the commit resets the object",
+  async (serve) => {
+    const { store } = await serve();
+    const expected =
+      "Durable Object was reset and rolled back to its last known good state because the application left the database in a state where constraints were violated: FOREIGN KEY constraint failed: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_FOREIGNKEY)";
+    const first = await failure(store().deferred());
+    assert.deepEqual([first.message, first.durableObjectReset], [expected, true]);
+    assert.deepEqual(await store().keys(), []);
+    // No result leaves the object before what it has written is committed.
+    for (const method of ["deferredNow", "deferredPut", "deferredIn"]) {
+      const next = await failure(store()[method]());
+      assert.deepEqual([method, next.message, next.durableObjectReset], [method, expected, true]);
+    }
+    assert.deepEqual(await store().keys(), []);
+  },
+);
 
-test("sqlite transactions: from outside, asynchronous calls wait for one that is open and synchronous ones say so", async (t) => {
-  const { mf, namespace, store, storage } = await serve(t);
-  await store().prepare();
-  const outside = await storage();
-  assert.equal(outside.kv.get("held"), undefined);
-  const { DurableObjectsPlugin: plugin } = await mf.getPlugins();
-  const factory = mf.getPluginStorage("DurableObjectsPlugin");
-  const instance = await plugin.getInstance(factory, namespace.idFromName("a"));
-  const held = store().hold();
-  await instance.entry;
-  const code = "ERR_TRANSACTION_OPEN";
-  assert.throws(() => outside.kv.get("held"), { code });
-  assert.throws(() => outside.sql.exec("SELECT 1"), { code });
-  assert.throws(() => outside.transactionSync(() => {}), { code });
-  const waiting = [];
-  const get = outside.get("held").then((value) => waiting.push(value));
-  const own = outside.transaction(async (txn) => waiting.push(await txn.get("held")));
-  assert.deepEqual(waiting, []);
-  instance.release();
-  assert.equal(await held, 1);
-  await Promise.all([get, own]);
-  assert.deepEqual(waiting, [1, 1]);
-  assert.equal(outside.sql.exec("SELECT count(*) AS n FROM t").one().n, 0);
-});
+testEverywhere(
+  "sqlite transactions: from outside, asynchronous calls wait for one that is open and synchronous ones say so",
+  async (serve) => {
+    const { mf, namespace, store, storage } = await serve();
+    await store().prepare();
+    const outside = await storage();
+    assert.equal(outside.kv.get("held"), undefined);
+    const { DurableObjectsPlugin: plugin } = await mf.getPlugins();
+    const factory = mf.getPluginStorage("DurableObjectsPlugin");
+    const instance = await plugin.getInstance(factory, namespace.idFromName("a"));
+    const held = store().hold();
+    await instance.entry;
+    const code = "ERR_TRANSACTION_OPEN";
+    assert.throws(() => outside.kv.get("held"), { code });
+    assert.throws(() => outside.sql.exec("SELECT 1"), { code });
+    assert.throws(() => outside.transactionSync(() => {}), { code });
+    const waiting = [];
+    const get = outside.get("held").then((value) => waiting.push(value));
+    const own = outside.transaction(async (txn) => waiting.push(await txn.get("held")));
+    assert.deepEqual(waiting, []);
+    instance.release();
+    assert.equal(await held, 1);
+    await Promise.all([get, own]);
+    assert.deepEqual(waiting, [1, 1]);
+    assert.equal(outside.sql.exec("SELECT count(*) AS n FROM t").one().n, 0);
+  },
+);
 
-test("sqlite transactions: outside, a transaction and plain calls see what the object sees", async (t) => {
-  const { store, storage } = await serve(t);
-  const outside = await storage("b");
-  outside.sql.exec("CREATE TABLE t (a); INSERT INTO t VALUES (1)");
-  await outside.put("x", 1);
-  await outside.transaction(async (txn) => {
-    await txn.put("y", 2);
-    outside.sql.exec("INSERT INTO t VALUES (2)");
-  });
-  const thrown = outside.transaction(async () => {
-    outside.kv.put("z", 3);
-    throw new Error("no");
-  });
-  assert.equal((await failure(thrown)).message, "no");
-  await outside.sync();
-  assert.deepEqual(
-    [await store("b").keys(), await store("b").rows()],
-    [
+testEverywhere(
+  "sqlite transactions: outside, a transaction and plain calls see what the object sees",
+  async (serve) => {
+    const { store, storage } = await serve();
+    const outside = await storage("b");
+    outside.sql.exec("CREATE TABLE t (a); INSERT INTO t VALUES (1)");
+    await outside.put("x", 1);
+    await outside.transaction(async (txn) => {
+      await txn.put("y", 2);
+      outside.sql.exec("INSERT INTO t VALUES (2)");
+    });
+    const thrown = outside.transaction(async () => {
+      outside.kv.put("z", 3);
+      throw new Error("no");
+    });
+    assert.equal((await failure(thrown)).message, "no");
+    await outside.sync();
+    assert.deepEqual(
+      [await store("b").keys(), await store("b").rows()],
       [
-        ["x", 1],
-        ["y", 2],
+        [
+          ["x", 1],
+          ["y", 2],
+        ],
+        [1, 2],
       ],
-      [1, 2],
-    ],
-  );
-});
+    );
+  },
+);
 
-test("sqlite kv: one list is walked at a time, and sees what is written meanwhile", async (t) => {
-  const { store } = await serve(t);
-  const message =
-    "kv.list() iterator was invalidated because a new call to kv.list() was started. Only one kv.list() iterator can exist at a time.";
-  const pair = (key) => [key, key];
-  assert.deepEqual(await store().lists(), [
-    [pair("a"), pair("b"), ["bb", 1], pair("d")],
-    [true, "Error", message],
-    true,
-    [pair("d"), ["bb", 1]],
-    [pair("b"), ["bb", 1]],
-  ]);
-});
+testEverywhere(
+  "sqlite kv: one list is walked at a time, and sees what is written meanwhile",
+  async (serve) => {
+    const { store } = await serve();
+    const message =
+      "kv.list() iterator was invalidated because a new call to kv.list() was started. Only one kv.list() iterator can exist at a time.";
+    const pair = (key) => [key, key];
+    assert.deepEqual(await store().lists(), [
+      [pair("a"), pair("b"), ["bb", 1], pair("d")],
+      [true, "Error", message],
+      true,
+      [pair("d"), ["bb", 1]],
+      [pair("b"), ["bb", 1]],
+    ]);
+  },
+);
 
-test("sqlite kv: any number of keys, and undefined is a value", async (t) => {
-  const { store } = await serve(t);
+testEverywhere("sqlite kv: any number of keys, and undefined is a value", async (serve) => {
+  const { store } = await serve();
   assert.deepEqual(await store().large(), [300, "m000", "DataCloneError", true, 300]);
   assert.deepEqual(await store().undefinedValue(), [undefined, 1, true, false]);
 });
 
-test("sqlite: deleteAll() drops tables, keys and the alarm, and ends cursors", async (t) => {
-  const { store } = await serve(t);
-  assert.deepEqual(await store().deleteAll(), [
-    [true, "Error", "SQLite query was canceled because the database was deleted."],
-    [{ a: 9 }],
-    [],
-    true,
-  ]);
-});
+testEverywhere(
+  "sqlite: deleteAll() drops tables, keys and the alarm, and ends cursors",
+  async (serve) => {
+    const { store } = await serve();
+    assert.deepEqual(await store().deleteAll(), [
+      [true, "Error", "SQLite query was canceled because the database was deleted."],
+      [{ a: 9 }],
+      [],
+      true,
+    ]);
+  },
+);
 
-test("sqlite: a cursor that the program has dropped ends with the garbage, and one that it keeps is in the way", async (t) => {
-  setFlagsFromString("--expose-gc");
-  const gc = runInNewContext("gc");
-  const { store, storage } = await serve(t);
-  await store().begin();
-  const outside = await storage();
-  const kept = outside.sql.exec("SELECT a FROM t");
-  for (let i = 0; i < 10; i++) {
-    gc();
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  const locked = [true, "Error", "database table is locked: SQLITE_LOCKED"];
-  assert.deepEqual(await store().drop(), locked);
-  assert.equal(kept.toArray().length, 3);
-  let dropped = await store().drop();
-  for (let i = 0; i < 50 && Array.isArray(dropped); i++) {
-    gc();
-    await new Promise((resolve) => setImmediate(resolve));
-    dropped = await store().drop();
-  }
-  assert.deepEqual(dropped, { value: "dropped" });
-});
+testEverywhere(
+  "sqlite: a cursor that the program has dropped ends with the garbage, and one that it keeps is in the way",
+  async (serve) => {
+    setFlagsFromString("--expose-gc");
+    const gc = runInNewContext("gc");
+    const { store, storage } = await serve();
+    await store().begin();
+    const outside = await storage();
+    const kept = outside.sql.exec("SELECT a FROM t");
+    for (let i = 0; i < 10; i++) {
+      gc();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const locked = [true, "Error", "database table is locked: SQLITE_LOCKED"];
+    assert.deepEqual(await store().drop(), locked);
+    assert.equal(kept.toArray().length, 3);
+    let dropped = await store().drop();
+    for (let i = 0; i < 50 && Array.isArray(dropped); i++) {
+      gc();
+      await new Promise((resolve) => setImmediate(resolve));
+      dropped = await store().drop();
+    }
+    assert.deepEqual(dropped, { value: "dropped" });
+  },
+);

@@ -7,6 +7,7 @@ import { serveStore } from "../support/sqlite-store.mjs";
 
 const ALARM = 4_000_000_000_000;
 const programs = {
+  count: `return sql.exec("SELECT count(*) AS n FROM people").one().n;`,
   fill: `
     sql.exec("CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, score REAL, photo BLOB)");
     sql.exec("INSERT INTO people VALUES (1, 'Ada', 9.5, x'0001'), (22, ?, NULL, NULL)", "new\\nline é😀");
@@ -19,7 +20,7 @@ const programs = {
 const members = "alarm() {}";
 
 /** A directory with one SQLite-backed object of STORE and one KV-backed object of PLAIN; gives what runs a command on it. */
-async function stored(t) {
+async function stored(t, isRunning = false) {
   const cwd = await temporaryDirectory(t);
   const root = path.join(cwd, "data");
   const { mf, store } = await serveStore(undefined, programs, {
@@ -31,10 +32,11 @@ async function stored(t) {
   const plain = await mf.getDurableObjectNamespace("PLAIN");
   await (await mf.getDurableObjectStorage(plain.idFromName("p"))).put("k", "v");
   const id = String((await mf.getDurableObjectNamespace("STORE")).idFromName("a"));
-  await mf.dispose();
+  if (isRunning) t.after(() => mf.dispose());
+  else await mf.dispose();
   const objects = (...args) => runCli(["objects", ...args, "--do-persist", root], { cwd });
   const query = (...args) => objects("query", "STORE", "--id-from-name", "a", ...args);
-  return { id, objects, query };
+  return { id, objects, query, store };
 }
 
 test("query: rows are printed as a table, or as lines of JSON", async (t) => {
@@ -44,9 +46,9 @@ test("query: rows are printed as a table, or as lines of JSON", async (t) => {
   assert.equal(
     table.stdout,
     [
-      "id  name            score  photo",
-      "--  --------------  -----  -------",
-      " 1  Ada             9.5    x'0001'",
+      "id  name           score  photo",
+      "--  -------------  -----  -------",
+      " 1  Ada            9.5    x'0001'",
       "22  new\\nline é😀  NULL   NULL",
       "",
     ].join("\n"),
@@ -157,4 +159,12 @@ test("objects: list, show, export and delete know tables", async (t) => {
   assert.equal((await objects("list", "--name", "STORE")).stdout, "");
   const again = await objects("query", "STORE", id, "SELECT 1");
   assert.match(again.stderr, /There is no object STORE/);
+});
+
+test("query: a worker that runs leaves the object to the command, and goes on with what that has written", async (t) => {
+  const { query, store } = await stored(t, true);
+  assert.equal(await store("a").count(), 2);
+  const written = await query("DELETE FROM people WHERE id = 1", "--write");
+  assert.deepEqual([written.code, written.stdout], [0, "1 row written\n"]);
+  assert.equal(await store("a").count(), 1);
 });

@@ -92,12 +92,8 @@ export function decodeEntries(bytes: Buffer, length: number): Map<string, unknow
   return entries;
 }
 
-/** A value whose bytes were copied. */
-export function decodeStored(bytes: ArrayBuffer): unknown {
-  return decodeRange(Buffer.from(bytes), 0, bytes.byteLength);
-}
-
-function decodeRange(bytes: Buffer, start: number, end: number): unknown {
+/** The value in a part of some bytes. */
+export function decodeRange(bytes: Buffer, start: number, end: number): unknown {
   try {
     return decode(bytes, start, end);
   } catch (error) {

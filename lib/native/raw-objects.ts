@@ -1,7 +1,5 @@
 /** Reads and writes whole objects as the bytes they are stored in, for the commands that maintain a directory. */
 
-import { existsSync } from "node:fs";
-import path from "node:path";
 import { decode } from "../codec";
 import { checkKey, durabilityTicket, LOST, limits, type ObjectHandle, type Store } from "./addon";
 import { AttemptLostError, answer, decodeTexts } from "./answers";
@@ -43,16 +41,11 @@ export function decoded(bytes: Buffer): unknown {
 const NO_LIMIT = -1;
 const NOTHING = Buffer.alloc(0);
 
-/** The file of the database, in the directory of a SQLite-backed object. */
-const DATABASE_FILE = "object.sqlite";
-
 export class StoredObjects {
   readonly #store: Store;
-  readonly #place: string;
 
-  private constructor(store: Store, place: string) {
+  private constructor(store: Store) {
     this.#store = store;
-    this.#place = place;
   }
 
   /**
@@ -60,7 +53,7 @@ export class StoredObjects {
    * Those of the core, with `code`s that start with `ERR_STORAGE_`, if the directory cannot be used.
    */
   static open(place: string): StoredObjects {
-    return new StoredObjects(openStore(place), place);
+    return new StoredObjects(openStore(place));
   }
 
   /** Names under which there may be objects, in order. */
@@ -79,8 +72,8 @@ export class StoredObjects {
   }
 
   /** Whether an object is SQLite-backed. */
-  isSqlite(name: string, id: string): boolean {
-    return existsSync(path.join(this.#place, name, id, DATABASE_FILE));
+  async isSqlite(name: string, id: string): Promise<boolean> {
+    return (await awaitCode(this.#object(name, id).isSqlite())) === 1;
   }
 
   /** Opens the database of an object that is SQLite-backed; the caller has to close it. */
@@ -91,7 +84,7 @@ export class StoredObjects {
   /** Reads an object as it is at one moment, in one piece: its bytes have to fit into memory. */
   async read(name: string, id: string): Promise<StoredObject> {
     const object = this.#object(name, id);
-    if (this.isSqlite(name, id)) return readOpened(object);
+    if (await this.isSqlite(name, id)) return readOpened(object);
     const transaction = await awaitCode(object.begin(PLAIN));
     try {
       for (;;) {
@@ -160,7 +153,7 @@ export class StoredObjects {
   /** Removes an object's keys, its alarm and its name. */
   async delete(name: string, id: string): Promise<void> {
     const object = this.#object(name, id);
-    if (this.isSqlite(name, id)) await emptied(await RawDatabase.open(object));
+    if (await this.isSqlite(name, id)) await emptied(await RawDatabase.open(object));
     else await durable(object, [awaitCode(object.deleteAll(PLAIN))]);
     await recordName(this.#store, name, id, null);
   }

@@ -1,7 +1,7 @@
 /** Calls of the native core for SQL: packs what goes with a statement, and reads the replies. */
 import { ByteWriter } from "../codec";
 import type { ObjectHandle } from "./addon";
-import { decodeTexts } from "./answers";
+import { decodeRange, decodeTexts } from "./answers";
 
 /** What goes in and out of the calls for SQL. No other call uses it, and nothing keeps it. */
 export const sqlBuffer = new ByteWriter();
@@ -71,6 +71,15 @@ export function cellsOf(reply: Float64Array): unknown[] {
     }
   }
   return cells;
+}
+
+/** The key and the value in the one row of a walk through the keys. */
+export function entryOf(reply: Float64Array): [key: string, value: unknown] {
+  const { bytes } = sqlBuffer;
+  const textStart = (CELLS + 2) * NUMBER_BYTES + 2;
+  const textEnd = textStart + reply[TEXT_BYTES]!;
+  const key = textIn(bytes, textStart, textEnd, reply[ALL_ASCII] === 1);
+  return [key, decodeRange(bytes, textEnd, textEnd + reply[CELLS + 1]!)];
 }
 
 function textIn(bytes: Buffer, start: number, end: number, isAscii: boolean): string {

@@ -9,6 +9,7 @@
 //! - `overlay`: what overlays hide, and what their savepoints take back
 //! - `many`: many objects of a directory at once
 //! - `power_loss`: what was acknowledged survives the loss of everything that was not synced
+//! - `sqlite`: the SQL of an object
 //! - `strict_serializability`: histories of many threads, judged by the checker in `history`
 //!
 //! `PROPTEST_CASES` sets the number of random cases, `FERROFLARE_SEED` repeats a failed run.
@@ -26,5 +27,6 @@ mod overlay;
 mod places;
 mod power_loss;
 mod seed;
+mod sqlite;
 mod strict_serializability;
 mod support;

@@ -16,7 +16,7 @@ export async function query(
   const address = addressOf({ ...given, words }, COMMAND);
   await checkExists(objects, address, place);
   const { name, id } = address;
-  if (!objects.isSqlite(name, id)) {
+  if (!(await objects.isSqlite(name, id))) {
     throw new CommandError(
       `The object ${word(name)} ${word(id)} is not SQLite-backed: it has keys and values only. Show them with "objects show".`,
     );

@@ -35,7 +35,7 @@ async function withDatabase(
   { name, id }: Address,
   use: (database: RawDatabase) => Promise<void>,
 ): Promise<void> {
-  if (!objects.isSqlite(name, id)) return;
+  if (!(await objects.isSqlite(name, id))) return;
   const database = await objects.database(name, id);
   try {
     await use(database);

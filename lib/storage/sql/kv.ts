@@ -1,10 +1,9 @@
 /** `storage.kv` of a SQLite-backed object: its keys and values, without promises. */
 import { encode } from "../../codec";
 import { durabilityTicket, type ObjectHandle, removedKeys } from "../../native/addon";
-import { decodeStored } from "../../native/answers";
 import { scratch } from "../../native/packing";
 import { PLAIN } from "../../native/scope";
-import { CURSOR, cellsOf, ROWS, sqlBuffer, sqlReply } from "../../native/sql";
+import { CURSOR, entryOf, ROWS, sqlBuffer, sqlReply } from "../../native/sql";
 import { get, type ListOptions, packListOptions } from "../operations";
 import { type OpenCursor, watchCursor } from "./abandoned";
 import type { Database } from "./database";
@@ -163,10 +162,10 @@ export class ListIterator {
     }
     this.#cursor.id = reply[CURSOR]!;
     if (reply[ROWS] === 0) return new Step(true, undefined);
-    const [key, value] = cellsOf(reply);
+    const entry = entryOf(reply);
     const pair = this.#database.kit.array(2);
-    pair[0] = key;
-    pair[1] = decodeStored(value as ArrayBuffer);
+    pair[0] = entry[0];
+    pair[1] = entry[1];
     return new Step(false, pair);
   }
 

@@ -257,6 +257,9 @@ pub trait SqlStorage: Send + Sync {
     /// The bytes of the database as it is now; nothing if the object is not SQLite-backed.
     fn sql_image(&self) -> Answer<Option<Vec<u8>>>;
 
+    /// Whether the object is SQLite-backed.
+    fn is_sqlite(&self) -> Answer<bool>;
+
     /// Whether another process waits for the object.
     fn is_wanted(&self) -> bool;
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::c_int;
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
@@ -35,6 +36,7 @@ pub(super) fn open_memory() -> Result<Connection> {
 /// The connection syncs nothing by itself: a commit is in the log when it returns, and its caller makes it durable.
 pub(super) fn open_file(path: &Path) -> Result<Connection> {
     let connection = Connection::open_with_flags(path, flags()).map_err(text)?;
+    set_up(&connection)?;
     connection
         .execute_batch(
             "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL;
@@ -43,7 +45,6 @@ pub(super) fn open_file(path: &Path) -> Result<Connection> {
         .map_err(text)?;
     // Its log goes on as it is when something has failed.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(text)?;
-    set_up(&connection)?;
     Ok(connection)
 }
 
@@ -55,6 +56,8 @@ fn flags() -> OpenFlags {
 }
 
 fn set_up(connection: &Connection) -> Result<()> {
+    // No caller waits for another program that has the file open.
+    connection.busy_timeout(Duration::ZERO).map_err(text)?;
     for (limit, value) in LIMITS {
         connection.set_limit(*limit, *value).map_err(text)?;
     }
@@ -63,6 +66,7 @@ fn set_up(connection: &Connection) -> Result<()> {
 }
 
 /// A failure of rusqlite, in our words.
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to `map_err`")]
 pub(super) fn text(error: rusqlite::Error) -> Error {
     match &error {
         rusqlite::Error::SqliteFailure(inner, message) => {

@@ -1,9 +1,9 @@
 //! Keys, values and the alarm, in the tables `_cf_KV` and `_cf_METADATA`.
 
 use super::database::Database;
-use super::execution::{Binding, Column};
 use super::fixed::Fixed;
 use super::statement::Statement;
+use super::value::{Binding, Column};
 use crate::error::Result;
 use crate::key::{Entry, Value};
 use crate::range::Scan;
@@ -54,7 +54,12 @@ impl Database {
 
     /// The alarm, in milliseconds.
     pub fn alarm(&mut self) -> Result<Option<i64>> {
-        if self.has_metadata()? { self.number(Fixed::Alarm) } else { Ok(None) }
+        if let Some(known) = self.known_alarm {
+            return Ok(known);
+        }
+        let alarm = if self.has_metadata()? { self.number(Fixed::Alarm)? } else { None };
+        self.known_alarm = Some(alarm);
+        Ok(alarm)
     }
 
     /// Applies a batch inside the transaction of the turn.
@@ -71,6 +76,9 @@ impl Database {
                 Some(value) => self.run(Fixed::Put, &[key, Binding::Blob(value)], |_| ())?,
                 None => self.run(Fixed::Delete, &[key], |_| ())?,
             };
+        }
+        if writes.alarm().is_some() {
+            self.known_alarm = None;
         }
         match writes.alarm() {
             Some(Some(at)) => {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::ffi;
 
-use super::execution::{Binding, Column};
 use super::failure::failure;
+use super::value::{Binding, Column};
 use crate::error::{Error, Result};
 
 /// Counters that the build script has added to SQLite.
@@ -66,8 +66,7 @@ impl Statement {
         let length = c_int::try_from(sql.len()).unwrap_or(c_int::MAX);
         // SAFETY: the caller's promise; `text` has `length` bytes.
         let code = unsafe {
-            #[expect(clippy::cast_sign_loss, reason = "a flag")]
-            ffi::sqlite3_prepare_v3(db, text, length, flags as u32, &raw mut raw, &raw mut tail)
+            ffi::sqlite3_prepare_v3(db, text, length, flags, &raw mut raw, &raw mut tail)
         };
         if code != ffi::SQLITE_OK {
             // SAFETY: the caller's promise.
@@ -221,8 +220,8 @@ impl Statement {
     /// A value of the row that [`Self::step`] has found. It lives until the next step.
     pub(super) fn column(&self, column: usize) -> Column<'_> {
         let (raw, index) = (self.raw(), c_int::try_from(column).unwrap_or(c_int::MAX));
-        // SAFETY: the statement exists. SQLite keeps a value until the next step, for which the statement is borrowed
-        // anew.
+        // SAFETY: the statement exists. SQLite keeps a value until the next step, which needs the statement for
+        // itself.
         unsafe {
             match ffi::sqlite3_column_type(raw, index) {
                 ffi::SQLITE_INTEGER => Column::Integer(ffi::sqlite3_column_int64(raw, index)),
@@ -248,7 +247,7 @@ impl Drop for Statement {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small constant")]
+#[expect(clippy::cast_possible_truncation, reason = "a small constant")]
 const UTF8: u8 = ffi::SQLITE_UTF8 as u8;
 
 /// A count that SQLite gives as a number with a sign.

@@ -2,24 +2,11 @@
 
 use rusqlite::ffi;
 
-use super::database::Database;
+use super::database::{Database, Transaction};
 use super::failure::is_critical;
 use super::fixed::Fixed;
 use super::statement::Statement;
 use crate::error::{Error, Result};
-
-/// What is open of a transaction.
-#[derive(Debug, Default)]
-pub(super) struct Transaction {
-    /// Whether one has begun and was neither committed nor rolled back by us.
-    begun: bool,
-    /// Savepoints that are open.
-    savepoints: u32,
-    /// Callers that keep it open.
-    holds: u32,
-    /// Whether the SQL of the worker has rolled it back.
-    lost: bool,
-}
 
 /// What to do with a savepoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,10 +159,11 @@ impl Database {
         self.transaction.savepoints > 0 || self.transaction.holds > 0
     }
 
-    /// Which of our tables exist has to be looked up again.
+    /// Which of our tables exist, and what the alarm is, has to be looked up again.
     pub(super) fn forget_schema(&mut self) {
         self.has_keys = None;
         self.has_metadata = None;
+        self.known_alarm = None;
     }
 
     /// Ends the statements of open cursors that write: SQLite cannot end a transaction before.

@@ -77,7 +77,7 @@ impl LosingDisk {
 pub(crate) fn lose_power(from: &Path, to: &Path, random: &mut Random) {
     fs::create_dir_all(to).unwrap();
     let synced = SYNCED.lock().unwrap().directories.get(from).cloned().unwrap_or_default();
-    let database = from.join("CURRENT").exists();
+    let database = ["CURRENT", "object.sqlite"].iter().any(|file| from.join(file).exists());
     // Around the databases, what was not synced is lost: it is all ours.
     let quick = database && random.below(2) == 0;
     let entries = if quick { entries_of(from) } else { synced };
@@ -102,12 +102,30 @@ pub(crate) fn lose_power(from: &Path, to: &Path, random: &mut Random) {
 fn content_after(path: &Path, id: FileId, random: &mut Random) -> Vec<u8> {
     let synced = SYNCED.lock().unwrap().files.get(&id).cloned().unwrap_or_default();
     let now = fs::read(path).unwrap_or_default();
+    if path.to_string_lossy().contains(".sqlite") && id_of(path) == Some(id) {
+        return mixed(&synced, &now, random);
+    }
     let more = now.len().saturating_sub(synced.len());
     if id_of(path) != Some(id) || more == 0 || random.below(2) == 0 {
         return synced;
     }
     let kept = synced.len() + usize::try_from(random.below(more as u64 + 1)).unwrap();
     now[..kept].to_vec()
+}
+
+/// Of a file that is also written from its start again, each sector may be the old one or the new one.
+fn mixed(synced: &[u8], now: &[u8], random: &mut Random) -> Vec<u8> {
+    const SECTOR: usize = 512;
+    let mut content = Vec::with_capacity(now.len());
+    for start in (0..now.len().max(synced.len())).step_by(SECTOR) {
+        let part = |of: &[u8]| of[start.min(of.len())..(start + SECTOR).min(of.len())].to_vec();
+        let (old, new) = (part(synced), part(now));
+        let lost = old != new && random.below(2) == 0;
+        // A sector that was never synced may be all zeros.
+        let old = if old.len() < new.len() { vec![0; new.len()] } else { old };
+        content.extend(if lost { old } else { new });
+    }
+    content
 }
 
 impl Disk for LosingDisk {

@@ -4,6 +4,7 @@ mod creation;
 mod losing_disk;
 mod order;
 mod reading;
+mod sqlite;
 mod survival;
 
 use std::{fmt, io};

@@ -45,15 +45,18 @@ impl<T: Table> SqlStorage for LocalObject<T> {
         state.guarded(|state| {
             let table = state.table.get_mut().ok_or(Error::Closed)?;
             let sqlite = table.sqlite().ok_or(Error::NoSql)?;
-            let alarm = sqlite.alarm()?;
+            let (alarm, was_nested) = (sqlite.alarm()?, sqlite.is_nested());
             let worked = sqlite.active_database().and_then(work);
             let ticket = sqlite.pending();
-            let now = sqlite.alarm()?;
+            let (now, is_nested) = (sqlite.alarm()?, sqlite.is_nested());
             if ticket > 0 {
                 state.written_by_sql(ticket);
             }
             if now != alarm {
                 state.alarm_written();
+            }
+            // What a transaction does to the alarm counts at its end.
+            if !is_nested && (was_nested || now != alarm) {
                 state.alarms.set(&state.key, now)?;
             }
             worked.map(|()| ticket)
@@ -83,6 +86,12 @@ impl<T: Table> SqlStorage for LocalObject<T> {
         self.perform(None, Intent::Read, Need::Read, |state| {
             let sqlite = state.table.get_mut().and_then(Table::sqlite);
             sqlite.map(|sqlite| sqlite.database().image()).transpose()
+        })
+    }
+
+    fn is_sqlite(&self) -> Answer<bool> {
+        self.perform(None, Intent::Read, Need::Read, |state| {
+            Ok(state.table.get_mut().and_then(Table::sqlite).is_some())
         })
     }
 

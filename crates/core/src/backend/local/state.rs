@@ -234,6 +234,7 @@ impl<T: Table> State<T> {
         let recorded = self.log.is_needed().then(|| writes.clone());
         let alarm = writes.alarm();
         let ticket = table.apply(writes)?;
+        let is_nested = table.sqlite().is_some_and(|sqlite| sqlite.is_nested());
         self.newest = ticket;
         self.sequence += 1;
         if let Some(recorded) = recorded {
@@ -241,7 +242,9 @@ impl<T: Table> State<T> {
         }
         if let Some(alarm) = alarm {
             self.alarm_written();
-            self.alarms.set(&self.key, alarm)?;
+            if !is_nested {
+                self.alarms.set(&self.key, alarm)?;
+            }
         }
         Ok(Committed { removed, ticket })
     }

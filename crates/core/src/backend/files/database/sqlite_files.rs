@@ -1,9 +1,9 @@
 //! A SQLite database on the disk: `object.sqlite` and its log.
 //!
 //! SQLite itself syncs nothing while the database is in use: a commit is in the log when it returns, and the flusher makes
-//! it durable through other descriptors. From time to time the log is moved into the database. SQLite begins the log anew
-//! only with the next commit, and before that the database is synced. So a power loss finds a database and a log that
-//! belong together.
+//! it durable through other descriptors. From time to time a log that is durable is moved into the database. With the next
+//! commit SQLite writes the log from its start again, and before that the database is synced. So a power loss finds a
+//! database and a log that belong together.
 
 use std::fs;
 use std::io;
@@ -23,18 +23,31 @@ use crate::sqlite::{Checkpoint, Database, is_busy, is_damage};
 #[derive(Debug)]
 pub struct SqliteFiles {
     path: PathBuf,
-    around: Arc<Directories>,
     log: Mutex<Box<dyn Unsynced>>,
-    unsynced: Mutex<UnsyncedFiles>,
+    rest: Mutex<Rest>,
 }
 
 /// What else than the log may not be durable.
-#[derive(Debug, Default)]
-struct UnsyncedFiles {
-    database: Option<Box<dyn Unsynced>>,
-    directory: Option<Box<dyn Unsynced>>,
+#[derive(Debug)]
+struct Rest {
+    /// It stays open: closing any descriptor of the file would end the lock of SQLite, which belongs to the process.
+    database: Box<dyn Unsynced>,
+    directory: Box<dyn Unsynced>,
+    unsynced: Pending,
+    /// The log is a new file.
+    is_directory_unsynced: bool,
     /// The files are those of a new database.
     is_new: bool,
+}
+
+/// What of the database a power loss may still take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pending {
+    Nothing,
+    /// Its first page.
+    Creation,
+    /// What was moved into it from the log.
+    Moved,
 }
 
 /// Whether an object's directory holds a SQLite database.
@@ -67,16 +80,17 @@ pub fn open(
     let disk = around.disk();
     let open =
         |file: PathBuf| disk.contents(&file).map_err(|error| Error::io("open", &file, &error));
-    let directory = || disk.entries(path).map_err(|error| Error::io("open", path, &error));
+    let rest = Rest {
+        database: open(path.join(SQLITE))?,
+        directory: disk.entries(path).map_err(|error| Error::io("open", path, &error))?,
+        unsynced: if is_new { Pending::Creation } else { Pending::Nothing },
+        is_directory_unsynced: true,
+        is_new,
+    };
     let files = SqliteFiles {
         path: path.to_owned(),
-        around: around.clone(),
         log: Mutex::new(open(path.join(SQLITE_LOG))?),
-        unsynced: Mutex::new(UnsyncedFiles {
-            database: is_new.then(|| open(path.join(SQLITE))).transpose()?,
-            directory: Some(directory()?),
-            is_new,
-        }),
+        rest: Mutex::new(rest),
     };
     Ok((database, files))
 }
@@ -136,43 +150,56 @@ impl SqliteFiles {
     pub fn sync(&self) -> Result<()> {
         let log = self.path.join(SQLITE_LOG);
         lock(&self.log)?.sync().map_err(|error| Error::io("sync", &log, &error))?;
-        self.sync_database()
+        self.sync_rest()
     }
 
-    /// Makes durable what was moved into the database, and its files.
-    pub fn sync_database(&self) -> Result<()> {
-        let mut unsynced = lock(&self.unsynced)?;
-        if let Some(database) = &unsynced.database {
-            database.sync().map_err(|error| Error::io("sync", &self.path.join(SQLITE), &error))?;
-            unsynced.database = None;
+    /// Makes durable what was moved into the database, if that has not happened yet.
+    pub fn sync_moved(&self) -> Result<()> {
+        let mut rest = lock(&self.rest)?;
+        if rest.unsynced == Pending::Moved { self.sync_database(&mut rest) } else { Ok(()) }
+    }
+
+    fn sync_database(&self, rest: &mut Rest) -> Result<()> {
+        let file = self.path.join(SQLITE);
+        rest.database.sync().map_err(|error| Error::io("sync", &file, &error))?;
+        rest.unsynced = Pending::Nothing;
+        Ok(())
+    }
+
+    fn sync_rest(&self) -> Result<()> {
+        let mut rest = lock(&self.rest)?;
+        if rest.unsynced != Pending::Nothing {
+            self.sync_database(&mut rest)?;
         }
-        if let Some(directory) = &unsynced.directory {
-            directory.sync().map_err(|error| Error::io("sync", &self.path, &error))?;
-            unsynced.directory = None;
+        if rest.is_directory_unsynced {
+            rest.directory.sync().map_err(|error| Error::io("sync", &self.path, &error))?;
+            rest.is_directory_unsynced = false;
         }
-        if std::mem::take(&mut unsynced.is_new) {
-            let marker = self.path.join(UNFINISHED);
-            match fs::remove_file(&marker) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(Error::io("delete", &marker, &error));
-                }
-                _ => {}
-            }
+        if rest.is_new {
+            self.remove_marker()?;
+            rest.is_new = false;
         }
         Ok(())
+    }
+
+    fn remove_marker(&self) -> Result<()> {
+        let marker = self.path.join(UNFINISHED);
+        match fs::remove_file(&marker) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Error::io("delete", &marker, &error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The log is about to be moved into the database, which has to be synced before the next commit.
     pub fn begin_checkpoint(&self) -> Result<()> {
-        let file = self.path.join(SQLITE);
-        let opened = self.around.disk().contents(&file);
-        let opened = opened.map_err(|error| Error::io("open", &file, &error))?;
-        lock(&self.unsynced)?.database = Some(opened);
+        lock(&self.rest)?.unsynced = Pending::Moved;
         Ok(())
     }
 
-    /// Closes the database, with an empty log if it is not `broken`.
-    pub fn close(self, mut database: Database, fsync: bool) -> Result<()> {
+    /// Closes the database, and leaves no log.
+    pub fn close(&self, mut database: Database, fsync: bool) -> Result<()> {
         let how = if fsync { Checkpoint::Durable } else { Checkpoint::Whole };
         database.close_cursors();
         database.roll_back()?;

@@ -8,7 +8,6 @@ use crate::backend::files::database::file_names::{CURRENT, SQLITE, is_database_f
 use crate::backend::files::database::format::{ALARM_KEY, alarm_of};
 use crate::backend::files::database::rocks::Rocks;
 use crate::backend::files::disk::directories::Directories;
-use crate::backend::files::disk::paths::list_names;
 use crate::backend::local::Access;
 use crate::error::{Error, Result};
 use crate::range::Scan;
@@ -64,9 +63,10 @@ fn read_all(path: &Path) -> Result<WriteBatch> {
 }
 
 fn delete_rocks(path: &Path) -> Result<()> {
-    for name in list_names(path)? {
-        if is_database_file(&name) && !name.starts_with(SQLITE) {
-            let file = path.join(name);
+    let entries = fs::read_dir(path).map_err(|error| Error::io("list", path, &error))?;
+    for file in entries.flatten().map(|entry| entry.path()) {
+        let name = file.file_name().map(|name| name.to_string_lossy().into_owned());
+        if name.is_some_and(|name| is_database_file(&name) && !name.starts_with(SQLITE)) {
             fs::remove_file(&file).map_err(|error| Error::io("delete", &file, &error))?;
         }
     }
