@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Miniflare } from "ferroflare";
-import { miniflare4 } from "../support/miniflare4.mjs";
 import { Random } from "../support/prng.mjs";
 import { seed } from "../support/seed.mjs";
+import { miniflare4 } from "../support/workerd.mjs";
 import { program } from "./differential/sockets-generate.mjs";
 import { script } from "./differential/sockets-worker.mjs";
 

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { NoOpLog } from "@miniflare/shared";
 import { Miniflare } from "../../index.mjs";
-import { miniflare4 } from "../support/miniflare4.mjs";
 import { Random } from "../support/prng.mjs";
 import { seed } from "../support/seed.mjs";
+import { miniflare4 } from "../support/workerd.mjs";
 import { abortProgram, alarmProgram, script } from "./differential/lifecycle.mjs";
 
 const COUNT = Number(process.env.FERROFLARE_LIFECYCLES ?? 40);

@@ -92,7 +92,6 @@ counted(
       11,
       0,
     ],
-    ["SELECT a FROM plain UNION SELECT id FROM keyed", 13, 0],
     ["SELECT a FROM plain UNION ALL SELECT id FROM keyed", 8, 0],
     ["SELECT a, row_number() OVER (ORDER BY a) AS r FROM plain", 13, 0],
     ["SELECT value FROM json_each('[1,2,3]')", 3, 0],

@@ -9,7 +9,7 @@ import { ask, withDirectory, withPeers } from "../support/history/peers.mjs";
 import { random } from "../support/random.mjs";
 import { seed } from "../support/seed.mjs";
 import { CREWS } from "./crew.mjs";
-import { ALARM_BASE_MS, checkShared, LANES } from "./lanes.mjs";
+import { ALARM_BASE_MS, checkShared, LANES, lanesOf } from "./lanes.mjs";
 import { miniflare, objects } from "./object.mjs";
 import { torture } from "./rounds.mjs";
 
@@ -48,11 +48,14 @@ const DAMAGES = {
   alarm: async (reached) => (await reached.storage("alarm-0")).setAlarm(ALARM_BASE_MS + 1),
   clear: async (reached) => (await reached.storage("clear-0")).deleteAll(),
   fresh: async (reached) => (await reached.storage("fresh-0-1")).deleteAll(),
+  sql: (reached) => reached.askSql("sql-0", "/damage"),
+  sqlclear: (reached) => reached.askSql("sqlclear-0", "/damage"),
+  sqlfresh: (reached) => reached.askSql("sqlfresh-0-1", "/clear"),
 };
 
 const write = async (reached, name, key, value) => (await reached.storage(name)).put(key, value);
 
-for (const [name, lane] of Object.entries(LANES)) {
+for (const [name, lane] of Object.entries(lanesOf("file"))) {
   test(`the check of the lane "${name}" finds nothing where nothing is wrong, and something where something is`, async () => {
     const mf = await miniflare(undefined, "fsync");
     try {

@@ -3,12 +3,12 @@
 // A lane knows how to do operation `stamp`, and what must be stored afterwards. That is the state after one operation,
 // as a whole: the last acknowledged one, or one that was issued after it.
 
+import { ALARM_BASE_MS } from "./object.mjs";
+
+export { ALARM_BASE_MS };
 export const ACCOUNTS = 8;
 export const ACCOUNT_START = 100;
 const BATCH_KEYS = 6;
-/** Alarms are set this far in the future, plus the operation's number. */
-export const ALARM_BASE_MS = 4_000_000_000_000;
-
 const account = (number) => `account:${number}`;
 const range = (count, name) => Array.from({ length: count }, (_, place) => name(place));
 const filling = (random) => "x".repeat(random.between(0, 2000));
@@ -193,6 +193,60 @@ export const LANES = {
     },
   },
 };
+
+/** Lanes of objects with SQL, which only files have. */
+export const SQL_LANES = {
+  /** Rows, keys and the alarm of one object, in one turn or in a transaction of a kind. */
+  sql: {
+    depth: 1,
+    async run({ objects, slot, random }, stamp) {
+      const how = random.pick(["write", "sync", "transaction"]);
+      await objects.askSql(`sql-${slot}`, `/${how}?stamp=${stamp}&fill=${random.between(0, 3000)}`);
+    },
+    check: ({ objects, slot }, seen) => checkSql(objects, `sql-${slot}`, seen),
+  },
+
+  /** Everything deleted and, three times of four, written again in the next call. */
+  sqlclear: {
+    depth: 1,
+    async run({ objects, slot }, stamp) {
+      const name = `sqlclear-${slot}`;
+      await objects.askSql(name, stamp % 4 === 0 ? "/clear" : `/write?stamp=${stamp}&fill=10`);
+    },
+    async check({ objects, slot }, seen) {
+      const stamps = await objects.askSql(`sqlclear-${slot}`, "/look");
+      const deleted = stamps.every((stamp) => stamp === 0);
+      if (deleted && possible(seen, (at) => at % 4 === 0)) return undefined;
+      return oneStamp(stamps, !deleted || seen.acknowledged.length === 0, seen);
+    },
+  },
+
+  /** A new object for each operation. */
+  sqlfresh: {
+    depth: 2,
+    async run({ objects, slot }, stamp) {
+      await objects.askSql(`sqlfresh-${slot}-${stamp}`, `/write?stamp=${stamp}&fill=10`);
+    },
+    async check({ objects, slot }, seen) {
+      for (const stamp of seen.issued) {
+        const stamps = await objects.askSql(`sqlfresh-${slot}-${stamp}`, "/look");
+        const isThere = stamps.every((one) => one === stamp);
+        const isGone = stamps.every((one) => one === 0);
+        if (isGone && seen.acknowledged.includes(stamp)) return `object ${stamp} is lost`;
+        if (!isThere && !isGone) return `object ${stamp} holds ${stamps.join(", ")}`;
+      }
+      return undefined;
+    },
+  },
+};
+
+/** The lanes of a backend, by their names. */
+export const lanesOf = (backend) => (backend === "file" ? { ...LANES, ...SQL_LANES } : LANES);
+
+async function checkSql(objects, name, seen) {
+  const stamps = await objects.askSql(name, "/look");
+  return oneStamp(stamps, true, seen);
+}
 
 /** Whether money and books agree, whichever process wrote them, and the counters too. */
 export async function checkShared({ objects }) {

@@ -2,7 +2,7 @@
 import { sleep } from "../support/child.mjs";
 import { random } from "../support/random.mjs";
 import { Crew } from "./crew.mjs";
-import { LANES } from "./lanes.mjs";
+import { lanesOf } from "./lanes.mjs";
 import { PLACES } from "./places.mjs";
 
 /** Operations of a round start at its number times this. */
@@ -27,7 +27,7 @@ class Record {
 
   /** Forgets what later checks need not know. */
   trim(lane) {
-    if (lane === "fresh" || lane === "bank") {
+    if (lane === "fresh" || lane === "bank" || lane === "sqlfresh") {
       this.acknowledged = [];
       this.issued = [];
       return;
@@ -135,11 +135,12 @@ function pickMoment(next) {
 
 async function runRound({ round, kind, durability, fault, workers }, place, records, crew) {
   const problems = [];
+  const known = lanesOf(place.backend);
   const lanes = {};
   let acknowledged = 0;
   const listen = (line) => {
     const [word, slot, lane, ...rest] = line.split(" ");
-    const record = lane in LANES ? records.record(slot, lane) : undefined;
+    const record = lane in known ? records.record(slot, lane) : undefined;
     if (word === "issued") record.issued.push(Number(rest[0]));
     else if (word === "acknowledged") {
       record.acknowledged.push(Number(rest[0]));

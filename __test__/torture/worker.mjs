@@ -2,7 +2,7 @@
 
 import { random } from "../support/random.mjs";
 import { orders, say } from "../support/report.mjs";
-import { checkShared, LANES } from "./lanes.mjs";
+import { checkShared, lanesOf } from "./lanes.mjs";
 import { miniflare, objects } from "./object.mjs";
 import { PLACES } from "./places.mjs";
 
@@ -26,7 +26,7 @@ async function start({ slot, seed, copy }) {
   const mf = await miniflare(order.directory, order.durability, copy);
   const context = { objects: await objects(mf), slot, random: random(seed), state: {} };
   let working = true;
-  const lanes = Object.entries(LANES).map(async ([name, lane]) => {
+  const lanes = Object.entries(lanesOf(order.backend)).map(async ([name, lane]) => {
     let stamp = order.firstStamp;
     const under = new Set();
     const one = async (number) => {
@@ -66,7 +66,9 @@ async function verify() {
   const reached = await objects(mf);
   for (const { slot, lane, ...record } of seen) {
     const context = { objects: reached, slot, markers };
-    const problem = await LANES[lane].check(context, record).catch((error) => error.stack);
+    const problem = await lanesOf(order.backend)
+      [lane].check(context, record)
+      .catch((error) => error.stack);
     if (problem) say(`problem ${lane} of slot ${slot}: ${problem.replaceAll("\n", " | ")}`);
   }
   const problem = await checkShared({ objects: reached }).catch((error) => error.stack);

@@ -1,6 +1,6 @@
 // The two that are compared: this package, and Miniflare 4, which runs workerd.
 import { Miniflare } from "../../../index.mjs";
-import { miniflare4 } from "../../support/miniflare4.mjs";
+import { miniflare4 } from "../../support/workerd.mjs";
 import { script } from "./worker.mjs";
 
 const durableObjects = { SUBJECT: "Subject", CLASSIC: "Classic", SILENT: "Silent" };

@@ -5,10 +5,10 @@ const textOf = ([kind, ...args]) => (kind === "exec" ? args[0] : kind === "open"
 
 /** The answer of a step without the rows that it has read. */
 function withoutRowsRead(answer) {
-  const parts = Array.isArray(answer) ? answer : [];
+  if (!Array.isArray(answer)) return answer;
   const isCounted = (part) =>
     Array.isArray(part) && part.length === 2 && part.every(Number.isInteger);
-  return JSON.stringify(parts.map((part) => (isCounted(part) ? [0, part[1]] : part)));
+  return JSON.stringify(answer.map((part) => (isCounted(part) ? [0, part[1]] : part)));
 }
 
 /** The answer without the names of columns that ALTER TABLE gives in passing. */

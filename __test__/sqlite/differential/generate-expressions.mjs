@@ -83,8 +83,8 @@ function call(r, inner) {
 }
 
 /**
- * An expression on `columns`. What it binds is added to `bindings`, if there is such a list, and `?` stands for it. Then
- * the parts of a statement have to be drawn in their order.
+ * An expression on `columns`. With a list of `bindings`, it may use `?`, and adds what that stands for. So the parts of a
+ * statement have to be drawn in their order.
  */
 export function expression(r, columns, bindings, depth = 0) {
   const inner = () => expression(r, columns, bindings, depth + 1);

@@ -118,7 +118,7 @@ export function several(r, schema, bindings) {
   const last = r.weighted([
     [3, () => query(r, schema, bindings)],
     [1, () => insert(r, schema, bindings)],
-    [2, () => "SELECT changes(), last_insert_rowid()"],
+    [2, () => "SELECT changes()"],
     [1, () => ""],
     [1, () => "-- a comment"],
   ])();

@@ -3,12 +3,9 @@
  * miniflare@4, which runs workerd, so that what an example says stays what workerd does.
  */
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import os from "node:os";
-import path from "node:path";
 import { after, test } from "node:test";
 import { Miniflare } from "../../../index.mjs";
-import { miniflare4 } from "../../support/miniflare4.mjs";
+import { miniflare4InFiles } from "../../support/workerd.mjs";
 import { evaluating, scriptOf } from "./worker.mjs";
 
 // A Date as a text has the zone of its process; workerd has none.
@@ -45,21 +42,13 @@ export async function inOurs(functions, extra = {}) {
 }
 
 let workerd;
-let directory;
 let objects = 0;
 
-after(async () => {
-  await workerd?.dispose();
-  if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
-});
+after(() => workerd?.dispose());
 
-/** The one workerd of a test file, with its data in a directory where a sync costs nothing, if the system has one. */
+/** The one workerd of a test file. */
 function peer() {
-  if (workerd !== undefined) return workerd;
-  const place = existsSync("/dev/shm") ? "/dev/shm" : os.tmpdir();
-  directory = mkdtempSync(path.join(place, "ferroflare-workerd-"));
-  const extra = { unsafeEvalBinding: "EVAL", durableObjectsPersist: directory };
-  workerd = miniflare4(evaluating, { ...options, ...extra });
+  workerd ??= miniflare4InFiles(evaluating, { ...options, unsafeEvalBinding: "EVAL" });
   return workerd;
 }
 

@@ -176,7 +176,7 @@ export class ListIterator {
   [kInvalidate](): void {
     const { id } = this.#cursor;
     // One that is at its end stays there.
-    if (id === 0 && !this.#first) return;
+    if (id === 0 && this.#first?.done !== false) return;
     this.#cursor.id = 0;
     this.#invalidated = true;
     if (id !== 0) this.#handle.sqlClose(id);

@@ -1,6 +1,7 @@
 //! Moves the data of an object from a RocksDB database into a SQLite database.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::backend::files::database::errors::corrupt;
@@ -62,12 +63,19 @@ fn read_all(path: &Path) -> Result<WriteBatch> {
     Ok(writes)
 }
 
+/// Deletes what tells that there is a RocksDB database last: a process that is killed before leaves the rest to the next.
 fn delete_rocks(path: &Path) -> Result<()> {
     let entries = fs::read_dir(path).map_err(|error| Error::io("list", path, &error))?;
-    for file in entries.flatten().map(|entry| entry.path()) {
-        let name = file.file_name().map(|name| name.to_string_lossy().into_owned());
-        if name.is_some_and(|name| is_database_file(&name) && !name.starts_with(SQLITE)) {
-            fs::remove_file(&file).map_err(|error| Error::io("delete", &file, &error))?;
+    let names = entries.flatten().flat_map(|entry| entry.file_name().into_string());
+    let of_rocks = names.filter(|name| is_database_file(name) && !name.starts_with(SQLITE));
+    let others = of_rocks.filter(|name| name != CURRENT);
+    for name in others.chain([CURRENT.to_owned()]) {
+        let file = path.join(name);
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(Error::io("delete", &file, &error));
+            }
+            _ => {}
         }
     }
     Ok(())
