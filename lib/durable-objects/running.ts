@@ -261,6 +261,12 @@ export class RunningObjects {
     this.#forget("reloaded");
   }
 
+  /** No other process is given an object any more. */
+  dispose(): void {
+    this.retire();
+    this.#databases.stop();
+  }
+
   #forget(how: "evicted" | "reloaded"): void {
     this.#databases.end();
     for (const state of this.#living) {

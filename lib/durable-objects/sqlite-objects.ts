@@ -65,10 +65,18 @@ export class SqliteObjects {
     this.#rest();
   }
 
-  /** Closes what was opened for objects that will not be constructed, and looks no more. */
+  /** The instances have ended: closes what was opened for others. Code outside goes on with its storages. */
   end(): void {
     for (const storage of this.#opened.values()) closeDatabase(storage);
     this.#opened.clear();
+    for (const storage of this.#inUse.keys()) {
+      if (storage[kIsOfObject]) this.#inUse.delete(storage);
+    }
+    this.#rest();
+  }
+
+  /** Looks no more: the store is about to be closed. */
+  stop(): void {
     this.#inUse.clear();
     this.#rest();
   }
