@@ -17,6 +17,7 @@ const packages = {
   miniflare: "../node_modules/miniflare/package.json",
   "miniflare@4": "../node_modules/miniflare4/package.json",
   "@miniflare/storage-redis": "../node_modules/miniflare2-storage-redis/package.json",
+  "better-sqlite3": "../node_modules/better-sqlite3/package.json",
   ioredis: "../node_modules/ioredis/package.json",
 };
 

@@ -1,9 +1,9 @@
-/** `npm run bench -- [files|redis|modern] [arguments]`: builds, then runs the benchmark of memory, files, Redis or modern objects with the arguments. */
+/** `npm run bench -- [files|redis|modern|sqlite] [arguments]`: builds, then runs the benchmark of memory, files, Redis, modern or SQLite-backed objects with the arguments. */
 import { runBuilt } from "./lib/built-program.mjs";
 import { runMain } from "./lib/program.mjs";
 
 const [what, ...rest] = process.argv.slice(2);
-const [file, args] = ["files", "redis", "modern"].includes(what)
+const [file, args] = ["files", "redis", "modern", "sqlite"].includes(what)
   ? [`bench/${what}.mjs`, rest]
   : ["bench/memory.mjs", process.argv.slice(2)];
 

@@ -131,6 +131,22 @@ test("examples: modern is a chat in TypeScript, by the command without an option
   }
 });
 
+test("examples: sqlite has tables by Drizzle and by workers-qb, by the command, in Jest and in Vitest", async (t) => {
+  const cwd = await installed(t, "sqlite");
+  const command = path.join(cwd, "node_modules", "ferroflare", "bin", "ferroflare.js");
+  const body = JSON.stringify({ title: "Solaris", author: "Lem", year: 1961 });
+  const catalogue = [{ name: "Lem", books: [{ title: "Solaris", year: 1961, tags: [] }] }];
+  const running = await startCli(t, [], { command, cwd });
+  assert.equal(await running.text("/", { method: "POST", body }), "[1]");
+  assert.deepEqual(JSON.parse(await running.text("/")), catalogue);
+  const { hung, stdout } = await running.end("SIGINT");
+  assert.equal(hung, false);
+  assert.doesNotMatch(stdout, /mf:(wrn|err)/);
+  for (const runner of ["jest", "vitest"]) {
+    assertPassed(await runIn(cwd, ["npm", "run", `test:${runner}`]), 6);
+  }
+});
+
 test("examples: redis is shared by two processes", async (t) => {
   const url = (await redisServer(t)).url();
   const directory = await installed(t, "redis");

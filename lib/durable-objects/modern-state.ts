@@ -88,13 +88,15 @@ export class ModernState extends HibernatingState {
     if (typeof closure !== "function") throw wrongArgument("blockConcurrencyWhile", "function");
     const around = currentEvents();
     const depth = around?.object === this ? (depths.get(around) ?? 0) + 1 : 1;
-    return super.blockConcurrencyWhile(() => {
+    return super.blockConcurrencyWhile(async () => {
       if (depth > BLOCKS_MAX) {
         throw new Error("blockConcurrencyWhile() calls are nested too deeply.");
       }
       depths.set(currentEvents()!, depth);
-      this.storage[kEndTurn]();
-      return closure();
+      this.storage[kEndTurn](true);
+      const result = await closure();
+      this.storage[kEndTurn](true);
+      return result;
     });
   }
 

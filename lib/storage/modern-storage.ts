@@ -100,7 +100,8 @@ export class ModernStorage extends DurableObjectStorage {
     nextTick(() => queueMicrotask(() => nextTick(() => this[kEndTurn]())));
   }
 
-  [kEndTurn](): void {
+  /** `isSection` says that a section of `blockConcurrencyWhile()` begins or ends. */
+  [kEndTurn](_isSection?: boolean): void {
     if (!this.#turns) return;
     this.#turns = false;
     this[kHandle].endTurn();

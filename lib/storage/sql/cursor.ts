@@ -15,7 +15,8 @@ import {
 } from "../../native/sql";
 import { type OpenCursor, watchCursor } from "./abandoned";
 import type { Columns, Database } from "./database";
-import { ITERATOR, illegalConstructor, likeProduction } from "./shape";
+import { ITERATOR } from "./iterator";
+import { illegalConstructor, likeProduction } from "./shape";
 
 type Cells = unknown[];
 
@@ -24,25 +25,29 @@ export type SqlStorageValue = ArrayBuffer | string | number | null;
 /** A row, by the names of its columns. */
 export type SqlRow = Record<string, SqlStorageValue>;
 
+const CANCELED = "SQLite query was canceled because the database was deleted.";
+
 /** The position in a result, which a cursor and its iterators share. */
 class Position implements OpenCursor {
   readonly #database: Database;
   readonly #handle: ObjectHandle;
   readonly columns: Columns;
+  readonly #deletions: number;
   /** The row that is read ahead. */
   #ahead: Cells | undefined;
   id: number;
-  rowsRead: number;
-  rowsWritten: number;
+  #rowsRead: number;
+  #rowsWritten: number;
 
   /** Takes over the reply of the call that has run the statement. */
   constructor(database: Database, handle: ObjectHandle, code: number) {
     const reply = sqlReply(handle, code);
     this.#database = database;
     this.#handle = handle;
+    this.#deletions = database.deletions;
     this.id = reply[CURSOR]!;
-    this.rowsRead = reply[ROWS_READ]!;
-    this.rowsWritten = reply[ROWS_WRITTEN]!;
+    this.#rowsRead = reply[ROWS_READ]!;
+    this.#rowsWritten = reply[ROWS_WRITTEN]!;
     this.#ahead = reply[ROWS] === 0 ? undefined : cellsOf(reply);
     if (reply[TICKET] !== 0) database.wrote(reply[TICKET]!);
     this.columns = database.columns(handle, reply[COLUMNS]!, reply[NAMES]!);
@@ -57,8 +62,27 @@ class Position implements OpenCursor {
     return this.#ahead;
   }
 
+  get rowsRead(): number {
+    this.#check();
+    return this.#rowsRead;
+  }
+
+  get rowsWritten(): number {
+    this.#check();
+    return this.#rowsWritten;
+  }
+
+  /** # Errors Each time, if everything was deleted before the cursor was at its end. */
+  #check(): void {
+    const { deletions } = this.#database;
+    if (deletions !== this.#deletions && this.#ahead !== undefined) {
+      throw this.#database.error(CANCELED);
+    }
+  }
+
   /** The row that was read ahead; the next one is read. */
   take(): Cells | undefined {
+    this.#check();
     const cells = this.#ahead;
     if (cells === undefined) return undefined;
     this.#ahead = undefined;
@@ -71,6 +95,7 @@ class Position implements OpenCursor {
 
   /** The cells of all rows that are left. */
   takeAll(): Cells {
+    this.#check();
     const first = this.#ahead;
     this.#ahead = undefined;
     if (first === undefined) return [];
@@ -100,8 +125,8 @@ class Position implements OpenCursor {
       throw this.#database.thrown(failure);
     }
     this.id = reply[CURSOR]!;
-    this.rowsRead = reply[ROWS_READ]!;
-    this.rowsWritten = reply[ROWS_WRITTEN]!;
+    this.#rowsRead = reply[ROWS_READ]!;
+    this.#rowsWritten = reply[ROWS_WRITTEN]!;
     const ticket = reply[TICKET]!;
     const cells = reply[ROWS] === 0 ? [] : cellsOf(reply);
     if (ticket !== 0) this.#database.wrote(ticket);
@@ -204,6 +229,21 @@ class RawIterator {
     const row = kit.array(cells.length);
     for (let i = 0; i < cells.length; i++) row[i] = cells[i];
     return new kit.Step(false, row);
+  }
+
+  /** All rows that are left, as an array of the realm of the object's class. */
+  toArray(): unknown[] {
+    const { columns, database } = this.#at;
+    const { kit } = database;
+    const cells = this.#at.takeAll();
+    const width = columns.names.length;
+    const rows = kit.array(width === 0 ? 0 : cells.length / width);
+    for (let i = 0, at = 0; i < rows.length; i++) {
+      const row = kit.array(width);
+      for (let column = 0; column < width; column++) row[column] = cells[at++];
+      rows[i] = row;
+    }
+    return rows;
   }
 
   [Symbol.iterator](): this {

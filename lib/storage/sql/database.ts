@@ -27,6 +27,8 @@ export class Database {
   readonly use: DatabaseUse["use"];
   readonly wrote: DatabaseUse["wrote"];
   readonly kit: RowKit;
+  /** How often everything was deleted. */
+  deletions = 0;
   /** By the number that the core gives them. */
   readonly #columns = new Map<number, Columns>();
   #last = Number.NaN;

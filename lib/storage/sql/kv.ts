@@ -7,7 +7,8 @@ import { CURSOR, entryOf, ROWS, sqlBuffer, sqlReply } from "../../native/sql";
 import { get, type ListOptions, packListOptions } from "../operations";
 import { type OpenCursor, watchCursor } from "./abandoned";
 import type { Database } from "./database";
-import { ITERATOR, likeProduction, wrongArgument } from "./shape";
+import { ITERATOR } from "./iterator";
+import { likeProduction, wrongArgument } from "./shape";
 
 const OWNER = "SyncKvStorage";
 const INVALIDATED =
@@ -86,7 +87,8 @@ export function cloneError(failure: unknown): unknown {
   const { name, message } = Object(failure) as { name?: unknown; message?: unknown };
   const isPlain = name === "Error" && typeof message === "string";
   if (!isPlain || !message.endsWith(" could not be cloned.")) return failure;
-  return new DOMException(message, "DataCloneError");
+  const production = message.replace(/^\[object (\w+)\](?= could)/, "#<$1>");
+  return new DOMException(production, "DataCloneError");
 }
 
 /** The one list of keys that can be walked at a time. */
@@ -164,9 +166,11 @@ export class ListIterator {
 
   [kInvalidate](): void {
     const { id } = this.#cursor;
+    // One that is at its end stays there.
+    if (id === 0) return;
     this.#cursor.id = 0;
     this.#invalidated = true;
-    if (id !== 0) this.#handle.sqlClose(id);
+    this.#handle.sqlClose(id);
   }
 }
 Object.setPrototypeOf(ListIterator.prototype, ITERATOR);

@@ -22,8 +22,12 @@ function withoutParameters(value: () => void): void {
   Object.defineProperty(value, "length", { value: 0, configurable: true });
 }
 
-/** The prototype of all iterators. */
-export const ITERATOR: object = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
+/** # Errors Always, as a method that was taken from its object. */
+export function illegalInvocation(): never {
+  throw new TypeError(
+    "Illegal invocation: function called with incorrect `this` reference. See https://developers.cloudflare.com/workers/observability/errors/#illegal-invocation-errors for details.",
+  );
+}
 
 /** # Errors Always, as the constructor of a class whose objects the program cannot make. */
 export function illegalConstructor(): never {

@@ -2,8 +2,8 @@
 import { packBindings, sqlBuffer } from "../../native/sql";
 import { converted } from "./bindings";
 import { Cursor, cursorOf, type SqlRow } from "./cursor";
-import type { Database } from "./database";
-import { illegalConstructor, likeProduction, wrongArgument } from "./shape";
+import { Database } from "./database";
+import { illegalConstructor, illegalInvocation, likeProduction, wrongArgument } from "./shape";
 
 /** Kept for programs that ask for it: statements are prepared by `exec()`. */
 class Statement {
@@ -18,12 +18,15 @@ export class SqlStorage {
   declare readonly Cursor: typeof Cursor;
   declare readonly Statement: typeof Statement;
 
+  /** Only the storage makes one. */
   constructor(database: Database) {
+    if (!(database instanceof Database)) illegalConstructor();
     this.#database = database;
   }
 
   /** Runs all statements of a text, the last one to its first row, and gives the cursor of that. */
   exec<T extends SqlRow = SqlRow>(...given: [query: string, ...bindings: unknown[]]): Cursor<T> {
+    if (!(Object(this) instanceof SqlStorage)) illegalInvocation();
     const [query] = given;
     const database = this.#database;
     const text = typeof query === "string" ? query : textOf(given, database);

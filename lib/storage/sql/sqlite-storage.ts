@@ -6,6 +6,7 @@ import {
   kClose,
   kCut,
   kCutReason,
+  kEndTurn,
   kFollow,
   kOpen,
   kPendingTicket,
@@ -69,6 +70,7 @@ export class SqliteStorage extends ModernStorage {
   readonly #alarms: DurableObjectAlarmBridge;
   readonly #handle: ObjectHandle;
   readonly #setting: SqliteSetting;
+  readonly #database: Database;
   readonly #lists = new KvLists();
   readonly #transactions: Transactions;
   readonly #opening: Opening;
@@ -90,6 +92,7 @@ export class SqliteStorage extends ModernStorage {
     this.#opening = new Opening(handle);
     const use = () => this.#use();
     const database = new Database({ use, wrote: (ticket) => this[kFollow](ticket) }, setting.realm);
+    this.#database = database;
     this.kv = new SyncKvStorage(database, this.#lists);
     this.sql = new SqlStorage(database);
     this.#transactions = new Transactions({
@@ -142,6 +145,11 @@ export class SqliteStorage extends ModernStorage {
 
   /** Everything that is not committed is one transaction, of the object and of code outside. */
   override [kBeginTurn](): void {}
+
+  /** A section of `blockConcurrencyWhile()` commits what was written before it begins, and before it ends. */
+  override [kEndTurn](isSection = false): void {
+    if (isSection && this.#opening.isOpen && !this.#transactions.areOpenSync) this.#commit();
+  }
 
   override [kUndo](): void {
     if (!this.#opening.isOpen) return;
@@ -196,6 +204,7 @@ export class SqliteStorage extends ModernStorage {
         throw deleteAllInTransaction();
       }
       const ticket = this.#use().sqlReset(this.#setting.keepsAlarm);
+      this.#database.deletions++;
       this.#alarmWritten = true;
       const durable = this[kFollow](ticket);
       if (!isInside()) await durable;

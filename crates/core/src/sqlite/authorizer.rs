@@ -89,7 +89,8 @@ fn may(action: c_int, first: Option<&str>, second: Option<&str>, schema: Option<
         | ffi::SQLITE_DROP_VIEW => names_are_free && is_main(schema),
         // The schema comes first, then the table, and for a new name of the table that one.
         ffi::SQLITE_ALTER_TABLE => is_main(first) && is_free(second) && is_free(schema),
-        ffi::SQLITE_ANALYZE => is_free(first) && is_main(schema),
+        // It reads all tables, also ours, and tells how many rows they have.
+        ffi::SQLITE_ANALYZE => is_main(schema),
         ffi::SQLITE_REINDEX => true,
         ffi::SQLITE_FUNCTION => second.is_some_and(is_allowed),
         ffi::SQLITE_CREATE_VTABLE | ffi::SQLITE_DROP_VTABLE => {

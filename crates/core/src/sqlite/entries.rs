@@ -70,16 +70,12 @@ impl Database {
         }
         for (key, value) in writes.entries() {
             let key = Binding::Text(key);
+            // As in production, a delete makes the table too.
+            self.create_keys()?;
             match value {
-                Some(value) => {
-                    self.create_keys()?;
-                    self.run(Fixed::Put, &[key, Binding::Blob(value)], |_| ())?;
-                }
-                None if self.has_keys()? => {
-                    self.run(Fixed::Delete, &[key], |_| ())?;
-                }
-                None => {}
-            }
+                Some(value) => self.run(Fixed::Put, &[key, Binding::Blob(value)], |_| ())?,
+                None => self.run(Fixed::Delete, &[key], |_| ())?,
+            };
         }
         if writes.alarm().is_some() {
             self.known_alarm = None;

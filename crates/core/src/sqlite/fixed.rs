@@ -42,7 +42,7 @@ fixed! {
     ListDownFromEnd = "SELECT key, value FROM _cf_KV WHERE key >= ? ORDER BY key DESC LIMIT ?";
     Alarm = "SELECT value FROM _cf_METADATA WHERE key = 1";
     SetAlarm = "INSERT INTO _cf_METADATA VALUES (1, ?) ON CONFLICT DO UPDATE SET value = excluded.value";
-    DeleteAlarm = "DELETE FROM _cf_METADATA WHERE key = 1";
+    DeleteAlarm = "UPDATE _cf_METADATA SET value = NULL WHERE key = 1";
     AnyTable = "SELECT 1 FROM sqlite_master WHERE name NOT IN ('_cf_KV', '_cf_METADATA') LIMIT 1";
     AnyKey = "SELECT 1 FROM _cf_KV LIMIT 1";
     Pages = "PRAGMA page_count";

@@ -1,0 +1,1 @@
+ALTER TABLE `books` ADD `tags` text DEFAULT '[]' NOT NULL;

@@ -1,0 +1,28 @@
+// The tables of a library, and how they are related. `drizzle-kit generate` makes the migrations from it.
+import { relations } from "drizzle-orm";
+import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+
+export const authors = sqliteTable("authors", {
+  id: integer("id").primaryKey({ autoIncrement: true }),
+  name: text("name").notNull().unique(),
+});
+
+export const books = sqliteTable(
+  "books",
+  {
+    id: integer("id").primaryKey({ autoIncrement: true }),
+    title: text("title").notNull(),
+    authorId: integer("author_id")
+      .notNull()
+      .references(() => authors.id, { onDelete: "cascade" }),
+    year: integer("year"),
+    tags: text("tags", { mode: "json" }).$type<string[]>().notNull().default([]),
+  },
+  (table) => [index("books_by_author").on(table.authorId)],
+);
+
+export const authorsRelations = relations(authors, ({ many }) => ({ books: many(books) }));
+
+export const booksRelations = relations(books, ({ one }) => ({
+  author: one(authors, { fields: [books.authorId], references: [authors.id] }),
+}));
