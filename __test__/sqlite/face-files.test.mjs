@@ -20,7 +20,9 @@ const programs = {
 
 const onLinux = process.platform === "linux";
 /** Where the system tells. */
-const openDatabases = (root) => openFiles(root).filter((file) => file.endsWith("object.sqlite"));
+const openDatabases = (root) => [
+  ...new Set(openFiles(root).filter((file) => file.endsWith("object.sqlite"))),
+];
 
 async function serveIn(t, root, options) {
   const given = { members, durableObjectsPersist: root, ...options };
