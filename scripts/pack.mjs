@@ -1,17 +1,18 @@
 /**
- * `npm run pack`: builds, then packs the main package and the platform packages whose addon exists.
+ * `npm run pack`: builds, then packs one file with the addon of this machine in it, for projects on this machine.
  *
  * Options (after `npm run pack --`):
  *   --out FOLDER      where the tarballs go; by default `packages`
  *   --addons FOLDER   where addons of other platforms are, beside the one built here; may be repeated
  *   --no-build        packs what is built
- *   --all             fails unless there is an addon for every platform, as a release needs
+ *   --all             packs the main package and one for each platform, as a release publishes them; fails if an addon
+ *                     is missing
  */
 import { existsSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "./build.mjs";
-import { packPackages } from "./lib/packages.mjs";
+import { packOne, packPackages } from "./lib/packages.mjs";
 import { root } from "./lib/paths.mjs";
 import { Failure, runMain } from "./lib/program.mjs";
 import { table } from "./lib/report.mjs";
@@ -23,7 +24,8 @@ async function main() {
     await setup();
     await build();
   }
-  const { packed, missing } = await packPackages({ destination: out, addons });
+  const pack = all ? packPackages : packOne;
+  const { packed, missing } = await pack({ destination: out, addons });
   const rows = packed.map(({ file, bytes, unpackedBytes, files }) => [
     relative(process.cwd(), file),
     `${kib(bytes)} KiB`,
@@ -31,10 +33,13 @@ async function main() {
     `${files.length} files`,
   ]);
   console.log(table(rows));
-  if (missing.length === 0) return;
-  const line = `No addon for ${missing.join(", ")}: their packages are not packed.`;
-  if (all) throw new Failure(`${line} Build them, and name their folder with --addons.`);
-  console.log(line);
+  if (all && missing.length > 0) {
+    throw new Failure(
+      `No addon for ${missing.join(", ")}: build them, and name their folder with --addons.`,
+    );
+  }
+  if (!all)
+    console.log(`\nInstall it in your project:\n\n  npm install --save-dev ${packed[0].file}`);
 }
 
 function kib(bytes) {

@@ -44,7 +44,7 @@ export function isolated(Base) {
       }
       while (this.#entered.length > 0 && !around.has(this.#entered.at(-1))) this.#pop();
       this.#entered.push(task);
-      globalThis[ISOLATION]?.push();
+      globalThis[ISOLATION]?.push?.();
     }
 
     #leave(task) {
@@ -53,7 +53,7 @@ export function isolated(Base) {
 
     #pop() {
       this.#entered.pop();
-      globalThis[ISOLATION]?.pop();
+      globalThis[ISOLATION]?.pop?.();
     }
   };
 }

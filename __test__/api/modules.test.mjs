@@ -163,7 +163,7 @@ describe("modules: the Miniflare class without the flag", () => {
       code: "ERR_MODULE_RULE",
       message:
         'Unable to resolve "rule.mjs" dependency "some-package": no matching module rules.\n' +
-        "If you're trying to import an npm package, you'll need to bundle your Worker first.",
+        "If it is an npm package, install it beside esbuild, which then builds it into the worker: npm install --save-dev some-package esbuild",
     },
     "a script given as text": ["undefinedundefined", ["default", "named"]],
     "a service worker": "service true",

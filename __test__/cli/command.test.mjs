@@ -169,7 +169,7 @@ test("cli: a class that the script does not export is named", async () => {
   const args = ["worker.mjs", "--do", "OBJECT1=Missing", "--no-cf-fetch"];
   assertFails(
     await runCli(args, { cwd: objects }),
-    'Class "Missing" for Durable Object "OBJECT1" not found',
+    'Class "Missing" for Durable Object "OBJECT1" not found. The script exports "Object1", "Object2".',
   );
 });
 

@@ -149,7 +149,10 @@ for (const [manager, lock, target, line] of [
   test(`init: --undici replaces the undici that Miniflare 2 pins: ${manager}`, async (t) => {
     const { init, read } = await project(t, { "package.json": USER, [lock]: "" });
     const offered = await init(["--yes"]);
-    assert.match(offered.stdout, /^Run "ferroflare init --undici" to replace it as well\.$/m);
+    assert.match(
+      offered.stdout,
+      /To replace it as well:\n\n {2}\S+(?: dlx)? ferroflare init --undici\n/,
+    );
     assert.equal((await init(["--yes", "--undici"])).code, 0);
     assert.ok((await read(target)).includes(line));
     assert.equal((await init(["--yes", "--remove"])).code, 0);
@@ -169,7 +172,7 @@ test("init: asks before it writes, and takes only yes for it", async (t) => {
     assert.equal(await read("package.json"), USER);
   }
   const { stdout } = await init(["--undici"], { tty: true, input: "y\n" });
-  assert.match(stdout, /^Run "npm install"/m);
+  assert.match(stdout, /^ {2}npm install\n {2}npx ferroflare doctor\n/m);
   assert.ok((await read("package.json")).includes(VALUE));
 });
 
@@ -197,6 +200,60 @@ test("init: says when there is nothing for the entry to have an effect on", asyn
   const { init } = await project(t, { "package.json": pkg });
   const { stdout } = await init(["--yes"]);
   assert.match(stdout, /^Note: miniflare \^4\.0\.0 does not use @miniflare\/durable-objects/m);
+});
+
+test("init: says when no miniflare 2 is there, and nothing of it when one is", async (t) => {
+  const note = /^Note: there is no miniflare 2 here: /m;
+  const none = await (await project(t, { "package.json": USER })).init(["--yes"]);
+  assert.match(none.stdout, note);
+  const pkg = '{ "devDependencies": { "jest-environment-miniflare": "2.14.4" } }\n';
+  const one = await (await project(t, { "package.json": pkg })).init(["--yes"]);
+  assert.doesNotMatch(one.stdout, /^Note:/m);
+});
+
+const TARBALL = "file:../packages/ferroflare-0.1.0.tgz";
+
+for (const [manager, lock, target, line] of [
+  ["npm", "package-lock.json", "package.json", `"${KEY}": "$ferroflare"`],
+  ["pnpm", "pnpm-lock.yaml", "pnpm-workspace.yaml", `'${KEY}': ${TARBALL}`],
+  ["Yarn", "yarn.lock", "package.json", `"${KEY}": "${TARBALL}"`],
+  ["Bun", "bun.lock", "package.json", `"${KEY}": "${TARBALL}"`],
+]) {
+  test(`init: where the project depends on a packed file, the entry is that file: ${manager}`, async (t) => {
+    const pkg = `{\n  "devDependencies": {\n    "ferroflare": "${TARBALL}",\n    "miniflare": "2.14.4"\n  }\n}\n`;
+    const { init, read } = await project(t, { "package.json": pkg, [lock]: "" });
+    assert.equal((await init(["--yes"])).code, 0);
+    assert.ok((await read(target)).includes(line), await read(target));
+    assert.match((await init(["--yes"])).stdout, /^Nothing to do: /m);
+    assert.equal((await init(["--yes", "--remove"])).code, 0);
+    assert.equal(await read("package.json"), pkg);
+  });
+}
+
+test("init: a packed file of a project in a workspace is named by its absolute path", async (t) => {
+  const { init, read, directory } = await project(t, {
+    "package.json": '{ "workspaces": ["a"] }\n',
+    "a/package.json": `{ "devDependencies": { "ferroflare": "${TARBALL}" } }\n`,
+  });
+  assert.equal((await init(["--yes"], { folder: "a" })).code, 0);
+  const file = path.join(directory, "packages", "ferroflare-0.1.0.tgz");
+  assert.equal(JSON.parse(await read("package.json")).overrides[KEY], `file:${file}`);
+});
+
+test("init: leaves an entry that works as it is", async (t) => {
+  for (const [value, more] of [
+    ["file:./ferroflare-0.1.0.tgz", { "ferroflare-0.1.0.tgz": "" }],
+    ["$ferroflare", {}],
+  ]) {
+    const pkg = `{ "devDependencies": { "ferroflare": "file:x.tgz" }, "overrides": { "${KEY}": "${value}" } }\n`;
+    const { init, read } = await project(t, { "package.json": pkg, ...more });
+    assert.match((await init(["--yes"])).stdout, /^Nothing to do: /m);
+    assert.equal(await read("package.json"), pkg);
+  }
+  const pkg = `{ "overrides": { "${KEY}": "file:./gone/ferroflare-0.1.0.tgz" } }\n`;
+  const { init, read } = await project(t, { "package.json": pkg });
+  assert.equal((await init(["--yes"])).code, 0);
+  assert.ok((await read("package.json")).includes(VALUE));
 });
 
 for (const [what, files, args, pattern] of [

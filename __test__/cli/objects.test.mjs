@@ -312,7 +312,7 @@ const mistakes = [
   [["objects", "list", "-x"], `Unknown option "-x". ${HELP_HINT("objects list")}`],
   [["objects", "list", "--json=1"], `--json takes no value. ${HELP_HINT("objects list")}`],
   [["objects", "list", "--name"], `--name needs a value. ${HELP_HINT("objects list")}`],
-  [["objects", "list", "OBJECT"], `Unexpected argument "OBJECT". ${HELP_HINT("objects list")}`],
+  [["objects", "list", "OBJECT", "a"], `Unexpected argument "a". ${HELP_HINT("objects list")}`],
 ];
 for (const [args, line] of mistakes) {
   test(`objects: ${args.join(" ")} is refused in one line`, async () => {

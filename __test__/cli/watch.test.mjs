@@ -60,7 +60,7 @@ class ChangeLog extends Log {
 }
 
 /** How often a worker has been reloaded, by the log of the command. */
-const reloads = ({ output }) => output.stdout.split("Worker reloaded!").length - 1;
+const reloads = ({ output }) => output.stdout.split("Reloaded").length - 1;
 
 /** Writes through five requests, and expects no build; then changes a source in each given place, and expects one. */
 async function assertDeaf(t, args, { changes = ["src/part.txt", "src/new/deep.txt"], cwd, ...at }) {
@@ -206,6 +206,107 @@ test("watch: a mount that keeps data in its own directory reloads nothing, and i
     async () => ((await ask(Math.random())).startsWith("new") ? true : undefined),
     "the new script",
   );
+});
+
+/** A worker of two modules, which `fetch` needs. */
+const SPLIT = `
+import { greeting } from "./part.mjs";
+export class Counter {}
+export default { fetch: () => new Response(greeting) };
+`;
+const greeting = (text) => `export const greeting = "${text}";\n`;
+
+/** Asks until the answer has the text; resolves with the answer. */
+const answers = (cli, text, init = { headers: { accept: "application/json" } }) =>
+  until(async () => {
+    const answer = await cli.text("/", init);
+    return answer.includes(text) ? answer : undefined;
+  }, text);
+
+test("watch: a script that a change has broken answers with file, line and caret, until it is fixed", async (t) => {
+  const cwd = await temporaryDirectory(t);
+  const write = (name, content) => writeFile(path.join(cwd, name), content);
+  await write("part.mjs", greeting("old"));
+  await write("worker.mjs", SPLIT);
+  const cli = await startCli(t, ["worker.mjs", "--watch", "--do", "COUNTER=Counter"], { cwd });
+  assert.equal(await cli.text(), "old");
+
+  await write("part.mjs", 'export const greeting = "a" b;\n');
+  const broken = await answers(cli, "SyntaxError");
+  assert.match(
+    broken,
+    /part\.mjs:1\nexport const greeting = "a" b;\n {28}\^\n\nSyntaxError: Unexp/,
+  );
+  assert.doesNotMatch(broken, /node_modules|dist/);
+  const page = await answers(cli, "SyntaxError", { headers: { accept: "text/html" } });
+  assert.match(page, /part\.mjs/);
+  await write("part.mjs", greeting("new"));
+  await answers(cli, "new");
+
+  await write("worker.mjs", SPLIT.replace("greeting }", "nothing }"));
+  assert.match(
+    await answers(cli, "SyntaxError"),
+    /worker\.mjs:2\nimport \{ nothing \} from ".\/part\.mjs";\n {9}\^{7}\n\nSyntaxError: The requested/,
+  );
+  await write("worker.mjs", `null.value;\n${SPLIT}`);
+  assert.match(await answers(cli, "TypeError"), /\n {4}at .*worker\.mjs:1:6/);
+
+  // A module that did not exist before is watched too.
+  await write("late.mjs", "export const = 1;\n");
+  await write("worker.mjs", `import "./late.mjs";\n${SPLIT}`);
+  await answers(cli, "late.mjs:1");
+  await write("late.mjs", "");
+  await answers(cli, "new");
+  assert.match(cli.output.stdout + cli.output.stderr, /late\.mjs:1\nexport const = 1;/);
+});
+
+test("watch: a broken script without modules answers with its error, and one that a caller sets rejects", async (t) => {
+  const cwd = await temporaryDirectory(t);
+  const script = path.join(cwd, "worker.js");
+  const listener = 'addEventListener("fetch", (event) => event.respondWith(new Response("old")));';
+  await writeFile(script, listener);
+  const mf = new Miniflare({ scriptPath: script, watch: true, log: new ChangeLog() });
+  t.after(() => mf.dispose());
+  const ask = async () => (await mf.dispatchFetch("http://localhost/")).text();
+  assert.equal(await ask(), "old");
+  await assert.rejects(mf.setOptions({ script: "const a b;", scriptPath: undefined }), {
+    name: "SyntaxError",
+  });
+  await mf.setOptions({ script: undefined, scriptPath: script });
+  await writeFile(script, `const a b;\n${listener}`);
+  const error = await until(
+    () =>
+      ask().then(
+        () => undefined,
+        (thrown) => thrown,
+      ),
+    "an error",
+  );
+  assert.match(error.stack, /worker\.js:1\nconst a b;\n {6}\^/);
+  await writeFile(script, listener.replace("old", "new"));
+  await until(
+    () =>
+      ask().then(
+        (text) => text === "new" || undefined,
+        () => undefined,
+      ),
+    "new",
+  );
+});
+
+test("watch: a build that fails leaves the worker that runs, and says so", async (t) => {
+  const cwd = await temporaryDirectory(t);
+  const script = path.join(cwd, "worker.ts");
+  const source = (text) => `export default { fetch: (): Response => new Response("${text}") };\n`;
+  await writeFile(script, source("old"));
+  const cli = await startCli(t, ["worker.ts", "--watch"], { cwd });
+  await writeFile(script, "export default { fetch() }\n");
+  const said = () => cli.output.stdout + cli.output.stderr;
+  await until(() => /goes on answering/.test(said()) || undefined, "the error of the build");
+  assert.match(said(), /worker\.ts:1:26: Expected "\{" but found "\}"/);
+  assert.equal(await cli.text(), "old");
+  await writeFile(script, source("new"));
+  await answers(cli, "new");
 });
 
 test("watch: files and directories are noticed when they come, change, go and come again", async (t) => {

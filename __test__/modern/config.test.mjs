@@ -546,8 +546,8 @@ test("config: what cannot be had is one line that names the key, and unknown key
   assert.deepEqual(
     warnings.map((line) => line.replace(/^.*?(?=")/, "")),
     [
-      '"ai" in wrangler.jsonc is not supported: its bindings are missing. Give stand-ins with the option "bindings", or run "wrangler dev".',
-      '"assets" in wrangler.jsonc is not supported: no files are served. Serve them from the worker, or run "wrangler dev".',
+      '"ai" in wrangler.jsonc is not supported: its bindings are missing. Give stand-ins with the option "bindings", or run "wrangler dev": https://developers.cloudflare.com/workers/development-testing/bindings-per-env/',
+      '"assets" in wrangler.jsonc is not supported: no files are served. Serve them from the worker, or run "wrangler dev": https://developers.cloudflare.com/workers/development-testing/bindings-per-env/',
       '"durable_object" in wrangler.jsonc is not known. Did you mean "durable_objects"?',
     ],
   );

@@ -48,6 +48,11 @@ describe("modern objects", () => {
     expect(await stub().add(3)).toBe(3);
     expect(getMiniflareBindings().COUNTER.getByName("a").name).toBe("a");
   });
+  test("have stubs that are no ids", async () => {
+    for (const helper of [getMiniflareDurableObjectStorage, getMiniflareDurableObjectInstance]) {
+      await expect(helper(stub())).rejects.toThrow(/received an instance of DurableObjectStub\\. .*stub\\.id/);
+    }
+  });
   test("have the base class that tests import", async () => {
     const seen = await runInDurableObject(stub(), (instance, state) => [instance instanceof DurableObject, state.id.name, instance.ctx === state]);
     expect(seen).toEqual([true, "a", true]);
@@ -245,7 +250,7 @@ function failuresOf({ assertionResults, message }) {
 }
 
 /** Runs a command in a project, and gives the counts of its JSON report. */
-async function run(t, files, command, passed = 7) {
+async function run(t, files, command, passed = 8) {
   const made = await project(installed, { "worker.mjs": worker, ...files });
   t.after(made.remove);
   const { code, output } = await runCommand(made.folder, command);

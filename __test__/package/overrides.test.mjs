@@ -153,7 +153,7 @@ test("overrides: init puts it into a project that is installed, with a patched u
   );
 
   const written = await runIn(directory, [process.execPath, bin, "init", "--yes", "--undici"]);
-  const command = /^Run "(npm install --save-dev miniflare@2\.14\.4)"/m.exec(written.stdout);
+  const command = /^ {2}(npm install --save-dev miniflare@2\.14\.4)$/m.exec(written.stdout);
   assert.ok(command, written.stdout);
   const pending = await doctor();
   assert.match(pending.stderr, /The entry is written .* but not installed/);

@@ -154,6 +154,7 @@ test("S3: a class that the script does not export is an error that names both", 
   await assert.rejects(mf.getPlugins(), {
     name: "DurableObjectError [ERR_CLASS_NOT_FOUND]",
     code: "ERR_CLASS_NOT_FOUND",
-    message: 'Class "Missing" for Durable Object "OBJECT1" not found',
+    message:
+      'Class "Missing" for Durable Object "OBJECT1" not found. The script exports no class: write "export class Missing".',
   });
 });

@@ -156,7 +156,8 @@ test("S14: a class that the mounted script does not export is an error that name
   });
   await assert.rejects(mf.getPlugins(), {
     code: "ERR_CLASS_NOT_FOUND",
-    message: 'Class "Missing" in script "api" for Durable Object "TEST_OBJECT" not found',
+    message:
+      'Class "Missing" in script "api" for Durable Object "TEST_OBJECT" not found. The script exports "TestObject".',
   });
 });
 

@@ -134,7 +134,6 @@ statements("functions that say what SQLite this is, or reach out of it, are refu
       "fts5(1)",
     ].map(unauthorized),
   ),
-  "SELECT load_extension('x')": "Error: not authorized: SQLITE_ERROR",
   "SELECT readfile('x')": "Error: no such function: readfile at offset 7: SQLITE_ERROR",
   "SELECT fts3_tokenizer('a')": "Error: no such function: fts3_tokenizer at offset 7: SQLITE_ERROR",
   "SELECT 'a' REGEXP 'b'": "Error: no such function: REGEXP at offset 11: SQLITE_ERROR",
@@ -156,8 +155,6 @@ statements(
     "SELECT CURRENT_TIMESTAMP, CURRENT_DATE, ABS(-1), Json_Array(1)": 1,
     "CREATE TABLE d(a DEFAULT CURRENT_TIMESTAMP, b DEFAULT (Upper('b')))": 0,
     "INSERT INTO d DEFAULT VALUES": 0,
-    "DELETE FROM t ORDER BY a LIMIT 1": 0,
-    "UPDATE t SET a = 5 LIMIT 1": 0,
     "EXPLAIN QUERY PLAN SELECT * FROM t": 1,
   },
 );
@@ -183,13 +180,14 @@ statements(
       ],
       AUTH,
     ),
-    "CREATE VIRTUAL TABLE _cf_f USING fts5(a)":
-      "Error: fts5: error creating shadow table _cf_f_data: not authorized: SQLITE_AUTH",
+    "CREATE VIRTUAL TABLE _cf_f USING fts5(a)": AUTH,
     "SELECT * FROM generate_series(1, 3)": "Error: no such table: generate_series: SQLITE_ERROR",
     "SELECT * FROM sqlite_dbpage": "Error: no such table: sqlite_dbpage: SQLITE_ERROR",
     "SELECT * FROM dbstat": "Error: no such table: dbstat: SQLITE_ERROR",
   },
   {
+    "CREATE VIRTUAL TABLE _cf_f USING fts5(a)":
+      "Error: fts5: error creating shadow table _cf_f_data: not authorized: SQLITE_AUTH",
     // Newer workerd allows R*Tree.
     "CREATE VIRTUAL TABLE r USING rtree(id, x0, x1)": AUTH,
     "INSERT INTO r VALUES (1, 0, 1), (2, 5, 6)": "Error: no such table: r: SQLITE_ERROR",
@@ -296,4 +294,20 @@ example(
     rows("PRAGMA defer_foreign_keys"),
   ],
   [[{ foreign_keys: 1 }], [{ recursive_triggers: 0 }], [{ defer_foreign_keys: 0 }]],
+);
+
+statements(
+  "what this SQLite is built without is told as what does not exist",
+  'sql.exec("CREATE TABLE t(a); INSERT INTO t VALUES (1), (2)")',
+  {
+    "SELECT load_extension('x')":
+      "Error: no such function: load_extension at offset 7: SQLITE_ERROR",
+    "DELETE FROM t LIMIT 1": 'Error: near "LIMIT": syntax error at offset 14: SQLITE_ERROR',
+    "UPDATE t SET a = 5 LIMIT 1": 'Error: near "LIMIT": syntax error at offset 19: SQLITE_ERROR',
+  },
+  {
+    "SELECT load_extension('x')": "Error: not authorized: SQLITE_ERROR",
+    "DELETE FROM t LIMIT 1": 0,
+    "UPDATE t SET a = 5 LIMIT 1": 0,
+  },
 );

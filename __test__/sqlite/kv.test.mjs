@@ -73,7 +73,7 @@ example(
   "what cannot be cloned is refused, and the old value stays",
   async ({ storage, kv, attempt, attemptLater }) => {
     kv.put("a", "old");
-    const refused = [() => 1, Symbol("s"), Promise.resolve(1), { f() {} }, new URL("https://a/")];
+    const refused = [() => 1, Symbol("s"), Promise.resolve(1), { f() {} }];
     return [
       refused.map((value) => attempt(() => kv.put("a", value))),
       await attemptLater(() => storage.put("a", Symbol("s"))),
@@ -86,7 +86,6 @@ example(
       "DOMException: Symbol(s) could not be cloned.",
       "DOMException: #<Promise> could not be cloned.",
       "DOMException: f() {} could not be cloned.",
-      'DOMException: Could not serialize object of type "URL". This type does not support serialization.',
     ],
     "DOMException: Symbol(s) could not be cloned.",
     "old",

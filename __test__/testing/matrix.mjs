@@ -14,7 +14,7 @@ import { installation } from "../support/runners.mjs";
 const SUITES = ["helpers", "isolation", "own", "timers", "retries", "realms"];
 const REALM_TESTS = 9;
 /** Tests in these suites. */
-const TESTS = 18 + 13 + 3 + 2 + REALM_TESTS;
+const TESTS = 18 + 14 + 3 + 2 + REALM_TESTS;
 
 const jest = { run: runJest, environment: "ferroflare/jest" };
 const vitest = { run: runVitest, environment: "ferroflare/vitest" };

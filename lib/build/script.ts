@@ -43,7 +43,7 @@ function possibleImports(code: string): string[] {
 }
 
 /** Names of packages and files that code imports. */
-function importsOf(code: string): string[] {
+export function importsOf(code: string): string[] {
   const possible = possibleImports(code);
   if (possible.every((name) => OWN_MODULES.test(name))) return [];
   try {

@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import type http from "node:http";
 import path from "node:path";
-import { Log, LogLevel } from "@miniflare/shared";
+import { type Log, LogLevel } from "@miniflare/shared";
 import open from "open";
 import { Miniflare } from "../miniflare/miniflare";
 import type { MiniflareOptions, WorkerOptions } from "../miniflare/options";
@@ -18,8 +18,11 @@ import { describeThrown, isError, messageOf } from "../shared/thrown";
 import { doctorCommand } from "./doctor/command";
 import { importCommand } from "./import/command";
 import { initCommand } from "./init/command";
+import { red } from "./look";
 import { objectsCommand } from "./objects/command";
 import { parseCommand } from "./run/arguments";
+import { banner } from "./run/banner";
+import { commandLog } from "./run/command-log";
 import { withEnvironment } from "./run/environment";
 import { endOnSignal } from "./run/shutdown";
 import { describeStartError } from "./run/start-errors";
@@ -27,6 +30,8 @@ import { endWithReader, suggestion } from "./subcommand";
 
 /** Requests that are being answered get this long to finish when the command is told to end. */
 const DRAIN_MS_MAX = 1000;
+
+const LOOPBACK = "127.0.0.1";
 
 /** What may stand in the place of a script; a script of such a name is run as `./objects`. */
 const SUBCOMMANDS: Record<string, (argv: string[]) => Promise<void>> = {
@@ -41,15 +46,8 @@ const SUBCOMMANDS_HELP = `Commands:
   ${EXEC_NAME} objects  List, show, export, query and delete stored Durable Objects
   ${EXEC_NAME} import   Import Durable Objects that Miniflare 2 has stored`;
 
-/** Whether the error line may be coloured; the log and the help text decide for themselves, by standard output. */
-function errorsColoured({ FORCE_COLOR, NODE_DISABLE_COLORS, NO_COLOR, TERM }: NodeJS.ProcessEnv) {
-  if (NO_COLOR || NODE_DISABLE_COLORS || TERM === "dumb") return false;
-  return process.stderr.isTTY || (FORCE_COLOR !== undefined && FORCE_COLOR !== "0");
-}
-
 function fail(message: string): void {
-  const line = `${EXEC_NAME}: ${message}`;
-  process.stderr.write(errorsColoured(process.env) ? `\x1b[31m${line}\x1b[39m\n` : `${line}\n`);
+  process.stderr.write(`${red(`${EXEC_NAME}: ${message}`, process.stderr)}\n`);
   process.exitCode = 1;
 }
 
@@ -59,11 +57,11 @@ function logLevel(options: WorkerOptions): LogLevel {
 }
 
 /** Adds what a command implies beyond its options: config files are looked for, and a class needs a module to be exported from. */
-function withImpliedOptions(options: WorkerOptions): WorkerOptions & MiniflareOptions {
+function withImpliedOptions(options: WorkerOptions, log: Log): WorkerOptions & MiniflareOptions {
   const implied: WorkerOptions & MiniflareOptions = {
     ...withEnvironment({ wranglerConfigPath: true, packagePath: true, ...options }),
     envPathDefaultFallback: true,
-    log: new Log(logLevel(options)),
+    log,
     sourceMap: true,
     logUnhandledRejections: true,
   };
@@ -116,9 +114,21 @@ async function checkForUpdate(mf: Miniflare): Promise<void> {
   }
 }
 
+/** Nothing if an option is refused at once. */
+function newMiniflare(options: MiniflareOptions): Miniflare | undefined {
+  try {
+    return new Miniflare(options);
+  } catch (error) {
+    fail(describeStartError(error, options));
+    return undefined;
+  }
+}
+
 async function run(given: WorkerOptions): Promise<void> {
-  const options = withImpliedOptions(given);
-  const mf = new Miniflare(options);
+  const { log, ready } = commandLog(logLevel(given));
+  const options = withImpliedOptions(given, log);
+  const mf = newMiniflare(options);
+  if (mf === undefined) return;
   const closers: (() => Promise<unknown>)[] = [() => mf.dispose()];
   const close = async () => {
     for (const closer of closers.reverse()) await closer();
@@ -129,6 +139,11 @@ async function run(given: WorkerOptions): Promise<void> {
       const repl = await createREPL(mf);
       repl.on("exit", () => void close());
     } else {
+      const plugins = await mf.getPlugins();
+      for (const line of banner(plugins)) console.log(line);
+      ready();
+      // Others reach the worker only where a host is named.
+      plugins.HTTPPlugin.host ??= LOOPBACK;
       const server = await mf.startServer();
       closers.push(() => closeServer(server));
       const scheduler = await mf.startScheduler();

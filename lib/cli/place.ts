@@ -4,14 +4,22 @@ import { existsSync, statSync } from "node:fs";
 import path from "node:path";
 import { StoredObjects } from "../native/raw-objects";
 import { PERSIST_DEFAULT } from "../shared/default-place";
+import { wrongScheme } from "../shared/place-scheme";
 import { shownUrl } from "../shared/redis-url";
 import { CommandError } from "./errors";
 import type { Arguments, Flags } from "./subcommand";
 
 export const placeFlags: Flags = { "do-persist": "optional value" };
 
-/** An absolute path; a URL stays as it is. */
+/**
+ * An absolute path; a URL stays as it is.
+ *
+ * # Errors
+ * `CommandError` if it is a URL of another kind than Redis.
+ */
 export function placeOf(given: string): string {
+  const wrong = wrongScheme(given);
+  if (wrong !== undefined) throw new CommandError(wrong);
   return /^[a-z]+:\/\//i.test(given) ? given : path.resolve(given);
 }
 

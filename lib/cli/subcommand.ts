@@ -1,7 +1,9 @@
 /** What the subcommands share: reading their arguments, printing lines, and one line for each error. */
 import { once } from "node:events";
+import { createInterface } from "node:readline/promises";
 import { nearest } from "../shared/nearest";
 import { EXEC_NAME, UsageError } from "./errors";
+import { cyan } from "./look";
 
 /** Options by name, without dashes, and whether each takes a value. */
 export type Flags = Record<string, "flag" | "value" | "optional value">;
@@ -80,6 +82,34 @@ export function hint(command: string): string {
 /** Prints a line when the reader is ready for it. */
 export async function print(line: string): Promise<void> {
   if (!process.stdout.write(`${line}\n`)) await once(process.stdout, "drain");
+}
+
+/** Prints what commands are for, and each on a line of its own, as it can be copied. */
+export async function printCommands(title: string, commands: readonly string[]): Promise<void> {
+  await print(`\n${title}\n`);
+  for (const command of commands) await print(`  ${cyan(command)}`);
+}
+
+/**
+ * Whether the user says yes.
+ *
+ * # Errors
+ * `UsageError` if there is no user to ask.
+ */
+export async function confirmed(question: string, command: string): Promise<boolean> {
+  if (!process.stdin.isTTY) {
+    throw new UsageError(
+      `Nothing was written, because standard input is no terminal to ask on: add --yes. ${hint(command)}`,
+    );
+  }
+  const lines = createInterface({ input: process.stdin, output: process.stdout });
+  const closed = new Promise<string>((resolve) => lines.once("close", () => resolve("")));
+  try {
+    const answer = await Promise.race([lines.question(`${question} [y/N] `), closed]);
+    return /^y(es)?$/i.test(answer.trim());
+  } finally {
+    lines.close();
+  }
 }
 
 /** Ends the process quietly when the reader of the output has seen enough, as `head` does. */

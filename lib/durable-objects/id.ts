@@ -65,11 +65,16 @@ function isBuiltIn(prototype: object): boolean {
 const { toString: toText } = Function.prototype;
 
 function notAnId(value: unknown): TypeError {
-  const hint =
-    typeof value === "string"
-      ? "Make one of a string with idFromString() or idFromName() of the namespace."
-      : "Pass what idFromName(), idFromString() or newUniqueId() of the namespace returns.";
-  return new TypeError(`Not a Durable Object ID: received ${received(value)}. ${hint}`);
+  return new TypeError(`Not a Durable Object ID: received ${received(value)}. ${hintFor(value)}`);
+}
+
+function hintFor(value: unknown): string {
+  if (typeof value === "string") {
+    return "Make one of a string with idFromString() or idFromName() of the namespace.";
+  }
+  const { id } = Object(value) as { id?: unknown };
+  if (id instanceof DurableObjectId) return 'A stub has it as "id": pass stub.id.';
+  return "Pass what idFromName(), idFromString() or newUniqueId() of the namespace returns.";
 }
 
 export function keyOf({ name, id }: ObjectAddress): string {

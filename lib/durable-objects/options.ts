@@ -6,6 +6,7 @@ import type { Config as ConfigFile } from "../config/types";
 import { limits } from "../native/addon";
 import { DEFAULT_STORE_OPTIONS, type StoreOptions } from "../native/stores";
 import { DurableObjectError } from "../shared/error";
+import { wrongScheme } from "../shared/place-scheme";
 
 export type DurableObjectsObjectsOptions = Record<
   string,
@@ -183,7 +184,11 @@ export function checkPersist(
 ): boolean | string | undefined {
   if (persist === undefined || persist === null) return undefined;
   if (typeof persist === "boolean") return persist;
-  if (typeof persist === "string" && persist !== "") return persist;
+  if (typeof persist === "string" && persist !== "") {
+    const wrong = wrongScheme(persist);
+    if (wrong === undefined) return persist;
+    throw new DurableObjectError("ERR_OPTION", `durableObjectsPersist (--do-persist): ${wrong}`);
+  }
   throw invalid("durableObjectsPersist", persist, "true, false, a path or a redis:// URL");
 }
 

@@ -59,6 +59,7 @@ import {
   storeOptions,
   valueBytesMax,
 } from "./options";
+import { checkCreatable } from "./persist-check";
 import { Reloads } from "./reload";
 import { eventContext } from "./request-context";
 import { RunningObjects } from "./running";
@@ -157,6 +158,10 @@ export class DurableObjectsPlugin
   protected override assignOptions(options?: DurableObjectsOptions): void {
     super.assignOptions(options);
     for (const key of ADDED_OPTIONS) if (this[key] === undefined) delete this[key];
+  }
+
+  #isDirectory(): boolean {
+    return typeof this.#persist === "string" && !isRedisUrl(this.#persist);
   }
 
   /** Mounts use their parent's root path. */
@@ -293,6 +298,7 @@ export class DurableObjectsPlugin
       const isOwn = object.scriptName === undefined;
       if (isOwn && this.#sqlite.get(object.className)) checkNotInRedis(this.#persist, object);
     }
+    if (this.#objects.length > 0 && this.#isDirectory()) checkCreatable(this.#persist as string);
     const store = this.#store(storageFactory);
     // A server that cannot be reached is an error at the start, not at the first use.
     await awaitCode(store.refreshAlarms(this.#objects.map(({ name }) => name)));

@@ -147,7 +147,7 @@ export class RunningObjects {
     if (running !== undefined) return running as DurableObjectState;
 
     const bound = this.#classes.get(address.name);
-    if (bound === undefined) throw notBound(address.name);
+    if (bound === undefined) throw notBound(address.name, this.#classes.keys());
     const known = this.storage(factory, id);
     // What a modern object has ends with the object; what others have got of it stays.
     const key = cacheKeyOf(address);

@@ -2,6 +2,7 @@
 import { MiniflareCore } from "@miniflare/core";
 import type { Log } from "@miniflare/shared";
 import { type ConfigOptions, chooseConfig, withConfigFiles } from "../config/choice";
+import { checkOptionNames } from "./known-options";
 
 interface Core {
   readonly log: Log;
@@ -23,6 +24,7 @@ export function followConfigFiles(
   let options = { ...given };
   let current = chosen;
   const setOptions = async (changes: ConfigOptions, dispatchReloadEvent = true) => {
+    checkOptionNames(changes, mf.log);
     options = { ...options, ...changes };
     const decided = withConfigFiles(options, mf.log);
     current = decided.wranglerConfigPath;

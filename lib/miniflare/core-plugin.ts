@@ -14,7 +14,7 @@ import {
 import { BuildError } from "../build/error";
 import { isModule, isTypeScript } from "../build/script";
 import { mountsWithConfigFiles } from "../config/choice";
-import { noticesOf } from "../config/notices";
+import { lackingIn, noticesOf } from "../config/notices";
 import type { Config } from "../config/types";
 import {
   type BuildSettings,
@@ -26,7 +26,7 @@ import {
   rulesOf,
 } from "../config/worker";
 import { kSource, type Runnable, runnable, type Source } from "./source";
-import { watchForMissing } from "./watch/watcher";
+import { followsChange, watchForMissing } from "./watch/watcher";
 
 type Options = ConstructorParameters<typeof MiniflareCorePlugin>[1] & {
   configuration?: Configuration;
@@ -52,6 +52,9 @@ const CODE_RULES = [
   { type: "CommonJS", include: ["**/*.js", "**/*.cjs"] },
 ] as const;
 
+/** What is said beside the error of a build after a change. */
+const STILL_OLD = "The worker that was built before goes on answering.";
+
 type ProcessedRule = MiniflareCorePlugin["processedModuleRules"][number];
 type Script = ScriptBlueprint & { [kSource]?: Source };
 
@@ -74,7 +77,7 @@ export class CorePlugin extends MiniflareCorePlugin {
     const { filePath } = script;
     const isMain = this.#isMain(filePath);
     if (this.#modules === undefined) {
-      this.modules = isMain || isModule(script.code, filePath) || undefined;
+      this.modules = isMain || isModuleFile(script) || undefined;
     }
     if (filePath !== STRING_SCRIPT_PATH) {
       script[kSource] = { ...script[kSource], ...this.#sourceOf(filePath) };
@@ -91,7 +94,9 @@ export class CorePlugin extends MiniflareCorePlugin {
     try {
       return await runnable(script);
     } catch (error) {
-      if (error instanceof BuildError) watchForMissing(error.missing, script.filePath);
+      if (!(error instanceof BuildError)) throw error;
+      watchForMissing(error.missing, script.filePath);
+      if (followsChange()) error.message += `\n\n${STILL_OLD}`;
       throw error;
     }
   }
@@ -158,6 +163,12 @@ export class CorePlugin extends MiniflareCorePlugin {
   }
 }
 
+/** A file whose name says so is a module, unless it is written for the other format. */
+function isModuleFile({ code, filePath }: ScriptBlueprint): boolean {
+  if (isModule(code, filePath)) return true;
+  return /\.m[jt]s$/i.test(filePath) && !/\baddEventListener\s*\(/.test(code);
+}
+
 /** For tests, most of which need no script to run. */
 export class TestCorePlugin extends CorePlugin {
   protected override readonly onlyIfRun: boolean = true;
@@ -196,7 +207,10 @@ options.set("mounts", {
 options.set("configuration", {
   type: OptionType.NONE,
   fromWrangler: ((config: Config, directory: string, log: Log): Configuration | undefined => {
-    if (!isOfToday(config)) return undefined;
+    if (!isOfToday(config)) {
+      for (const line of lackingIn(config, nameOf(config))) log.warn(line);
+      return undefined;
+    }
     for (const line of noticesOf(config, nameOf(config))) log.warn(line);
     const main = config.build?.upload?.main ? undefined : mainOf(config, directory);
     return { main: main && path.resolve(main), build: buildSettings(config, directory) };

@@ -19,6 +19,7 @@ import type { DurableObjectStorage } from "../storage/storage";
 import { tellingBindings } from "../workers/early-bindings";
 import { followConfigFiles } from "./configured";
 import { type DispatchFetch, dispatchAnyRequest } from "./dispatch";
+import { checkOptionNames } from "./known-options";
 import { listen } from "./listen";
 import type { MiniflareOptions } from "./options";
 import type { Plugins } from "./plugins";
@@ -57,6 +58,7 @@ export class Miniflare extends MiniflareCore<Plugins> {
     const log = options?.log ?? new NoOpLog();
     const storageFactory = new VariedStorageFactory();
     installWatcher();
+    if (options) checkOptionNames(options, log);
     const chosen = options && withConfigFiles(options, log);
     super(
       tellingBindings(PLUGINS),

@@ -17,8 +17,6 @@ import { SyntheticModule } from "./synthetic";
 
 declare const WebAssembly: { Module: new (bytes: Uint8Array) => object };
 
-const SUGGEST_BUNDLE =
-  "If you're trying to import an npm package, you'll need to bundle your Worker first.";
 const SUGGEST_NODE =
   "If you're trying to import a Node.js built-in module, or an npm package that uses Node.js built-ins, you'll either need to:\n" +
   "- Bundle your Worker, configuring your bundler to polyfill Node.js built-ins\n" +
@@ -26,8 +24,37 @@ const SUGGEST_NODE =
   "- Find an alternative package that doesn't require Node.js built-ins";
 
 /** What is said of an import of another module of Cloudflare's. */
-export const SUGGEST_CLOUDFLARE =
+const SUGGEST_CLOUDFLARE =
   'ferroflare has "cloudflare:workers", and none of the other modules of Cloudflare Workers.';
+
+const SUGGEST_BUNDLE =
+  "If you're trying to import an npm package, you'll need to bundle your Worker first.";
+
+/** What is said of a static import that no rule allows: how to have it. */
+export function suggestionFor(specifier: string): string {
+  if (specifier.startsWith("cloudflare:")) return SUGGEST_CLOUDFLARE;
+  if (builtinModules.includes(specifier)) return SUGGEST_NODE;
+  const ending = path.extname(specifier);
+  if (/^\.{0,2}\//.test(specifier) && ending !== "") {
+    return `Say how to read such files: modulesRules: [{ type: "Text", include: ["**/*${ending}"] }]. Other types are "Data", "CompiledWasm", "ESModule" and "CommonJS".`;
+  }
+  return `If it is an npm package, install it beside esbuild, which then builds it into the worker: npm install --save-dev ${packageOf(specifier)} esbuild`;
+}
+
+function packageOf(specifier: string): string {
+  return /^(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? specifier;
+}
+
+/** A type that has no rule in Miniflare: files of JSON are what they hold. */
+const JSON_TYPE = "JSON";
+
+/** How a file is read; `undefined` if no rule allows it. */
+export function typeOfFile(file: string, { moduleRules }: Pick<Rules, "moduleRules">) {
+  const type = moduleRules.find(({ include }) => include.test(file))?.type;
+  // Miniflare's rule for `.js` matches `.json` too.
+  const isJson = /\.json$/i.test(file) && (type === undefined || type === "CommonJS");
+  return isJson ? JSON_TYPE : type;
+}
 
 /** Source code that is no module. */
 export class UnreadableModule extends Error {
@@ -44,6 +71,8 @@ export interface Rules {
   moduleRules: ProcessedModuleRule[];
   additionalModules: AdditionalModules;
   compat: Compatibility | undefined;
+  /** Whether code of a file that is CommonJS by its rule is a module all the same. */
+  isModule?(code: string, file: string): boolean;
 }
 
 interface CommonJsModule {
@@ -136,25 +165,48 @@ export class Loader {
   #read(specifier: string, identifier: string, failure: string): ModuleRecord {
     const type = this.#typeOf(specifier, identifier, failure);
     const data = this.#readFile(identifier);
-    if (type === "ESModule") return this.source(identifier, data.toString("utf8"));
+    if (type === "ESModule" || this.#isModule(type, data, identifier)) {
+      return this.source(identifier, data.toString("utf8"));
+    }
     if (type === "CommonJS") {
       const module = this.#loadCommonJs(specifier, identifier, failure);
       return this.#synthetic(identifier, ["default"], () => ({ default: module.exports }));
+    }
+    if (type === JSON_TYPE) {
+      const parsed = this.#parse(data, identifier);
+      return this.#synthetic(identifier, ["default"], () => ({ default: parsed }));
     }
     const value = valueMaker(type, data, failure);
     return this.#synthetic(identifier, ["default"], () => ({ default: value() }));
   }
 
-  #typeOf(specifier: string, identifier: string, failure: string) {
-    const rule = this.#rules.moduleRules.find(({ include }) => include.test(identifier));
-    if (rule !== undefined) return rule.type;
-    const ofCloudflare = specifier.startsWith("cloudflare:");
-    const ofNode = builtinModules.includes(specifier) ? SUGGEST_NODE : SUGGEST_BUNDLE;
-    const suggestion = ofCloudflare ? SUGGEST_CLOUDFLARE : ofNode;
+  #isModule(type: string, data: Buffer, file: string): boolean {
+    return type === "CommonJS" && (this.#rules.isModule?.(data.toString("utf8"), file) ?? false);
+  }
+
+  #typeOf(specifier: string, identifier: string, failure: string): string {
+    const type = typeOfFile(identifier, this.#rules);
+    if (type !== undefined) return type;
+    const suggestion = builtinModules.includes(specifier) ? SUGGEST_NODE : SUGGEST_BUNDLE;
     throw new VMScriptRunnerError(
       "ERR_MODULE_RULE",
       `${failure}: no matching module rules.\n${suggestion}`,
     );
+  }
+
+  /** What a file of JSON holds, in the realm of the worker. */
+  #parse(data: Buffer, file: string): unknown {
+    const parse = vm.runInContext("JSON.parse", this.#context) as typeof JSON.parse;
+    const text = data.toString("utf8").replace(/^\uFEFF/, "");
+    try {
+      return parse(text);
+    } catch (error) {
+      const { message } = error as Error;
+      throw new VMScriptRunnerError(
+        "ERR_MODULE_UNSUPPORTED",
+        `Cannot parse ${path.relative("", file)}: ${message}`,
+      );
+    }
   }
 
   #readFile(file: string): Buffer {
@@ -176,13 +228,14 @@ export class Loader {
     const type = this.#typeOf(specifier, identifier, failure);
     this.#commonJsModules.set(identifier, module);
     const data = this.#readFile(identifier);
-    if (type === "ESModule") {
+    if (type === "ESModule" || this.#isModule(type, data, identifier)) {
       throw new VMScriptRunnerError(
         "ERR_CJS_MODULE_UNSUPPORTED",
         `${failure}: CommonJS modules cannot require ES modules`,
       );
     }
     if (type === "CommonJS") this.#runCommonJs(module, identifier, data.toString("utf8"));
+    else if (type === JSON_TYPE) module.exports = this.#parse(data, identifier);
     else module.exports = valueMaker(type, data, failure)();
     return module;
   }

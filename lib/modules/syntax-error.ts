@@ -1,6 +1,8 @@
 /** Says where and why source code is no module, in V8's words. */
 import { spawn } from "node:child_process";
+import type { ModuleText } from "./import-place";
 import type { UnreadableModule } from "./loader";
+import { parseModule } from "./parser";
 import type { Realm } from "./realm";
 
 export interface SyntaxProblem {
@@ -31,6 +33,25 @@ export function findSyntaxProblem(
     checker.stdin.on("error", () => {});
     checker.stdin.end(code);
   });
+}
+
+/** Where the first module lies that cannot be read; acorn refuses it, and Node.js says why. */
+export async function findUnreadable(modules: Iterable<ModuleText>): Promise<string | undefined> {
+  for (const { file, code } of modules) {
+    if (isReadable(code)) continue;
+    const problem = await findSyntaxProblem(code, file);
+    if (problem !== undefined) return problem.place;
+  }
+  return undefined;
+}
+
+function isReadable(code: string): boolean {
+  try {
+    parseModule(code, undefined);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Makes the error for code that acorn cannot parse. */

@@ -22,17 +22,31 @@ function editDistance(a: string, b: string): number {
   return rows[a.length]![b.length]!;
 }
 
-/** Returns the closest of `names`, or `undefined` if none is within a third of the length of what was typed. */
-export function nearest(typed: string, names: readonly string[]): string | undefined {
+/** Returns the closest of `names`, or `undefined` if none is within a third of the length of what was typed, or `most`. */
+export function nearest(
+  typed: string,
+  names: readonly string[],
+  most = Number.POSITIVE_INFINITY,
+): string | undefined {
   const wanted = typed.toLowerCase();
-  const limit = Math.max(1, Math.floor(wanted.length / 3));
+  const limit = Math.min(most, Math.max(1, Math.floor(wanted.length / 3)));
   let best: { name: string; distance: number } | undefined;
   if (wanted.length < 2) return undefined;
   for (const name of names) {
-    const distance = editDistance(wanted, name);
+    const distance = editDistance(wanted, name.toLowerCase());
     if (distance <= limit && (best === undefined || distance < best.distance)) {
       best = { name, distance };
     }
   }
   return best?.name;
+}
+
+/** A sentence that proposes what was meant, after a space; nothing if no name is near. */
+export function didYouMean(
+  typed: string,
+  names: readonly string[],
+  shown: (name: string) => string = (name) => name,
+): string {
+  const meant = nearest(typed, names);
+  return meant === undefined ? "" : ` Did you mean "${shown(meant)}"?`;
 }

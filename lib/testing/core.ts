@@ -14,6 +14,7 @@ import { withConfigFiles } from "../config/choice";
 import { DurableObjectsPlugin } from "../durable-objects/plugin";
 import { BindingsPlugin } from "../miniflare/bindings-plugin";
 import { TestCorePlugin } from "../miniflare/core-plugin";
+import { checkOptionNames } from "../miniflare/known-options";
 import { tellingBindings } from "../workers/early-bindings";
 
 const PLUGINS = {
@@ -48,6 +49,7 @@ export function createCore(
   fetchMock: FetchMock,
 ): TestCore {
   const log = new NoOpLog();
+  checkOptionNames(options, log);
   return new MiniflareCore(
     tellingBindings(PLUGINS),
     { log, queueBroker: new QueueBroker(log), ...context },

@@ -77,6 +77,8 @@ export class TestEnvironment {
   async #setUp(): Promise<void> {
     const core = this.#core;
     const ready = core.getGlobalScope();
+    // Where the script cannot run, what waits for it first has the error.
+    ready.catch(() => {});
     const begun = await this.#imported?.begun(ready);
     if (begun === undefined) await this.#noteReady();
     const workers = begun?.workers ?? this.#plugin![kWorkersModule];

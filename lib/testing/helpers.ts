@@ -8,6 +8,7 @@ import type { DurableObject } from "../durable-objects/state";
 import { DurableObjectState } from "../durable-objects/state";
 import { DurableObjectStub } from "../durable-objects/stub";
 import { received } from "../shared/error";
+import { didYouMean } from "../shared/nearest";
 import {
   _kRunWithGates,
   kAbortObjects,
@@ -45,21 +46,36 @@ export function miniflareHelpers(core: TestCore, fetchMock: FetchMock, bindings:
     getMiniflareDurableObjectInstance: async (id: IdLike): Promise<DurableObject> =>
       (await plugin()).getInstance(factory, id),
 
-    runWithMiniflareDurableObjectGates: <T>(
+    runWithMiniflareDurableObjectGates: async <T>(
       state: DurableObjectState,
       closure: () => Awaitable<T>,
-    ): Promise<T> => state[_kRunWithGates](closure),
+    ): Promise<T> => {
+      const helper = "runWithMiniflareDurableObjectGates";
+      if (!(state instanceof DurableObjectState)) throw wrong(helper, "DurableObjectState", state);
+      if (typeof closure !== "function") throw wrong(helper, "Function", closure, 2);
+      return state[_kRunWithGates](closure);
+    },
 
     getMiniflareFetchMock: (): FetchMock => fetchMock,
 
-    getMiniflareWaitUntil: (event: Extendable): Promise<unknown[]> =>
-      waitUntilAll(event[kWaitUntil]),
+    getMiniflareWaitUntil: async (event: Extendable): Promise<unknown[]> => {
+      const promises = Object(event)[kWaitUntil];
+      if (Array.isArray(promises)) return waitUntilAll(promises);
+      throw wrong("getMiniflareWaitUntil", "ExecutionContext", event);
+    },
 
     flushMiniflareDurableObjectAlarms: async (ids?: IdLike[]): Promise<void> =>
       (await plugin()).flushAlarms(factory, ids),
 
-    getMiniflareDurableObjectIds: async (namespace: string): Promise<DurableObjectId[]> =>
-      (await plugin()).getObjects(factory, namespace),
+    getMiniflareDurableObjectIds: async (namespace: string): Promise<DurableObjectId[]> => {
+      if (typeof namespace !== "string") {
+        throw wrong("getMiniflareDurableObjectIds", "string", namespace);
+      }
+      const { durableObjects } = await plugin();
+      const ids = (await plugin()).getObjects(factory, namespace);
+      if (ids.length === 0) checkBinding(namespace, Object.keys(durableObjects ?? {}));
+      return ids;
+    },
   };
 }
 
@@ -142,5 +158,15 @@ function checkStub(helper: string, stub: unknown): void {
 function wrong(helper: string, type: string, value: unknown, position = 1): TypeError {
   return new TypeError(
     `Failed to execute '${helper}': parameter ${position} is not of type '${type}'. (received ${received(value)})`,
+  );
+}
+
+/** A binding of the worker, whose objects need not run. */
+function checkBinding(name: string, bound: string[]): void {
+  if (bound.includes(name)) return;
+  const list = bound.map((one) => `"${one}"`).join(", ");
+  const known = bound.length > 0 ? `The worker binds ${list}.` : "The worker binds none.";
+  throw new TypeError(
+    `No Durable Object is bound to "${name}".${didYouMean(name, bound)} ${known}`,
   );
 }

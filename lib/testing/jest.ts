@@ -4,7 +4,9 @@ import { defineHasInstances } from "@miniflare/runner-vm";
 import type { Context } from "@miniflare/shared";
 import { ScriptRunner } from "../miniflare/script-runner";
 import { defineDisposeSymbols } from "../shared/dispose";
+import { type CoverageConfig, warnOfJestCoverage } from "./coverage";
 import { TestEnvironment, type TestEnvironmentOptions } from "./environment";
+import { hideOwnFrames, STACK_FRAMES, startFailure } from "./failure";
 import { type FakeTimers, type JestPackages, jestPackages } from "./jest-packages";
 
 /** What is used of a project's configuration, in all versions of Jest from 27 on. */
@@ -15,11 +17,22 @@ interface ProjectConfig {
 }
 
 /** Jest 27 gives the configuration itself. */
-type EnvironmentConfig = ProjectConfig | { projectConfig: ProjectConfig };
+type EnvironmentConfig =
+  | ProjectConfig
+  | { projectConfig: ProjectConfig; globalConfig?: CoverageConfig };
 
 /** Events of Jest's runner that begin and end a savepoint. Skipped tests begin, but are never done. */
 const BEGINS = new Set(["run_describe_start", "test_start"]);
 const ENDS = new Set(["run_describe_finish", "test_done", "test_skip", "test_todo"]);
+
+/** Events that have an error, which Jest shows later. */
+const FAILURES = new Set(["test_fn_failure", "hook_failure", "error"]);
+
+interface TestEvent {
+  name: string;
+  test?: { concurrent?: boolean };
+  error?: unknown;
+}
 
 /** Timers whose functions must be the test's own, so that fake ones reach the worker. */
 const TIMERS = ["setTimeout", "clearTimeout", "setInterval", "clearInterval"] as const;
@@ -36,6 +49,7 @@ export default class FerroflareEnvironment {
 
   constructor(config: EnvironmentConfig) {
     const project = "projectConfig" in config ? config.projectConfig : config;
+    if ("globalConfig" in config) warnOfJestCoverage(config.globalConfig);
     const { customExportConditions, ...options } = project.testEnvironmentOptions;
     this.#options = options;
     this.#exportConditions = checkConditions(customExportConditions);
@@ -56,9 +70,13 @@ export default class FerroflareEnvironment {
   async setup(): Promise<void> {
     const { global } = this;
     const timers = Object.fromEntries(TIMERS.map((name) => [name, global[name]]));
-    const scriptRunner = new ScriptRunner(this.context!);
+    const scriptRunner = new ScriptRunner(this.context!, STACK_FRAMES);
     const overrides = { console: global.console, ...timers };
-    this.#environment = await TestEnvironment.create(scriptRunner, this.#options, overrides);
+    try {
+      this.#environment = await TestEnvironment.create(scriptRunner, this.#options, overrides);
+    } catch (error) {
+      throw startFailure(error, false);
+    }
     Object.assign(global, this.#environment.globals, { global, self: global });
     this.#environment.enterRealm(global.Object);
   }
@@ -80,7 +98,8 @@ export default class FerroflareEnvironment {
     return this.context;
   }
 
-  handleTestEvent(event: { name: string; test?: { concurrent?: boolean } }): void {
+  handleTestEvent(event: TestEvent): void {
+    if (FAILURES.has(event.name)) hideOwnFrames(event.error);
     // These run beside others, whose savepoints must not end with theirs.
     if (event.test?.concurrent) return;
     if (BEGINS.has(event.name)) this.#environment?.push();

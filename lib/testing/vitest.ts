@@ -1,7 +1,11 @@
 /** The Vitest environment behind `ferroflare/vitest`: a worker's global scope on that of Node.js. */
+import path from "node:path";
 import type { Context } from "@miniflare/shared";
+import { findConfig } from "../config/files";
 import { ScriptRunner } from "../miniflare/script-runner";
+import type { CoreOptions } from "./core";
 import { TestEnvironment, type TestEnvironmentOptions } from "./environment";
+import { STACK_FRAMES, startFailure } from "./failure";
 import { ImportedScript } from "./imported-script";
 
 /** Where the runner finds what begins and ends the savepoints. */
@@ -17,30 +21,63 @@ interface EnvironmentOptions extends VitestOptions {
   ferroflare?: VitestOptions;
 }
 
+/** What the runner and the setup files of Vitest find in the global scope. */
+interface Isolation {
+  /** The files that the worker is made of. */
+  readonly files: string[];
+  /** Why the worker cannot run. */
+  readonly failure?: { error: unknown };
+}
+
 export async function setup(global: Context, options: EnvironmentOptions, describe: unknown) {
   const { main = false, ...ferroflare } = options.ferroflare ?? options;
-  const environment = await (main
-    ? TestEnvironment.create(
-        new ImportedScript(new ScriptRunner()),
-        ImportedScript.options(ferroflare),
-      )
-    : TestEnvironment.create(new ScriptRunner(), ferroflare));
+  const scripts = new ScriptRunner(undefined, STACK_FRAMES);
+  const config = configFile(ferroflare);
+  let environment: TestEnvironment;
+  try {
+    environment = await TestEnvironment.create(
+      main ? new ImportedScript(scripts) : scripts,
+      main ? ImportedScript.options(ferroflare) : ferroflare,
+      main ? {} : { console: consoleOf(global) },
+    );
+  } catch (error) {
+    // Vitest takes an environment that cannot be set up for a worker process that has not started.
+    const failure = { error: startFailure(error, true) };
+    const isolation: Isolation = { files: [...config, ...scripts.files], failure };
+    return { teardown: define(global, { [ISOLATION]: isolation }) };
+  }
   environment.enterRealm(global.Object);
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = Math.max(stackTraceLimit, STACK_FRAMES);
+  const { console: _, ...globals } = environment.globals;
   const restore = define(global, {
     // Node.js has one, workers have it only by a compatibility flag.
     navigator: undefined,
-    ...environment.globals,
+    ...globals,
     global,
     self: global,
-    [ISOLATION]: environment,
+    [ISOLATION]: Object.assign(environment, { files: [...config, ...scripts.files] }),
     setupMiniflareIsolatedStorage: () => describe,
   });
   return {
     async teardown(): Promise<void> {
       restore();
+      Error.stackTraceLimit = stackTraceLimit;
       await environment.dispose();
     },
   };
+}
+
+function configFile({ rootPath = ".", wranglerConfigPath: given = true }: CoreOptions): string[] {
+  if (given === true) return [findConfig(path.resolve(rootPath))?.file ?? []].flat();
+  return given ? [path.resolve(rootPath, given)] : [];
+}
+
+/** The console of the tests, as it is when it is used: Vitest may put its own there later. */
+function consoleOf(global: Context): object {
+  return new Proxy(global.console as object, {
+    get: (_target, key) => Reflect.get(global.console as object, key),
+  });
 }
 
 /** Defines globals, some of which Node.js has as accessors; returns a function that restores the old ones. */

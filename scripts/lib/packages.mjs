@@ -40,6 +40,31 @@ export function platformManifests() {
 }
 
 /**
+ * Packs the main package with the addons inside that are in the folders `addons`: one file, which every package manager
+ * installs, also before a release. Resolves as `packPackages()` does.
+ */
+export async function packOne({ destination, addons = [root] }) {
+  mkdirSync(destination, { recursive: true });
+  const scratch = mkdtempSync(join(tmpdir(), "ferroflare-pack-"));
+  try {
+    const folder = stageMain(join(scratch, "main"));
+    const published = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+    delete published.optionalDependencies;
+    const missing = [];
+    for (const [platform, { main }] of platformManifests()) {
+      const addon = addons.map((each) => findFile(each, main)).find(Boolean);
+      if (addon) copyFileSync(addon, join(folder, main));
+      else missing.push(platform);
+      if (addon) published.files.push(main);
+    }
+    writeManifest(folder, published);
+    return { packed: await packFolders([folder], destination), missing };
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/**
  * Packs the main package, and of the platform packages those whose addon is in one of the folders `addons`.
  *
  * Resolves with `{ packed, missing }`: `{ name, file, bytes, unpackedBytes, files }` of each tarball in `destination`, and

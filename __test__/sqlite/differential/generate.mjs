@@ -141,7 +141,7 @@ function request(r, schema) {
   if (schema.defers && r.chance(0.3)) steps.splice(r.below(steps.length), 0, ...deferred(r));
   const end = r.weighted([
     [10, []],
-    [1, [["abort", "aborted"]]],
+    [schema.defers ? 0 : 1, [["abort", "aborted"]]],
     // Which of two failures a caller is told is not defined.
     [schema.defers ? 0 : 1, [["throw", "thrown"]]],
   ]);

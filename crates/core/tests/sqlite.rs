@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ferroflare_core::backend::files::FileOptions;
 use ferroflare_core::backend::memory::MemoryStore;
-use ferroflare_core::backend::{ObjectStorage, SqlStorage, Store};
+use ferroflare_core::backend::{SqlStorage, Store};
 use ferroflare_core::sqlite::{Binding, Column, Database, Savepoint};
 use ferroflare_core::{Error, Result};
 

@@ -7,6 +7,7 @@ import { glibcVersion, platformName } from "../../native/platforms";
 import { ownDirectory } from "../../shared/own-package";
 import { shownUrl } from "../../shared/redis-url";
 import { CommandError, EXEC_NAME, lineOf, UsageError } from "../errors";
+import { bold, done, green, isForPeople } from "../look";
 import { placeOf } from "../place";
 import {
   checkReplaced,
@@ -62,12 +63,15 @@ export async function doctorCommand(argv: string[]): Promise<void> {
     given === undefined
       ? configuredPlace(config)
       : { place: placeOf(given), where: "--do-persist" };
-  if (place.place === undefined) return line("data", `in memory (${place.where})`);
-  await attempt(
-    "data",
-    () => roundTrip(inUse, place.place),
-    `${shownUrl(place.place)} (${place.where})`,
-  );
+  if (place.place === undefined) await line("data", `in memory (${place.where})`);
+  else {
+    await attempt(
+      "data",
+      () => roundTrip(inUse, place.place as string),
+      `${shownUrl(place.place)} (${place.where})`,
+    );
+  }
+  if (isForPeople()) await print(`\n${green("Everything works.")}`);
 }
 
 async function describeCore(own: Installed): Promise<void> {
@@ -142,7 +146,7 @@ async function describeUndici(objects: Installed): Promise<void> {
   if (undici === undefined) return;
   const advice =
     undici.version === UNDICI_PINNED
-      ? `; it has known vulnerabilities: "${EXEC_NAME} init --undici" replaces it by ${UNDICI_PATCHED}`
+      ? `; it has known vulnerabilities, and ${UNDICI_PATCHED} has fewer: npx ${EXEC_NAME} init --undici`
       : "";
   await line("undici", `${undici.version}${advice}`);
 }
@@ -179,5 +183,5 @@ async function inScratch(use: (directory: string) => Promise<void>): Promise<voi
 }
 
 function line(label: string, text: string): Promise<void> {
-  return print(`${`${label}:`.padEnd(LABEL_COLUMNS)} ${text}`);
+  return print(done(`${bold(`${label}:`.padEnd(LABEL_COLUMNS))} ${text}`));
 }

@@ -5,7 +5,9 @@ import path from "node:path";
 import { StoredObjects } from "../../native/raw-objects";
 import { isRedisUrl, shownUrl } from "../../shared/redis-url";
 import { CommandError, EXEC_NAME, UsageError } from "../errors";
+import { count } from "../look";
 import { checkDirectory, placeOf } from "../place";
+import { withProgress } from "../progress";
 import { hint, print, readArguments } from "../subcommand";
 import { FilesSource, type Source } from "./files-source";
 import { Importer } from "./importer";
@@ -54,7 +56,9 @@ async function importObjects(from: string, to: string, overwrite: boolean): Prom
   try {
     // There may be nothing to import, but it must be possible.
     if (isRedisUrl(to)) await target.names();
-    await importer.run(source.objects(importer));
+    const progress = () =>
+      `Imported ${count(importer.found.objects, "object")}, ${count(importer.found.keys, "key")}`;
+    await withProgress(progress, () => importer.run(source.objects(importer)));
   } finally {
     await source.close();
     await target.close();
@@ -92,8 +96,4 @@ function canonical(place: string): string {
   if (existsSync(place)) return realpathSync(place);
   const parent = path.dirname(place);
   return parent === place ? place : path.join(canonical(parent), path.basename(place));
-}
-
-function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? "" : "s"}`;
 }

@@ -2,9 +2,10 @@
 
 import { rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { createInterface } from "node:readline/promises";
 import { ownPackage } from "../../shared/own-package";
 import { CommandError, EXEC_NAME, UsageError } from "../errors";
+import { diffLine, done } from "../look";
+import { usersIn } from "../project/installed";
 import { managerFlags, managerOf } from "../project/manager-option";
 import {
   added,
@@ -12,6 +13,7 @@ import {
   coreEntry,
   current,
   type Entry,
+  isInEffect,
   REPLACED,
   read,
   removed,
@@ -21,10 +23,23 @@ import {
   UNDICI_PINNED,
   undiciEntry,
 } from "../project/overrides";
-import { findRoot, MANAGERS, type Manager, readPackage } from "../project/package-manager";
-import { type Arguments, hint, print, readArguments } from "../subcommand";
+import {
+  findProject,
+  findRoot,
+  MANAGERS,
+  type Manager,
+  readPackage,
+} from "../project/package-manager";
+import {
+  type Arguments,
+  confirmed,
+  hint,
+  print,
+  printCommands,
+  readArguments,
+} from "../subcommand";
 import { diff } from "./diff";
-import { doctorCommandLine, installCommand } from "./next-steps";
+import { doctorCommandLine, installCommand, ownCommandLine } from "./next-steps";
 
 const HELP = `Usage: ${EXEC_NAME} init [options]
 
@@ -76,7 +91,9 @@ export async function initCommand(argv: string[]): Promise<void> {
 async function add(root: string, manager: Manager, given: Arguments) {
   await warnOfVersions(root);
   const target = targetOf(root, manager);
-  const core = coreEntry(ownPackage().version);
+  const core = coreEntry(root, manager, ownPackage().version);
+  const before = current(target, core.key);
+  if (isInEffect(root, before, core)) core.value = before as string;
   const undici = undiciEntry(root, manager);
   const entries: Entry[] = [core];
   if (given.flags.has("undici")) entries.push(undici);
@@ -85,11 +102,12 @@ async function add(root: string, manager: Manager, given: Arguments) {
   const written = await write(target, entries, given);
   if (!written) return;
   if (!given.flags.has("undici") && current(target, undici.key) === undefined) {
-    await offerUndici(target, undici, given);
+    await offerUndici(root, manager, target, undici, given);
   }
-  await print(
-    `Run "${installCommand(root, manager)}", then "${doctorCommandLine(manager)}" to see that it is in use.`,
-  );
+  await printCommands("Next, install it and see that it is in use:", [
+    installCommand(root, manager),
+    doctorCommandLine(root, manager),
+  ]);
 }
 
 /** Shows the change and makes it; says whether it has been made. */
@@ -97,18 +115,26 @@ async function write(target: Target, entries: Entry[], given: Arguments): Promis
   const before = read(target.file);
   const change = { target, before, after: added(target, entries) };
   if (before === change.after) {
-    await print(`Nothing to do: ${path.basename(target.file)} has ${list(entries)} already.`);
+    await print(done(`Nothing to do: ${path.basename(target.file)} has ${list(entries)} already.`));
     return true;
   }
   return apply(change, given);
 }
 
-async function offerUndici(target: Target, entry: Entry, given: Arguments): Promise<void> {
+async function offerUndici(
+  root: string,
+  manager: Manager,
+  target: Target,
+  entry: Entry,
+  given: Arguments,
+): Promise<void> {
   await print(
     `Miniflare 2 pins undici ${UNDICI_PINNED}, which has known vulnerabilities; ${UNDICI_PATCHED} fixes those that can be fixed there.`,
   );
   if (given.flags.has("yes") || !process.stdin.isTTY) {
-    return print(`Run "${EXEC_NAME} init --undici" to replace it as well.`);
+    return printCommands("To replace it as well:", [
+      ownCommandLine(root, manager, "init --undici"),
+    ]);
   }
   const before = read(target.file);
   await apply({ target, before, after: added(target, [entry]) }, given);
@@ -116,7 +142,7 @@ async function offerUndici(target: Target, entry: Entry, given: Arguments): Prom
 
 async function remove(root: string, manager: Manager, given: Arguments) {
   const target = targetOf(root, manager);
-  const ours = [coreEntry("").key, undiciEntry(root, manager).key].filter((key) =>
+  const ours = [REPLACED, undiciEntry(root, manager).key].filter((key) =>
     isOurs(key, current(target, key)),
   );
   if (ours.length === 0) {
@@ -130,8 +156,9 @@ async function remove(root: string, manager: Manager, given: Arguments) {
     );
   }
   const change = { target, before: read(target.file), after: removed(target, ours) };
-  if (await apply(change, given))
-    await print(`Run "${installCommand(root, manager)}" to go back to Miniflare's own.`);
+  if (await apply(change, given)) {
+    await printCommands("Next, go back to Miniflare's own:", [installCommand(root, manager)]);
+  }
 }
 
 function isOurs(key: string, value: unknown): boolean {
@@ -140,8 +167,8 @@ function isOurs(key: string, value: unknown): boolean {
 }
 
 async function apply({ target, before, after }: Change, given: Arguments): Promise<boolean> {
-  for (const line of diff(target.file, before, after)) await print(line);
-  if (!given.flags.has("yes") && !(await confirmed())) {
+  for (const line of diff(target.file, before, after)) await print(diffLine(line));
+  if (!given.flags.has("yes") && !(await confirmed("Write this?", "init"))) {
     await print("Nothing was written.");
     return false;
   }
@@ -151,38 +178,32 @@ async function apply({ target, before, after }: Change, given: Arguments): Promi
   } catch (error) {
     throw new CommandError(`Cannot write ${target.file}: ${(error as Error).message}.`);
   }
-  await print(`Wrote ${target.file}.`);
+  await print(done(`Wrote ${target.file}.`));
   return true;
-}
-
-/** # Errors `UsageError` if there is no user to ask. */
-async function confirmed(): Promise<boolean> {
-  if (!process.stdin.isTTY) {
-    throw new UsageError(
-      `Nothing was written, because standard input is no terminal to ask on: add --yes. ${hint("init")}`,
-    );
-  }
-  const lines = createInterface({ input: process.stdin, output: process.stdout });
-  const closed = new Promise<string>((resolve) => lines.once("close", () => resolve("")));
-  try {
-    const answer = await Promise.race([lines.question("Write this? [y/N] "), closed]);
-    return /^y(es)?$/i.test(answer.trim());
-  } finally {
-    lines.close();
-  }
 }
 
 /** Says when the entry will have no effect: nothing here uses Miniflare 2. */
 async function warnOfVersions(root: string): Promise<void> {
-  const pkg = readPackage(root);
-  const all = { ...pkg.optionalDependencies, ...pkg.devDependencies, ...pkg.dependencies };
-  for (const [name, majorEnd] of Object.entries(USERS)) {
+  const all: Record<string, string> = {};
+  for (const directory of new Set([root, findProject(process.cwd()) ?? root])) {
+    const pkg = readPackage(directory);
+    Object.assign(all, pkg.optionalDependencies, pkg.devDependencies, pkg.dependencies);
+  }
+  const others = Object.entries(USERS).flatMap(([name, majorEnd]) => {
     const major = /^[\^~]?(\d+)/.exec(all[name] ?? "")?.[1];
-    if (major === undefined || Number(major) < majorEnd) continue;
+    return major === undefined || Number(major) < majorEnd ? [] : [name];
+  });
+  for (const name of others) {
     await print(
       `Note: ${name} ${all[name]} does not use ${REPLACED}; the entry has an effect on miniflare 2 only.`,
     );
   }
+  const used = Object.keys(USERS).some((name) => all[name] !== undefined);
+  if (used || usersIn(root).length > 0) return;
+  await print(
+    `Note: there is no miniflare 2 here: the entry has no effect until miniflare@2, jest-environment-miniflare@2 or vitest-environment-miniflare@2 is installed. ` +
+      `${EXEC_NAME} itself needs no entry.`,
+  );
 }
 
 function list(entries: readonly Entry[]): string {

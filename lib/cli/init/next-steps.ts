@@ -20,9 +20,21 @@ export function installCommand(root: string, { name }: Manager): string {
   return `npm install ${kind}${specs.map(quoted).join(" ")}`;
 }
 
-/** The command that runs this package's command in the project. */
-export function doctorCommandLine({ name }: Manager): string {
-  return name === "pnpm" ? "pnpm dlx ferroflare doctor" : "npx ferroflare doctor";
+export function doctorCommandLine(root: string, manager: Manager): string {
+  return ownCommandLine(root, manager, "doctor");
+}
+
+/** Runs this package's command in the project; it need not be one of its dependencies. */
+export function ownCommandLine(root: string, { name }: Manager, words: string): string {
+  const { dependencies = {}, devDependencies = {} } = readPackage(root);
+  const isDirect = (dependencies.ferroflare ?? devDependencies.ferroflare) !== undefined;
+  const runner = {
+    npm: "npx",
+    pnpm: isDirect ? "pnpm exec" : "pnpm dlx",
+    yarn: isDirect ? "yarn" : "npx",
+    bun: "bunx",
+  }[name];
+  return `${runner} ferroflare ${words}`;
 }
 
 /** Ranges such as `^2.14.4` and `>=2` mean something to shells. */

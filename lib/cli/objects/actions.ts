@@ -8,18 +8,24 @@ import {
   UnreadableValue,
 } from "../../native/raw-objects";
 import { CommandError, EXEC_NAME, lineOf, UsageError } from "../errors";
-import { type Arguments, hint, print } from "../subcommand";
-import { type Address, addresses, addressOf, checkExists, word } from "./address";
+import { count, done, isForPeople } from "../look";
+import { withProgress } from "../progress";
+import { type Arguments, confirmed, hint, print } from "../subcommand";
+import { type Address, addresses, addressOf, checkExists, meantName, word } from "./address";
 import { jsonValue } from "./json";
+import { lineOfRow, type Row, Table } from "./table";
 import { printTableLines, showTables } from "./tables";
 
 export async function list(objects: StoredObjects, given: Arguments, place: string): Promise<void> {
-  const only = given.values.get("name");
-  let any = false;
-  for (const name of only === undefined ? await objects.names() : [only]) {
+  const only = onlyOf(given);
+  const names = only === undefined ? await objects.names() : [only];
+  const asTable = isForPeople() && !given.flags.has("json");
+  const rows = asTable ? new Table(names, given.flags.has("keys")) : undefined;
+  let listed = 0;
+  for (const name of names) {
     const alarms = await objects.alarms(name);
     for (const id of await objects.ids(name)) {
-      any = true;
+      listed++;
       await attempt(`${name} ${id}`, async () => {
         const object = given.flags.has("keys") ? await objects.read(name, id) : undefined;
         const keys = object && [...object.entries].length;
@@ -28,18 +34,33 @@ export async function list(objects: StoredObjects, given: Arguments, place: stri
         if (given.flags.has("json")) {
           return print(JSON.stringify({ name, id, called, keys, alarm }));
         }
-        const words = [word(name), word(id)];
-        if (called !== undefined) words.push(JSON.stringify(called));
-        if (keys !== undefined) words.push(keys === 1 ? "1 key" : `${keys} keys`);
-        if (alarm !== undefined) words.push(`alarm ${timeOf(alarm)}`);
-        return print(words.join(" "));
+        const row: Row = {
+          name: word(name),
+          id: word(id),
+          called: called && JSON.stringify(called),
+          keys: keys === undefined ? undefined : count(keys, "key"),
+          alarm: alarm === undefined ? undefined : timeOf(alarm),
+        };
+        await (rows ? rows.print(row) : print(lineOfRow(row)));
       });
     }
   }
-  if (!any) {
+  if (listed === 0) {
     const what = only === undefined ? "objects" : `objects of ${word(only)}`;
-    process.stderr.write(`There are no ${what} in ${place}.\n`);
+    process.stderr.write(`There are no ${what} in ${place}.${await meantName(objects, only)}\n`);
+  } else if (rows) await rows.end(listed, place);
+}
+
+/** The binding that is asked for, as a word or as an option. */
+function onlyOf({ words, values }: Arguments): string | undefined {
+  const [name] = words;
+  const given = values.get("name");
+  if (name !== undefined && given !== undefined && name !== given) {
+    throw new UsageError(
+      `"${name}" and --name ${given} exclude each other. ${hint("objects list")}`,
+    );
   }
+  return name ?? given;
 }
 
 export async function show(objects: StoredObjects, given: Arguments, place: string): Promise<void> {
@@ -62,11 +83,18 @@ export async function exportLines(
     const address = addressOf(given, "objects export");
     return printLines(objects, address, await existing(objects, address, place));
   }
-  for await (const address of addresses(objects, given.words[0])) {
-    await attempt(`${address.name} ${address.id}`, async () =>
-      printLines(objects, address, await objects.read(address.name, address.id)),
-    );
-  }
+  let exported = 0;
+  const all = async () => {
+    for await (const address of addresses(objects, given.words[0])) {
+      await attempt(`${address.name} ${address.id}`, async () =>
+        printLines(objects, address, await objects.read(address.name, address.id)),
+      );
+      exported++;
+    }
+  };
+  // On the terminal itself the lines are the progress.
+  if (isForPeople()) await all();
+  else await withProgress(() => `Exported ${count(exported, "object")}`, all);
 }
 
 export async function remove(
@@ -77,18 +105,21 @@ export async function remove(
   if (!given.flags.has("all")) {
     const address = addressOf(given, "objects delete");
     await checkExists(objects, address, place);
+    const shownAddress = `${word(address.name)} ${word(address.id)}`;
+    if (!(await mayDelete(`${shownAddress} in ${place}`, given))) return;
     await objects.delete(address.name, address.id);
-    return print(`Deleted ${word(address.name)} ${word(address.id)}.`);
+    return print(done(`Deleted ${shownAddress}.`));
   }
   if (given.words.length > 1 || given.values.has("id-from-name")) {
     throw new UsageError(`--all and an ID exclude each other. ${hint("objects delete")}`);
   }
   const all: Address[] = [];
   for await (const address of addresses(objects, given.words[0])) all.push(address);
-  const count = all.length === 1 ? "1 object" : `${all.length} objects`;
-  if (!given.flags.has("yes")) {
-    throw new CommandError(`This would delete ${count} in ${place}. Add --yes to do it.`);
+  const number = count(all.length, "object");
+  if (!given.flags.has("yes") && !process.stdin.isTTY) {
+    throw new CommandError(`This would delete ${number} in ${place}. Add --yes to do it.`);
   }
+  if (!(await mayDelete(`${number} in ${place}`, given))) return;
   let deleted = 0;
   for (const { name, id } of all) {
     await attempt(`${name} ${id}`, async () => {
@@ -96,7 +127,15 @@ export async function remove(
       deleted++;
     });
   }
-  await print(`Deleted ${deleted === all.length ? count : `${deleted} of ${count}`}.`);
+  await print(done(`Deleted ${deleted === all.length ? number : `${deleted} of ${number}`}.`));
+}
+
+/** Asks on a terminal; elsewhere the command line has said it. */
+async function mayDelete(what: string, { flags }: Arguments): Promise<boolean> {
+  if (flags.has("yes") || !process.stdin.isTTY) return true;
+  if (await confirmed(`Delete ${what}?`, "objects delete")) return true;
+  await print("Nothing was deleted.");
+  return false;
 }
 
 /** Goes on with the other objects when one fails; the exit code is 1 then. */

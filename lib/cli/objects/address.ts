@@ -1,9 +1,9 @@
 /** Which object a command works on, and whether it exists. */
 import { IdFactory } from "../../native/addon";
 import type { StoredObjects } from "../../native/raw-objects";
-import { nearest } from "../../shared/nearest";
+import { didYouMean } from "../../shared/nearest";
 import { CommandError, UsageError } from "../errors";
-import { type Arguments, hint, suggestion } from "../subcommand";
+import { type Arguments, hint } from "../subcommand";
 
 export interface Address {
   name: string;
@@ -35,13 +35,14 @@ export async function checkExists(
   place: string,
 ): Promise<void> {
   if ((await objects.ids(name)).includes(id)) return;
+  const meant = await meantName(objects, name);
+  throw new CommandError(`There is no object ${word(name)} ${word(id)} in ${place}.${meant}`);
+}
+
+/** What to ask if the name of a binding is not that of any object. */
+export async function meantName(objects: StoredObjects, name: string | undefined): Promise<string> {
   const names = await objects.names();
-  const lower = (text: string) => text.toLowerCase();
-  const close = nearest(name, names.map(lower));
-  const meant = names.includes(name) ? undefined : names.find((there) => lower(there) === close);
-  throw new CommandError(
-    `There is no object ${word(name)} ${word(id)} in ${place}.${suggestion(meant)}`,
-  );
+  return name === undefined || names.includes(name) ? "" : didYouMean(name, names);
 }
 
 /** All objects, or those of a binding. */

@@ -25,16 +25,16 @@ const ID_HELP = "  --id-from-name TEXT  The object that idFromName(TEXT) names, 
 
 const ACTIONS: Record<string, Action> = {
   list: {
-    usage: "list",
-    help: `Lists the objects, one a line: name, id and pending alarm.
+    usage: "list [NAME]",
+    help: `Lists the objects, or those of a binding, one a line: binding, id, name and pending alarm.
 
 Options:
 ${PLACE_HELP}
-  --name NAME          Only the objects of this binding
+  --name NAME          The same as NAME
   --keys               Also count the keys, for which each object is read
 ${JSON_HELP}`,
     flags: { name: "value", keys: "flag", json: "flag" },
-    words: 0,
+    words: 1,
     run: list,
   },
   show: {
@@ -88,8 +88,8 @@ ${ID_HELP}
 Options:
 ${PLACE_HELP}
 ${ID_HELP}
-  --all                Delete all objects, or all of NAME; needs --yes
-  --yes                Confirm the deletion`,
+  --all                Delete all objects, or all of NAME
+  --yes                Do not ask; without a terminal to ask on, --all needs it`,
     flags: { "id-from-name": "value", all: "flag", yes: "flag" },
     words: 2,
     run: remove,
@@ -99,7 +99,7 @@ ${ID_HELP}
 const HELP = `Usage: ${EXEC_NAME} objects COMMAND [options]
 
 Commands:
-  list                 List the objects, one a line
+  list [NAME]          List the objects, one a line
   show NAME ID         Show the keys and values of an object
   export [NAME [ID]]   Print objects as lines of JSON
   query NAME ID SQL    Query the database of a SQLite-backed object

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { CommandError } from "../errors";
 import { withoutProperty, withProperty } from "./json-text";
-import { isModernYarn, type Manager, readPackage } from "./package-manager";
+import { findProject, isModernYarn, type Manager, readPackage } from "./package-manager";
 import { withoutYamlOverride, withYamlOverride, yamlOverrides } from "./yaml-overrides";
 
 export const REPLACED = "@miniflare/durable-objects";
@@ -40,9 +40,45 @@ export function targetOf(root: string, manager: Manager): Target {
   return { file: path.join(root, "pnpm-workspace.yaml"), property: undefined };
 }
 
-/** The entry for this package, in the place of Miniflare's. */
-export function coreEntry(version: string): Entry {
-  return { key: REPLACED, value: `npm:ferroflare@${version}` };
+/** A dependency that is no version of the registry: a file, a folder or an address. */
+const ELSEWHERE = /^(?:file:|link:|portal:|https?:|git|\.{0,2}\/)|\.tgz$/;
+
+/**
+ * The entry for this package, in the place of Miniflare's. Where the project depends on a packed file, the entry is that
+ * file: its version need not be on the registry.
+ */
+export function coreEntry(root: string, manager: Manager, version: string): Entry {
+  const own = ownDependency(root);
+  if (own === undefined) return { key: REPLACED, value: `npm:ferroflare@${version}` };
+  // npm refuses an entry for a direct dependency that is not the same, and this form always is.
+  if (manager.name === "npm" && own.directory === root) {
+    return { key: REPLACED, value: "$ferroflare" };
+  }
+  return { key: REPLACED, value: own.spec };
+}
+
+/** The packed file that the project depends on, as an entry in the root can name it, and the project that does. */
+function ownDependency(root: string): { spec: string; directory: string } | undefined {
+  for (const directory of new Set([root, findProject(process.cwd()) ?? root])) {
+    const { dependencies, devDependencies, optionalDependencies } = readPackage(directory);
+    const all = { ...optionalDependencies, ...devDependencies, ...dependencies };
+    const { ferroflare: given } = all;
+    if (given === undefined || !ELSEWHERE.test(given)) continue;
+    const [, scheme = "file:", rest = given] = /^([a-z+]+:)(.*)$/.exec(given) ?? [];
+    const isPath = /^(?:file|link|portal):$/.test(scheme);
+    const moved = isPath && directory !== root && !path.isAbsolute(rest);
+    return { spec: scheme + (moved ? path.resolve(directory, rest) : rest), directory };
+  }
+  return undefined;
+}
+
+/** Whether an entry puts this package there: of a file it has to exist, of the registry it has to be this version. */
+export function isInEffect(root: string, value: unknown, wanted: Entry): boolean {
+  if (value === wanted.value) return true;
+  if (typeof value !== "string") return false;
+  if (value === "$ferroflare") return ownDependency(root) !== undefined;
+  const [, file] = /^file:(.*\bferroflare\b.*)$/.exec(value) ?? [];
+  return file !== undefined && existsSync(path.resolve(root, file));
 }
 
 /** The entry that replaces what Miniflare pins, and no other package's undici. */

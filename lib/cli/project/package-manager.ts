@@ -44,7 +44,7 @@ const LOCK_FILES: Record<string, ManagerName> = {
  * `CommandError` if a `package.json` cannot be read.
  */
 export function findRoot(from: string): string | undefined {
-  const project = directoriesAbove(from).find((directory) => has(directory, "package.json"));
+  const project = findProject(from);
   if (project === undefined) return undefined;
   const workspace = directoriesAbove(project).find(
     (directory) =>
@@ -52,6 +52,11 @@ export function findRoot(from: string): string | undefined {
       (has(directory, "package.json") && readPackage(directory).workspaces !== undefined),
   );
   return workspace !== undefined && has(workspace, "package.json") ? workspace : project;
+}
+
+/** The directory of the nearest `package.json`. */
+export function findProject(from: string): string | undefined {
+  return directoriesAbove(from).find((directory) => has(directory, "package.json"));
 }
 
 /** # Errors `CommandError` if the file is no JSON object, or cannot be read. */

@@ -8,7 +8,7 @@ import { ConfigError } from "../../config/error";
 import { TOML_NAME } from "../../config/files";
 import { ListenError } from "../../miniflare/listen";
 import type { WorkerOptions } from "../../miniflare/options";
-import { ownDirectory } from "../../shared/own-package";
+import { downToScript } from "../../shared/frames";
 import { describeThrown } from "../../shared/thrown";
 import { EXEC_NAME } from "../errors";
 import { eachOption, optionName } from "./arguments";
@@ -98,22 +98,9 @@ function describeMiniflareError(error: MiniflareError, options: WorkerOptions): 
   return `${oneLine(error.message)}${cause}`;
 }
 
-/** Whether a line of a stack lies in Node, in Miniflare or in this package. */
-function isInternalFrame(line: string): boolean {
-  if (!/^\s+at /.test(line)) return false;
-  return [
-    "node:",
-    "node_modules",
-    path.join(ownDirectory, "lib"),
-    path.join(ownDirectory, "dist"),
-  ].some((place) => line.includes(place));
-}
-
 /** Returns the stack down to where the script was started from, which says nothing about the script. */
 function describeScriptError(error: unknown): string {
-  const lines = describeThrown(error).split("\n");
-  const end = lines.findIndex(isInternalFrame);
-  return lines.slice(0, end === -1 ? undefined : end).join("\n");
+  return downToScript(describeThrown(error));
 }
 
 /** Returns the line to show, also for a value that throws when it is looked at. */

@@ -3,6 +3,7 @@
  *
  * Objects write while the worker runs. With Miniflare's watcher each write in a watched directory builds and reloads.
  */
+import { AsyncLocalStorage } from "node:async_hooks";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { clearTimeout, setTimeout } from "../../shared/real-timers";
@@ -22,6 +23,13 @@ type Paths = string | Iterable<string>;
 
 /** Watchers that have not been disposed of. */
 const watchers = new Set<Watcher>();
+
+const following = new AsyncLocalStorage<true>();
+
+/** Whether this runs because a watched source has changed, and not because a caller has asked for it. */
+export function followsChange(): boolean {
+  return following.getStore() === true;
+}
 
 /** Reports a change of `file`, to all that watch it, also when one of the missing files is created. */
 export function watchForMissing(missing: string[], file: string): void {
@@ -57,7 +65,7 @@ export class Watcher {
     if (this.#watched.has(file)) return;
     const report = () => {
       if (file !== reported) this.unwatch(file);
-      this.#callback(reported);
+      following.run(true, () => this.#callback(reported));
     };
     const changed = () => {
       clearTimeout(watched.timer);

@@ -129,6 +129,8 @@ export class ListIterator {
   readonly #database: Database;
   readonly #handle: ObjectHandle;
   readonly #cursor: { id: number } & OpenCursor;
+  /** The first pair, which is read when the list begins. */
+  #first: IteratorResult<unknown> | undefined;
   #invalidated = false;
 
   constructor(database: Database, handle: ObjectHandle, id: number) {
@@ -136,11 +138,18 @@ export class ListIterator {
     this.#handle = handle;
     this.#cursor = { id };
     if (id !== 0) watchCursor(this.#cursor, handle);
+    this.#first = this.#step();
   }
 
   next(): IteratorResult<unknown> {
-    const { Step } = this.#database.kit;
     if (this.#invalidated) throw this.#database.error(INVALIDATED);
+    const first = this.#first;
+    this.#first = undefined;
+    return first ?? this.#step();
+  }
+
+  #step(): IteratorResult<unknown> {
+    const { Step } = this.#database.kit;
     const { id } = this.#cursor;
     if (id === 0) return new Step(true, undefined);
     this.#cursor.id = 0;
@@ -167,10 +176,10 @@ export class ListIterator {
   [kInvalidate](): void {
     const { id } = this.#cursor;
     // One that is at its end stays there.
-    if (id === 0) return;
+    if (id === 0 && !this.#first) return;
     this.#cursor.id = 0;
     this.#invalidated = true;
-    this.#handle.sqlClose(id);
+    if (id !== 0) this.#handle.sqlClose(id);
   }
 }
 Object.setPrototypeOf(ListIterator.prototype, ITERATOR);

@@ -228,10 +228,22 @@ export class SqliteStorage extends ModernStorage {
   }
 
   #commit(): void {
-    this.#handle.seal();
+    const handle = this.#handle;
+    const ticket = handle.pendingTicket();
+    handle.seal();
+    if (ticket !== 0 && handle.pendingTicket() === 0) this.#check(ticket);
     if (!this.#alarmWritten || this.#transactions.areOpen) return;
     this.#alarmWritten = false;
     void this.#alarms.deleteAlarm();
+  }
+
+  /** A commit that was refused ends the storage at once: the reset of the object follows when its writes are told. */
+  #check(ticket: number): void {
+    try {
+      this.#handle.durable(ticket);
+    } catch (failure) {
+      this[kCut](failure);
+    }
   }
 
   /** Whether the end of this turn of the event loop commits. */

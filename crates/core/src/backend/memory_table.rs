@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::Ticket;
-use super::local::{SqliteTable, Table};
+use super::local::{SqlTable, SqliteTable, Table};
 use crate::durability::Durability;
 use crate::error::Result;
 use crate::key::{Entry, Key, Value};
@@ -78,10 +78,10 @@ impl Table for MemoryTable {
         self.table_mut().seal()
     }
 
-    fn sqlite(&mut self) -> Option<&mut SqliteTable> {
+    fn sqlite(&mut self) -> Option<&mut dyn SqlTable> {
         match self {
             Self::Ordered(_) => None,
-            Self::Sqlite(table) => Some(table),
+            Self::Sqlite(table) => Some(&mut **table),
         }
     }
 

@@ -75,7 +75,7 @@ unsafe fn utf8<'a>(text: *const c_char) -> Option<&'a str> {
 fn may(action: c_int, first: Option<&str>, second: Option<&str>, schema: Option<&str>) -> bool {
     let names_are_free = is_free(first) && is_free(second);
     match action {
-        ffi::SQLITE_SELECT | ffi::SQLITE_RECURSIVE => true,
+        ffi::SQLITE_SELECT | ffi::SQLITE_RECURSIVE | ffi::SQLITE_REINDEX => true,
         ffi::SQLITE_READ | ffi::SQLITE_INSERT | ffi::SQLITE_UPDATE | ffi::SQLITE_DELETE => {
             is_free(first) && (is_main(schema) || is_schema_table(first))
         }
@@ -91,7 +91,6 @@ fn may(action: c_int, first: Option<&str>, second: Option<&str>, schema: Option<
         ffi::SQLITE_ALTER_TABLE => is_main(first) && is_free(second) && is_free(schema),
         // It reads all tables, also ours, and tells how many rows they have.
         ffi::SQLITE_ANALYZE => is_main(schema),
-        ffi::SQLITE_REINDEX => true,
         ffi::SQLITE_FUNCTION => second.is_some_and(is_allowed),
         ffi::SQLITE_CREATE_VTABLE | ffi::SQLITE_DROP_VTABLE => {
             is_free(first) && is_main(schema) && second.is_some_and(is_module)
@@ -128,7 +127,7 @@ fn is_module(name: &str) -> bool {
 fn may_set(name: &str, argument: Option<&str>) -> bool {
     match name {
         "data_version" | "page_size" => argument.is_none(),
-        "table_list" | "optimize" => is_free(argument),
+        "foreign_key_check" | "optimize" | "quick_check" | "table_list" => is_free(argument),
         "case_sensitive_like"
         | "defer_foreign_keys"
         | "foreign_keys"
@@ -136,7 +135,6 @@ fn may_set(name: &str, argument: Option<&str>) -> bool {
         | "legacy_alter_table"
         | "recursive_triggers"
         | "reverse_unordered_selects" => argument.is_none_or(is_boolean),
-        "foreign_key_check" | "quick_check" => is_free(argument),
         "foreign_key_list" | "index_info" | "index_list" | "index_xinfo" | "table_info"
         | "table_xinfo" => argument.is_some() && is_free(argument),
         _ => false,

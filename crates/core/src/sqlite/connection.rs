@@ -66,6 +66,7 @@ fn set_up(connection: &Connection) -> Result<()> {
 }
 
 /// A failure of rusqlite, in our words.
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to `map_err`")]
 pub(super) fn text(error: rusqlite::Error) -> Error {
     match &error {
         rusqlite::Error::SqliteFailure(inner, message) => {

@@ -10,12 +10,24 @@ use super::authorizer::{self, Author};
 use super::cache::Cache;
 use super::connection;
 use super::cursor::{Cursor, CursorId};
-use super::execution::{Binding, Column};
 use super::fixed::{Fixed, FixedStatements};
 use super::log;
 use super::statement::Statement;
-use super::transaction::Transaction;
+use super::value::{Binding, Column};
 use crate::error::{Error, Result};
+
+/// What is open of a transaction.
+#[derive(Debug, Default)]
+pub(super) struct Transaction {
+    /// Whether one has begun and was neither committed nor rolled back by us.
+    pub(super) begun: bool,
+    /// Savepoints that are open.
+    pub(super) savepoints: u32,
+    /// Callers that keep it open.
+    pub(super) holds: u32,
+    /// Whether the SQL of the worker has rolled it back.
+    pub(super) lost: bool,
+}
 
 /// What is called before the first write of each transaction, with what gives the bytes of the database.
 type BeforeWrites = Box<dyn FnMut(&mut dyn FnMut() -> Result<Vec<u8>>) -> Result<()> + Send>;
@@ -38,6 +50,7 @@ pub struct Database {
     pub(super) has_keys: Option<bool>,
     pub(super) has_metadata: Option<bool>,
     /// The alarm, if it is known: each call for SQL asks whether it has changed it.
+    #[expect(clippy::option_option, reason = "nothing is known, or that there is none")]
     pub(super) known_alarm: Option<Option<i64>>,
     /// Called before the first write of each transaction, with what gives the bytes of the database.
     before_writes: Option<BeforeWrites>,

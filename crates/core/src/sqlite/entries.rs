@@ -1,9 +1,9 @@
 //! Keys, values and the alarm, in the tables `_cf_KV` and `_cf_METADATA`.
 
 use super::database::Database;
-use super::execution::{Binding, Column};
 use super::fixed::Fixed;
 use super::statement::Statement;
+use super::value::{Binding, Column};
 use crate::error::Result;
 use crate::key::{Entry, Value};
 use crate::range::Scan;

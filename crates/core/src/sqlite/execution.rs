@@ -5,42 +5,13 @@ use std::sync::Arc;
 use super::cursor::Cursor;
 use super::database::Database;
 use super::statement::{Prepared, Statement};
+use super::value::Binding;
 use crate::error::{Error, Result};
 
 const NO_STATEMENT: &str = "SQL code did not contain a statement.";
 const PARAMETERS_TOO_EARLY: &str = "When executing multiple SQL statements in a single call, only the last statement can have parameters.";
 const PARAMETER_COUNT: &str = "Wrong number of parameter bindings for SQL query.";
 const TRANSACTION: &str = "To execute a transaction, please use the state.storage.transaction() or state.storage.transactionSync() APIs instead of the SQL BEGIN TRANSACTION or SAVEPOINT statements. The JavaScript API is safer because it will automatically roll back on exceptions, and because it interacts correctly with Durable Objects' automatic atomic write coalescing.";
-
-/// The value of a parameter.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Binding<'a> {
-    /// NULL.
-    Null,
-    /// An INTEGER.
-    Integer(i64),
-    /// A REAL.
-    Number(f64),
-    /// A TEXT, in UTF-8. Lone surrogates may be in it, as three bytes each.
-    Text(&'a [u8]),
-    /// A BLOB.
-    Blob(&'a [u8]),
-}
-
-/// A value of a row.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Column<'a> {
-    /// NULL.
-    Null,
-    /// An INTEGER.
-    Integer(i64),
-    /// A REAL.
-    Number(f64),
-    /// A TEXT, which need not be UTF-8.
-    Text(&'a [u8]),
-    /// A BLOB.
-    Blob(&'a [u8]),
-}
 
 impl Database {
     /// Runs the statements of `sql`, and the last one to its first row. `bindings` belong to the last one.

@@ -7,7 +7,8 @@
 //! - [`image`]: its size, its bytes, emptying it
 //! - [`connection`]: opening it, its settings and limits
 //! - [`statement`]: one prepared statement, the only place that calls SQLite for one
-//! - [`execution`], [`cursor`]: running the SQL of a worker; results that are read row by row
+//! - [`execution`]: running the SQL of a worker
+//! - [`cursor`], [`rows`]: a result that is read row by row; handing its rows over
 //! - [`cache`], [`fixed`]: statements that are kept, by their text and ours
 //! - [`entries`]: keys, values and the alarm in the tables `_cf_KV` and `_cf_METADATA`
 //! - [`authorizer`], [`functions`]: what the SQL of a worker may do
@@ -25,12 +26,14 @@ mod fixed;
 mod functions;
 mod image;
 mod log;
+mod rows;
 mod statement;
 mod transaction;
+mod value;
 
 pub use self::cursor::{CursorId, Step};
 pub use self::database::Database;
-pub use self::execution::{Binding, Column};
 pub use self::failure::{is_busy, is_damage};
 pub use self::image::Checkpoint;
 pub use self::transaction::{CommitEnd, Savepoint};
+pub use self::value::{Binding, Column};

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::ffi;
 
-use super::execution::{Binding, Column};
 use super::failure::failure;
+use super::value::{Binding, Column};
 use crate::error::{Error, Result};
 
 /// Counters that the build script has added to SQLite.
@@ -66,8 +66,7 @@ impl Statement {
         let length = c_int::try_from(sql.len()).unwrap_or(c_int::MAX);
         // SAFETY: the caller's promise; `text` has `length` bytes.
         let code = unsafe {
-            #[expect(clippy::cast_sign_loss, reason = "a flag")]
-            ffi::sqlite3_prepare_v3(db, text, length, flags as u32, &raw mut raw, &raw mut tail)
+            ffi::sqlite3_prepare_v3(db, text, length, flags, &raw mut raw, &raw mut tail)
         };
         if code != ffi::SQLITE_OK {
             // SAFETY: the caller's promise.
@@ -248,7 +247,7 @@ impl Drop for Statement {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small constant")]
+#[expect(clippy::cast_possible_truncation, reason = "a small constant")]
 const UTF8: u8 = ffi::SQLITE_UTF8 as u8;
 
 /// A count that SQLite gives as a number with a sign.

@@ -2,24 +2,11 @@
 
 use rusqlite::ffi;
 
-use super::database::Database;
+use super::database::{Database, Transaction};
 use super::failure::is_critical;
 use super::fixed::Fixed;
 use super::statement::Statement;
 use crate::error::{Error, Result};
-
-/// What is open of a transaction.
-#[derive(Debug, Default)]
-pub(super) struct Transaction {
-    /// Whether one has begun and was neither committed nor rolled back by us.
-    begun: bool,
-    /// Savepoints that are open.
-    savepoints: u32,
-    /// Callers that keep it open.
-    holds: u32,
-    /// Whether the SQL of the worker has rolled it back.
-    lost: bool,
-}
 
 /// What to do with a savepoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -30,7 +30,7 @@ pub use self::lifetime::IdleTable;
 pub use self::object::{LocalObject, TableOpener};
 pub use self::sqlite_table::{Home, SqliteTable};
 use self::state::{Need, State};
-pub use self::table::{Access, Table};
+pub use self::table::{Access, SqlTable, Table};
 use super::{
     AlarmClaim, AlarmEnd, ClaimId, CommitOutcome, Committed, Conflict, ObjectStorage, ReadResult,
     ReadView, SqlStorage, Start, Ticket,

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::table::Table;
+use super::table::{SqlTable, Table};
 use crate::backend::Ticket;
 use crate::durability::Durability;
 use crate::error::Result;
@@ -56,11 +56,6 @@ pub struct SqliteTable {
 }
 
 impl SqliteTable {
-    /// Whether a savepoint is open, so that what is written now may be rolled back alone.
-    pub fn is_nested(&self) -> bool {
-        self.database.borrow().is_nested()
-    }
-
     /// A table in memory.
     pub fn in_memory(database: Database, durability: Arc<Durability>) -> Self {
         Self::over(database, Box::new(Memory(durability)))
@@ -70,17 +65,6 @@ impl SqliteTable {
     pub fn over(database: Database, home: Box<dyn Home>) -> Self {
         let ticket = home.durability().next_ticket();
         Self { database: RefCell::new(database), home, ticket, is_awaited: false }
-    }
-
-    /// The database.
-    pub fn database(&mut self) -> &mut Database {
-        self.database.get_mut()
-    }
-
-    /// The database, which may be written to.
-    pub fn active_database(&mut self) -> Result<&mut Database> {
-        self.rest()?;
-        Ok(self.database.get_mut())
     }
 
     /// The database, which its home has no part in any more.
@@ -102,41 +86,10 @@ impl SqliteTable {
         self.home.between_turns(database, self.ticket - 1)
     }
 
-    /// The ticket of what has been written and is not committed; 0 if nothing is.
-    pub fn pending(&mut self) -> Ticket {
-        if self.database.get_mut().is_dirty() {
-            self.is_awaited = true;
-            self.ticket
-        } else {
-            0
-        }
-    }
-
-    /// Undoes what was written in this turn.
-    pub fn roll_back(&mut self) -> Result<()> {
-        self.database.get_mut().roll_back()
-    }
-
     /// Replaces the content of a database in memory. Nothing is to be committed any more.
     pub fn restore(&mut self, image: &[u8]) -> Result<()> {
         self.database.get_mut().restore(image)?;
         self.conclude(CommitEnd::Nothing)
-    }
-
-    /// Deletes everything but this alarm, at once. Returns the ticket of that.
-    pub fn reset(&mut self, alarm: Option<i64>) -> Result<Ticket> {
-        self.home.before_commit(alarm)?;
-        let database = self.database.get_mut();
-        database.reset()?;
-        if alarm.is_some() {
-            let mut writes = WriteBatch::default();
-            writes.set_alarm(alarm);
-            database.apply(&writes)?;
-            database.commit()?;
-        }
-        self.is_awaited = true;
-        self.conclude(CommitEnd::Committed)?;
-        Ok(self.ticket - 1)
     }
 
     fn conclude(&mut self, end: CommitEnd) -> Result<()> {
@@ -165,6 +118,10 @@ impl SqliteTable {
 }
 
 impl Table for SqliteTable {
+    fn sqlite(&mut self) -> Option<&mut dyn SqlTable> {
+        Some(self)
+    }
+
     fn get(&self, key: &[u8]) -> Result<Option<Value>> {
         self.database.borrow_mut().value(key)
     }
@@ -202,5 +159,48 @@ impl Table for SqliteTable {
             self.home.durability().fail(self.ticket, error);
         }
         committed
+    }
+}
+
+impl SqlTable for SqliteTable {
+    fn database(&mut self) -> &mut Database {
+        self.database.get_mut()
+    }
+
+    fn active_database(&mut self) -> Result<&mut Database> {
+        self.rest()?;
+        Ok(self.database.get_mut())
+    }
+
+    fn is_nested(&self) -> bool {
+        self.database.borrow().is_nested()
+    }
+
+    fn pending(&mut self) -> Ticket {
+        if self.database.get_mut().is_dirty() {
+            self.is_awaited = true;
+            self.ticket
+        } else {
+            0
+        }
+    }
+
+    fn roll_back(&mut self) -> Result<()> {
+        self.database.get_mut().roll_back()
+    }
+
+    fn reset(&mut self, alarm: Option<i64>) -> Result<Ticket> {
+        self.home.before_commit(alarm)?;
+        let database = self.database.get_mut();
+        database.reset()?;
+        if alarm.is_some() {
+            let mut writes = WriteBatch::default();
+            writes.set_alarm(alarm);
+            database.apply(&writes)?;
+            database.commit()?;
+        }
+        self.is_awaited = true;
+        self.conclude(CommitEnd::Committed)?;
+        Ok(self.ticket - 1)
     }
 }

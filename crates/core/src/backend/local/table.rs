@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::sqlite_table::SqliteTable;
 use crate::durability::{Durability, Ticket};
 use crate::error::{Error, Result};
 use crate::key::{Entry, Value};
 use crate::range::Scan;
+use crate::sqlite::Database;
 use crate::write_batch::WriteBatch;
 
 /// The ordered bytes of one object in this process, without any concurrency: [`super::LocalObject`] calls it under its
@@ -48,8 +48,8 @@ pub trait Table: Send + 'static {
         Ok(())
     }
 
-    /// The table over a SQLite database that this table is.
-    fn sqlite(&mut self) -> Option<&mut SqliteTable> {
+    /// The table as one over a SQLite database, if it is one.
+    fn sqlite(&mut self) -> Option<&mut dyn SqlTable> {
         None
     }
 
@@ -62,6 +62,27 @@ pub trait Table: Send + 'static {
     fn become_sqlite(&mut self, _durability: &Arc<Durability>) -> Result<()> {
         Err(Error::NoSql)
     }
+}
+
+/// A table over a SQLite database.
+pub trait SqlTable: Table {
+    /// The database.
+    fn database(&mut self) -> &mut Database;
+
+    /// The database, which may be written to.
+    fn active_database(&mut self) -> Result<&mut Database>;
+
+    /// Whether a savepoint is open, so that what is written now may be rolled back alone.
+    fn is_nested(&self) -> bool;
+
+    /// The ticket of what has been written and is not committed; 0 if nothing is.
+    fn pending(&mut self) -> Ticket;
+
+    /// Undoes what was written in this turn.
+    fn roll_back(&mut self) -> Result<()>;
+
+    /// Deletes everything but this alarm, at once. Returns the ticket of that.
+    fn reset(&mut self, alarm: Option<i64>) -> Result<Ticket>;
 }
 
 /// What a table is opened for.

@@ -7,7 +7,7 @@ use super::below::Below;
 use super::changes::ChangesTable;
 use super::database::OverlayDatabase;
 use super::savepoints::Savepoints;
-use crate::backend::local::{SqliteTable, Table};
+use crate::backend::local::{SqlTable, Table};
 use crate::backend::{ObjectKey, Ticket};
 use crate::durability::Durability;
 use crate::error::{Error, Result};
@@ -111,10 +111,10 @@ impl Table for OverlayTable {
     }
 
     fn seal(&mut self) -> Result<()> {
-        self.sqlite().map_or(Ok(()), Table::seal)
+        self.sqlite().map_or(Ok(()), |table| table.seal())
     }
 
-    fn sqlite(&mut self) -> Option<&mut SqliteTable> {
+    fn sqlite(&mut self) -> Option<&mut dyn SqlTable> {
         match self {
             Self::Sqlite(database) => Some(&mut database.table),
             Self::Changes(_) | Self::Broken(_) => None,

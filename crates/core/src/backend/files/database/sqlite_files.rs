@@ -33,13 +33,21 @@ struct Rest {
     /// It stays open: closing any descriptor of the file would end the lock of SQLite, which belongs to the process.
     database: Box<dyn Unsynced>,
     directory: Box<dyn Unsynced>,
-    is_database_unsynced: bool,
-    /// The log was moved into the database since its last sync.
-    is_moved: bool,
+    unsynced: Pending,
     /// The log is a new file.
     is_directory_unsynced: bool,
     /// The files are those of a new database.
     is_new: bool,
+}
+
+/// What of the database a power loss may still take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pending {
+    Nothing,
+    /// Its first page.
+    Creation,
+    /// What was moved into it from the log.
+    Moved,
 }
 
 /// Whether an object's directory holds a SQLite database.
@@ -75,8 +83,7 @@ pub fn open(
     let rest = Rest {
         database: open(path.join(SQLITE))?,
         directory: disk.entries(path).map_err(|error| Error::io("open", path, &error))?,
-        is_database_unsynced: is_new,
-        is_moved: false,
+        unsynced: if is_new { Pending::Creation } else { Pending::Nothing },
         is_directory_unsynced: true,
         is_new,
     };
@@ -149,19 +156,19 @@ impl SqliteFiles {
     /// Makes durable what was moved into the database, if that has not happened yet.
     pub fn sync_moved(&self) -> Result<()> {
         let mut rest = lock(&self.rest)?;
-        if rest.is_moved { self.sync_database(&mut rest) } else { Ok(()) }
+        if rest.unsynced == Pending::Moved { self.sync_database(&mut rest) } else { Ok(()) }
     }
 
     fn sync_database(&self, rest: &mut Rest) -> Result<()> {
         let file = self.path.join(SQLITE);
         rest.database.sync().map_err(|error| Error::io("sync", &file, &error))?;
-        (rest.is_database_unsynced, rest.is_moved) = (false, false);
+        rest.unsynced = Pending::Nothing;
         Ok(())
     }
 
     fn sync_rest(&self) -> Result<()> {
         let mut rest = lock(&self.rest)?;
-        if rest.is_database_unsynced {
+        if rest.unsynced != Pending::Nothing {
             self.sync_database(&mut rest)?;
         }
         if rest.is_directory_unsynced {
@@ -187,8 +194,7 @@ impl SqliteFiles {
 
     /// The log is about to be moved into the database, which has to be synced before the next commit.
     pub fn begin_checkpoint(&self) -> Result<()> {
-        let mut rest = lock(&self.rest)?;
-        (rest.is_database_unsynced, rest.is_moved) = (true, true);
+        lock(&self.rest)?.unsynced = Pending::Moved;
         Ok(())
     }
 

@@ -54,7 +54,7 @@ enum Content {
     Sqlite {
         files: SqliteFiles,
         /// The connection, from the end of its table on.
-        connection: Mutex<Option<Connection>>,
+        connection: Mutex<Option<Box<Connection>>>,
         /// Whether closing it makes everything durable.
         fsync: bool,
     },
@@ -126,7 +126,7 @@ impl Database {
         let Self { content, lock, .. } = self;
         if let Content::Sqlite { files, connection, fsync } = content
             && let Ok(Some(connection)) = connection.into_inner()
-            && files.close(connection, fsync).is_err()
+            && files.close(*connection, fsync).is_err()
         {
             lock.mark_dirty();
         }
@@ -138,7 +138,7 @@ impl Database {
         if let Content::Sqlite { connection: place, .. } = &self.content
             && let Ok(mut place) = lock(place)
         {
-            *place = Some(connection);
+            *place = Some(Box::new(connection));
         }
     }
 

@@ -8,7 +8,7 @@ use super::rocks_table::RocksTable;
 use super::sqlite_home::SqliteHome;
 use crate::backend::Ticket;
 use crate::backend::files::workers::by_use::{Leaving, Occupant};
-use crate::backend::local::{IdleTable, LocalObject, SqliteTable, Table};
+use crate::backend::local::{IdleTable, LocalObject, SqlTable, SqliteTable, Table};
 use crate::error::Result;
 use crate::key::{Entry, Value};
 use crate::range::Scan;
@@ -145,10 +145,10 @@ impl Table for FileTable {
         }
     }
 
-    fn sqlite(&mut self) -> Option<&mut SqliteTable> {
+    fn sqlite(&mut self) -> Option<&mut dyn SqlTable> {
         match self {
             Self::Rocks(_) => None,
-            Self::Sqlite(table, _) => Some(table),
+            Self::Sqlite(table, _) => Some(&mut **table),
         }
     }
 }
