@@ -50,7 +50,7 @@ test("cli: --help prints every option of the miniflare command, in the same word
   const missing = names.filter((name) => !ours.has(name));
   assert.deepEqual(missing, []);
   const added = [...ours.keys()].filter((name) => !names.includes(name));
-  assert.deepEqual(added, ["do-max-value-size", "do-durability", "do-max-open"]);
+  assert.deepEqual(added, ["do-max-value-size", "do-durability", "do-max-open", "do-sqlite"]);
   for (const name of ["do", "do-persist", "do-alarms"]) {
     const alias = (line) => /^\s+(-\w)?/.exec(line)[1];
     assert.equal(alias(ours.get(name)), alias(optionLines(theirs.stderr).get(name)), name);

@@ -20,7 +20,9 @@ const programs = {
 
 const onLinux = process.platform === "linux";
 /** Where the system tells. */
-const openDatabases = (root) => openFiles(root).filter((file) => file.endsWith("object.sqlite"));
+const openDatabases = (root) => [
+  ...new Set(openFiles(root).filter((file) => file.endsWith("object.sqlite"))),
+];
 
 async function serveIn(t, root, options) {
   const given = { members, durableObjectsPersist: root, ...options };
@@ -73,10 +75,12 @@ test("sqlite files: databases stay open while their instances live, however few 
 
 test("sqlite files: an idle instance leaves its object to a process that waits, and takes it back", async (t) => {
   const directory = await root(t);
-  const { store, storage } = await serveIn(t, directory);
+  const { mf, store, storage } = await serveIn(t, directory);
   await store().write(1);
   const outside = await storage();
+  await mf.reload();
   assert.equal(outside.kv.get("last"), 1);
+  assert.deepEqual((await store().read())[0], [1]);
   const script = path.join(await temporaryDirectory(t), "other.mjs");
   writeFileSync(
     script,

@@ -357,7 +357,7 @@ export class DurableObjectsPlugin
 
   override async dispose(): Promise<void> {
     this.#alarms.dispose();
-    this.#running.retire();
+    this.#running.dispose();
     const { sharedCache } = this.ctx;
     if (parents.get(sharedCache) === this) parents.delete(sharedCache);
     const factory = this.#factory;

@@ -70,7 +70,7 @@ export class RunningObjects {
     this.#cache = cache;
     this.#owner = owner;
     this.#sockets = socketsHome(cache);
-    this.#databases = new SqliteObjects({
+    this.#databases = new SqliteObjects(cache, {
       isShared: owner.isOnDisk,
       isRunning: (key) => cache.has(STATE_PREFIX + key),
       evict: (key) => this.#evict(STATE_PREFIX + key, "hibernate"),
@@ -259,6 +259,12 @@ export class RunningObjects {
   retire(): void {
     this.#sockets.end("reloaded");
     this.#forget("reloaded");
+  }
+
+  /** No other process is given an object any more. */
+  dispose(): void {
+    this.retire();
+    this.#databases.stop();
   }
 
   #forget(how: "evicted" | "reloaded"): void {

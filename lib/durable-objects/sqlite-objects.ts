@@ -16,18 +16,30 @@ interface Owner {
   evict(key: string): Promise<void>;
 }
 
+/** The storages of code outside objects, by what a plugin shares with its heir and its mounts. */
+const outsideOf = new WeakMap<object, Set<SqliteStorage>>();
+
+function outsideStorages(lineage: object): Set<SqliteStorage> {
+  const known = outsideOf.get(lineage) ?? new Set();
+  outsideOf.set(lineage, known);
+  return known;
+}
+
 export class SqliteObjects {
   readonly #owner: Owner;
   readonly #opening = new Map<string, Promise<void>>();
   /** Storages that are open for objects which are about to be constructed, by the key of the object. */
   readonly #opened = new Map<string, DurableObjectStorage>();
-  /** The storages whose databases may be open, by object: that of its instance, and that of code outside. */
-  readonly #inUse = new Map<SqliteStorage, string>();
+  /** The storages of the running instances, with the keys of their objects. */
+  readonly #instances = new Map<SqliteStorage, string>();
+  readonly #outside: Set<SqliteStorage>;
   readonly #leaving = new Set<string>();
   #lookout: NodeJS.Timeout | undefined;
 
-  constructor(owner: Owner) {
+  constructor(lineage: object, owner: Owner) {
     this.#owner = owner;
+    this.#outside = outsideStorages(lineage);
+    this.#lookIfNeeded();
   }
 
   /** Whether an object that is not running has no open database yet. */
@@ -54,23 +66,30 @@ export class SqliteObjects {
   /** Looks from now on whether other processes wait for the object of a storage. */
   watch(storage: DurableObjectStorage, key: string): void {
     if (!this.#owner.isShared || !(storage instanceof SqliteStorage)) return;
-    this.#inUse.set(storage, key);
-    this.#lookout ??= setInterval(() => this.#look(), LOOK_MS).unref();
+    if (storage[kIsOfObject]) this.#instances.set(storage, key);
+    else this.#outside.add(storage);
+    this.#lookIfNeeded();
   }
 
   /** The storage of an instance that has ended. */
   forget(storage: DurableObjectStorage): void {
     closeDatabase(storage);
-    this.#inUse.delete(storage as SqliteStorage);
-    this.#rest();
+    this.#instances.delete(storage as SqliteStorage);
+    this.#lookIfNeeded();
   }
 
-  /** Closes what was opened for objects that will not be constructed, and looks no more. */
+  /** The instances have ended: closes what was opened for others. Code outside goes on with its storages. */
   end(): void {
     for (const storage of this.#opened.values()) closeDatabase(storage);
     this.#opened.clear();
-    this.#inUse.clear();
-    this.#rest();
+    this.#instances.clear();
+    this.#lookIfNeeded();
+  }
+
+  /** Looks no more: an heir does, or the store is about to be closed. */
+  stop(): void {
+    clearInterval(this.#lookout);
+    this.#lookout = undefined;
   }
 
   async #open(key: string, storage: DurableObjectStorage): Promise<void> {
@@ -81,18 +100,17 @@ export class SqliteObjects {
     }
   }
 
-  #rest(): void {
-    if (this.#inUse.size > 0) return;
-    clearInterval(this.#lookout);
-    this.#lookout = undefined;
+  #lookIfNeeded(): void {
+    const { size } = this.#instances;
+    if (!this.#owner.isShared || size + this.#outside.size === 0) this.stop();
+    else this.#lookout ??= setInterval(() => this.#look(), LOOK_MS).unref();
   }
 
   #look(): void {
-    for (const [storage, key] of this.#inUse) {
-      if (!storage[kWanted]()) continue;
-      // Code outside of the object opens the database again when it needs it.
-      if (!storage[kIsOfObject]) storage[kRelease]();
-      else if (!this.#leaving.has(key)) void this.#leave(key);
+    // Code outside objects opens the database again when it needs it.
+    for (const storage of this.#outside) if (storage[kWanted]()) storage[kRelease]();
+    for (const [storage, key] of this.#instances) {
+      if (storage[kWanted]() && !this.#leaving.has(key)) void this.#leave(key);
     }
   }
 
