@@ -1,7 +1,7 @@
 /**
- * SQLite-backed objects in ferroflare and in miniflare@4 (workerd), inside the object, in memory and in files, in one run:
- * beside them better-sqlite3 with the same statements, which is the limit, and our objects without SQL where they can do
- * the same. Each round is a process of its own, and the sides take turns; the median counts.
+ * SQLite-backed objects in ferroflare and in miniflare@4 (workerd), inside the object, in memory and in files, in one run.
+ * Beside them stands better-sqlite3 with the same statements, which is the limit. Our objects without SQL run where they
+ * can do the same. Each round is a process of its own, and the sides take turns; the median counts.
  *
  *   node bench/sqlite.mjs [--json FILE] [--rounds N] [--place memory|files] [--only TEXT] [--objects N]
  */

@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Miniflare } from "ferroflare";
+import { miniflare4 } from "../support/miniflare4.mjs";
 import { Random } from "../support/prng.mjs";
 import { seed } from "../support/seed.mjs";
 import { program } from "./differential/sockets-generate.mjs";
 import { script } from "./differential/sockets-worker.mjs";
-import { miniflare4 } from "./differential/subjects.mjs";
 
 const steps = Number(process.env.FERROFLARE_SOCKET_STEPS ?? 1_000);
 const durableObjects = { ROOM: "Room" };

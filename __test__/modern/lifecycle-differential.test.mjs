@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { NoOpLog } from "@miniflare/shared";
 import { Miniflare } from "../../index.mjs";
+import { miniflare4 } from "../support/miniflare4.mjs";
 import { Random } from "../support/prng.mjs";
 import { seed } from "../support/seed.mjs";
 import { abortProgram, alarmProgram, script } from "./differential/lifecycle.mjs";
-import { miniflare4 } from "./differential/subjects.mjs";
 
 const COUNT = Number(process.env.FERROFLARE_LIFECYCLES ?? 40);
 const shared = { durableObjects: { Subject: "Subject" }, compatibilityDate: "2026-04-25" };

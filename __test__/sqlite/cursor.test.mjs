@@ -231,7 +231,7 @@ example(
 );
 
 example(
-  "the same text is read anew after its table has changed",
+  "the same text is prepared again after its table has changed",
   ({ sql }) => {
     sql.exec("CREATE TABLE t(a); INSERT INTO t VALUES (1)");
     const before = sql.exec("SELECT * FROM t").columnNames;

@@ -1,6 +1,6 @@
 // The two that are compared: this package, and Miniflare 4, which runs workerd.
-import { Miniflare as Miniflare4 } from "miniflare4";
 import { Miniflare } from "../../../index.mjs";
+import { miniflare4 } from "../../support/miniflare4.mjs";
 import { script } from "./worker.mjs";
 
 const durableObjects = { SUBJECT: "Subject", CLASSIC: "Classic", SILENT: "Silent" };
@@ -17,18 +17,6 @@ export async function openOurs(compatibilityDate, options = {}) {
     ...options,
   });
   return subject(mf, "ferroflare");
-}
-
-/** A Miniflare 4 whose worker is this module. What the worker prints is none of the test's. */
-export function miniflare4(contents, options) {
-  return new Miniflare4({
-    modules: [{ type: "ESModule", path: "worker.mjs", contents }],
-    handleRuntimeStdio(out, err) {
-      out.resume();
-      err.resume();
-    },
-    ...options,
-  });
 }
 
 export async function openWorkerd(compatibilityDate) {

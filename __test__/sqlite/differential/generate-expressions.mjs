@@ -83,7 +83,7 @@ function call(r, inner) {
 }
 
 /**
- * An expression on `columns`. What it binds is added to `bindings`, if there is such a list: then `?` stands for it, and
+ * An expression on `columns`. What it binds is added to `bindings`, if there is such a list, and `?` stands for it. Then
  * the parts of a statement have to be drawn in their order.
  */
 export function expression(r, columns, bindings, depth = 0) {

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { Miniflare } from "../../../index.mjs";
-import { miniflare4 } from "../../modern/differential/subjects.mjs";
+import { miniflare4 } from "../../support/miniflare4.mjs";
 import { script } from "./worker.mjs";
 
 const options = {

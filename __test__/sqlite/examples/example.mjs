@@ -8,7 +8,7 @@ import os from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
 import { Miniflare } from "../../../index.mjs";
-import { miniflare4 } from "../../modern/differential/subjects.mjs";
+import { miniflare4 } from "../../support/miniflare4.mjs";
 import { evaluating, scriptOf } from "./worker.mjs";
 
 // A Date as a text has the zone of its process; workerd has none.
