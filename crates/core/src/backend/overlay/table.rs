@@ -111,7 +111,7 @@ impl Table for OverlayTable {
     }
 
     fn seal(&mut self) -> Result<()> {
-        self.sqlite().map_or(Ok(()), |table| table.seal())
+        self.sqlite().map_or(Ok(()), Table::seal)
     }
 
     fn sqlite(&mut self) -> Option<&mut dyn SqlTable> {
