@@ -88,6 +88,8 @@ export declare class ObjectHandle {
    * ticket.
    */
   openSql(): number
+  /** The class of the object is not SQLite-backed: a SQLite database is an error. */
+  expectKeys(): void
   /** Ends the use of the database: it may be closed. */
   closeSql(): void
   /**

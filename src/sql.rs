@@ -113,6 +113,13 @@ impl ObjectHandle {
         })
     }
 
+    /// The class of the object is not SQLite-backed: a SQLite database is an error.
+    #[napi(catch_unwind)]
+    pub fn expect_keys(&self, env: Env) -> napi::Result<()> {
+        let expected = self.object.sql().map_or(Ok(()), SqlStorage::expect_keys);
+        expected.map_err(|error| thrown(env, &error))
+    }
+
     /// Ends the use of the database: it may be closed.
     #[napi(catch_unwind)]
     pub fn close_sql(&self) {

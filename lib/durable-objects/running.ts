@@ -110,11 +110,17 @@ export class RunningObjects {
     known?: DurableObjectStorage,
   ): DurableObjectStorage {
     const store = this.#owner.store(factory);
+    const bound = this.#classes.get(address.name);
+    const isSqlite = this.#isSqlite(address.name);
     return newStorage({
-      bound: this.#classes.get(address.name),
-      isSqlite: this.#isSqlite(address.name),
+      bound,
+      isSqlite,
       valueSizeGiven: this.#owner.valueSizeGiven,
-      handle: (valueBytes) => store.object(address.name, address.id, valueBytes),
+      handle: (valueBytes) => {
+        const handle = store.object(address.name, address.id, valueBytes);
+        if (bound !== undefined && !isSqlite) handle.expectKeys();
+        return handle;
+      },
       alarms: alarmBridge(store, address.name, keyOf(address)),
       worker: this.#owner.worker,
       known,

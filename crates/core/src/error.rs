@@ -287,6 +287,14 @@ pub enum Error {
         /// Its primary result code.
         code: i32,
     },
+    /// An object is in a SQLite database, but its class is not SQLite-backed.
+    #[error(
+        "{object} is in a SQLite database, but its class is not SQLite-backed, and its tables cannot be kept any other way. Make the class SQLite-backed again (`new_sqlite_classes`, `useSQLite` or --do-sqlite), or use another directory."
+    )]
+    StorageBackend {
+        /// The directory of the object, or its name and id.
+        object: String,
+    },
     /// The class of an object is not SQLite-backed, or its data is in Redis.
     #[error("Durable Object is not backed by SQL.")]
     NoSql,
@@ -349,6 +357,7 @@ impl Error {
             | Self::Held { .. }
             | Self::Locked { .. }
             | Self::Vanished { .. }
+            | Self::StorageBackend { .. }
             | Self::LockVanished { .. }
             | Self::Io { .. }
             | Self::RedisUrl { .. }
@@ -393,6 +402,7 @@ impl Error {
             Self::RedisAccess { .. } => "ERR_REDIS_ACCESS",
             Self::RedisRefused { .. } => "ERR_REDIS_REFUSED",
             Self::Sql { .. } => "ERR_SQL",
+            Self::StorageBackend { .. } => "ERR_STORAGE_BACKEND",
             Self::NoSql => "ERR_NO_SQL",
             Self::SqlUsage { .. } => "ERR_SQL_USAGE",
             Self::NoAnswer { .. } => "ERR_STORAGE_NO_ANSWER",

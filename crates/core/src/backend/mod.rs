@@ -245,6 +245,9 @@ pub trait SqlStorage: Send + Sync {
     /// [`Self::close_sql`].
     fn open_sql(&self) -> Answer<()>;
 
+    /// The class of the object is not SQLite-backed: from now on a SQLite database is an error.
+    fn expect_keys(&self) -> Result<()>;
+
     /// No longer keeps the database open. The last caller ends all cursors.
     fn close_sql(&self);
 

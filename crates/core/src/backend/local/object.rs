@@ -47,6 +47,9 @@ pub trait TableOpener<T>: Send + Sync {
     /// From now on tables are over SQLite databases.
     fn wants_sql(&self) {}
 
+    /// From now on a SQLite database is not opened.
+    fn wants_keys(&self) {}
+
     /// A table that [`LocalObject::take_idle`] has found in use is no longer in use. Called with the object locked.
     fn idle(&self, _object: &Arc<LocalObject<T>>) {}
 }

@@ -29,6 +29,17 @@ impl<T: Table> SqlStorage for LocalObject<T> {
         self.perform_or_undo(None, Intent::Write, Need::Write, open, |state, ()| state.unpin())
     }
 
+    fn expect_keys(&self) -> Result<()> {
+        if let Some(opener) = &self.opener {
+            opener.wants_keys();
+        }
+        let mut state = self.locked()?;
+        if state.table.get_mut().and_then(Table::sqlite).is_some() {
+            return Err(Error::StorageBackend { object: self.key().to_string() });
+        }
+        Ok(())
+    }
+
     fn close_sql(&self) {
         if let Ok(mut state) = self.locked() {
             state.unpin();

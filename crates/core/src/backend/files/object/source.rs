@@ -15,6 +15,7 @@ use super::table::{FileTable, close_retired};
 use crate::backend::ObjectKey;
 use crate::backend::files::case_conflict::check_spelling;
 use crate::backend::files::database::sqlite_files;
+use crate::backend::files::disk::paths::shown;
 use crate::backend::files::lock::alarm_claim::AlarmClaim;
 use crate::backend::files::lock::handover::let_request_go_first;
 use crate::backend::files::lock::object_lock::ObjectLock;
@@ -36,12 +37,21 @@ pub struct FileSource {
     yielded: AtomicBool,
     /// Whether the object is to be in a SQLite database.
     wants_sql: Arc<AtomicBool>,
+    /// Whether a SQLite database is an error.
+    wants_keys: AtomicBool,
 }
 
 impl FileSource {
     /// The source of one object of a directory.
     pub fn new(shared: Weak<Shared>, key: ObjectKey, durability: Arc<Durability>) -> Self {
-        Self { shared, key, durability, yielded: AtomicBool::new(false), wants_sql: Arc::default() }
+        Self {
+            shared,
+            key,
+            durability,
+            yielded: AtomicBool::new(false),
+            wants_sql: Arc::default(),
+            wants_keys: AtomicBool::new(false),
+        }
     }
 
     /// Opens the object in a slot if this process can lock it; if another process has it, waits without the slot.
@@ -117,6 +127,9 @@ impl FileSource {
         let path = layout.object(&self.key);
         let fsync = shared.fsync.load(Ordering::Relaxed);
         if sqlite_files::exists(&path) {
+            if self.wants_keys.load(Ordering::Relaxed) {
+                return Err(Error::StorageBackend { object: shown(&path) });
+            }
             return self.open_sqlite(opening, &path, lock, slot, fsync);
         }
         let exists = check_object(layout.root(), &path)?;
@@ -234,6 +247,12 @@ impl TableOpener<FileTable> for FileSource {
 
     fn wants_sql(&self) {
         self.wants_sql.store(true, Ordering::Relaxed);
+        self.wants_keys.store(false, Ordering::Relaxed);
+    }
+
+    fn wants_keys(&self) {
+        self.wants_sql.store(false, Ordering::Relaxed);
+        self.wants_keys.store(true, Ordering::Relaxed);
     }
 
     fn idle(&self, object: &Arc<LocalObject<FileTable>>) {
