@@ -60,7 +60,7 @@ const COMMON = [
 ];
 const UNUSUAL = [
   [2, () => ["undefined"]],
-  [2, (r) => ["number", r.pick(["NaN", "Infinity", "-Infinity", "-0"])]],
+  [2, (r) => ["number", r.pick(["NaN", "-0"])]],
   [2, (r) => ["plain", r.chance(0.5)]],
   [2, (r) => ["date", r.pick([0, 1e12])]],
   [1, (r) => ["object", ["a", ["plain", r.below(9)]]]],
@@ -145,11 +145,13 @@ export function listOptions(r) {
     if (r.chance(0.3)) options[name] = value();
   };
   some("prefix", () => r.pick(["a", "a:", "b", "", "zz"]));
-  some("end", () => r.pick(KEYS));
+  // workerd does not even look for what is certainly not there.
+  if (options.prefix === undefined) some("end", () => r.pick(["b", "é", "z"]));
   some("reverse", () => r.chance(0.7));
   some("limit", () => (r.chance(0.05) ? 0 : r.between(1, 4)));
-  if (r.chance(0.5)) some("start", () => r.pick(KEYS));
-  else some("startAfter", () => r.pick(KEYS));
+  const starts = options.end === undefined ? KEYS : ["", "a"];
+  if (r.chance(0.5)) some("start", () => r.pick(starts));
+  else some("startAfter", () => r.pick(starts));
   if (r.chance(0.02)) Object.assign(options, { start: "a", startAfter: "b" });
   return options;
 }

@@ -132,20 +132,24 @@ export class ListIterator {
   /** The first pair, which is read when the list begins. */
   #first: IteratorResult<unknown> | undefined;
   #invalidated = false;
+  /** Whether the program knows that it is at its end, or no key was ever stored. */
+  #ended: boolean;
 
   constructor(database: Database, handle: ObjectHandle, id: number) {
     this.#database = database;
     this.#handle = handle;
     this.#cursor = { id };
+    this.#ended = id === 0;
     if (id !== 0) watchCursor(this.#cursor, handle);
     this.#first = this.#step();
   }
 
   next(): IteratorResult<unknown> {
     if (this.#invalidated) throw this.#database.error(INVALIDATED);
-    const first = this.#first;
+    const result = this.#first ?? this.#step();
     this.#first = undefined;
-    return first ?? this.#step();
+    this.#ended = result.done === true;
+    return result;
   }
 
   #step(): IteratorResult<unknown> {
@@ -175,8 +179,8 @@ export class ListIterator {
 
   [kInvalidate](): void {
     const { id } = this.#cursor;
-    // One that is at its end stays there.
-    if (id === 0 && this.#first?.done !== false) return;
+    // One that has said its end stays there.
+    if (this.#ended) return;
     this.#cursor.id = 0;
     this.#invalidated = true;
     if (id !== 0) this.#handle.sqlClose(id);
