@@ -32,7 +32,7 @@ impl Cache {
     }
 
     /// Keeps a statement that has been reset.
-    pub(super) fn keep(&mut self, text: Arc<str>, statement: Statement) {
+    pub(super) fn keep(&mut self, text: Arc<str>, mut statement: Statement) {
         let size = statement.size() + text.len();
         self.uses += 1;
         let kept = Kept { statement, size, used: self.uses };

@@ -21,6 +21,8 @@ pub(super) struct Statement {
     db: *mut ffi::sqlite3,
     /// Names the names of its columns.
     names: u64,
+    /// How much memory it takes, if that is known.
+    size: Option<usize>,
     /// Whether a worker has not written it.
     is_ours: bool,
     /// How often SQLite had prepared it again when `names` was given.
@@ -76,6 +78,7 @@ impl Statement {
             raw,
             db,
             names: next_names(),
+            size: None,
             is_ours: false,
             times_prepared: 0,
         });
@@ -184,10 +187,13 @@ impl Statement {
         self.names
     }
 
-    /// How much memory it takes, in bytes.
-    pub(super) fn size(&self) -> usize {
-        // SAFETY: the statement exists.
-        count(unsafe { ffi::sqlite3_stmt_status(self.raw(), ffi::SQLITE_STMTSTATUS_MEMUSED, 0) })
+    /// How much memory it took when this was asked first, in bytes. SQLite takes long to find out.
+    pub(super) fn size(&mut self) -> usize {
+        *self.size.get_or_insert_with(|| {
+            let used = ffi::SQLITE_STMTSTATUS_MEMUSED;
+            // SAFETY: the statement exists.
+            count(unsafe { ffi::sqlite3_stmt_status(self.raw.as_ptr(), used, 0) })
+        })
     }
 
     /// How many columns its rows have.
