@@ -296,6 +296,26 @@ async fn a_file_that_is_no_database_is_told_and_left_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_database_without_fsync_is_not_created_again_when_it_is_damaged() {
+    let directory = Directory::new();
+    for _ in 0..2 {
+        let place: Arc<dyn Store> = directory.open_apart(PROCESS);
+        let sql = Sql::open(&place).await;
+        sql.commit("CREATE TABLE IF NOT EXISTS t(a)").await.unwrap();
+        sql.storage().close_sql();
+        place.close().wait().await.unwrap();
+    }
+    let file = object_in(&directory).join("object.sqlite");
+    let mut garbled = fs::read(&file).unwrap();
+    garbled[..16].fill(b'x');
+    fs::write(&file, &garbled).unwrap();
+    let place: Arc<dyn Store> = directory.open_apart(PROCESS);
+    let object = place.object(&object_key("one")).unwrap();
+    let error = object.sql().unwrap().open_sql().wait().await.unwrap_err();
+    assert_eq!(error.code(), "ERR_STORAGE_CORRUPT", "{error}");
+}
+
+#[tokio::test]
 async fn another_program_that_has_the_database_open_is_told_and_cannot_open_ours() {
     let directory = Directory::new();
     let place: Arc<dyn Store> = directory.open_apart(FSYNC);

@@ -27,6 +27,11 @@ pub trait Home: Send + 'static {
         Ok(())
     }
 
+    /// Whether the database goes on as before after a commit that has failed.
+    fn keeps_failed(&self) -> bool {
+        false
+    }
+
     /// The writes up to `ticket` are committed: makes them durable in the background.
     fn committed(&mut self, database: &mut Database, ticket: Ticket) -> Result<()>;
 }
@@ -37,6 +42,11 @@ struct Memory(Arc<Durability>);
 impl Home for Memory {
     fn durability(&self) -> &Arc<Durability> {
         &self.0
+    }
+
+    /// It is all there is of the object.
+    fn keeps_failed(&self) -> bool {
+        true
     }
 
     fn committed(&mut self, _database: &mut Database, ticket: Ticket) -> Result<()> {
@@ -155,10 +165,17 @@ impl Table for SqliteTable {
 
     fn seal(&mut self) -> Result<()> {
         let committed = self.commit();
-        if let Err(error) = &committed {
-            self.home.durability().fail(self.ticket, error);
+        let Err(error) = &committed else {
+            return committed;
+        };
+        self.home.durability().fail(self.ticket, error);
+        if !self.home.keeps_failed() {
+            return committed;
         }
-        committed
+        // Callers that wait for the writes are told.
+        self.ticket += 1;
+        self.is_awaited = false;
+        self.database.get_mut().roll_back()
     }
 }
 

@@ -62,7 +62,8 @@ pub fn open(
     is_durable: bool,
     around: &Arc<Directories>,
 ) -> Result<(Database, SqliteFiles)> {
-    let is_new = !exists(path) || is_unfinished(path);
+    let existed = exists(path);
+    let is_new = !existed || is_unfinished(path);
     if !is_durable && !is_new {
         rewrite_log(path)?;
     }
@@ -74,6 +75,10 @@ pub fn open(
         }
         opened => opened?,
     };
+    if existed && is_new {
+        // It can be opened, and without fsync writes to it may have been acknowledged.
+        remove_marker(path)?;
+    }
     if !is_durable {
         database.checkpoint(Checkpoint::Durable).map_err(|error| open_error(path, error))?;
     }
@@ -131,6 +136,17 @@ fn remove(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// From now on a database that cannot be opened is damaged.
+fn remove_marker(path: &Path) -> Result<()> {
+    let marker = path.join(UNFINISHED);
+    match fs::remove_file(&marker) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io("delete", &marker, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Writes the log again. After a failed sync the system may take for durable what is not.
 fn rewrite_log(path: &Path) -> Result<()> {
     let (log, draft) = (path.join(SQLITE_LOG), path.join(format!("{SQLITE_LOG}.draft")));
@@ -176,20 +192,10 @@ impl SqliteFiles {
             rest.is_directory_unsynced = false;
         }
         if rest.is_new {
-            self.remove_marker()?;
+            remove_marker(&self.path)?;
             rest.is_new = false;
         }
         Ok(())
-    }
-
-    fn remove_marker(&self) -> Result<()> {
-        let marker = self.path.join(UNFINISHED);
-        match fs::remove_file(&marker) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Error::io("delete", &marker, &error))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// The log is about to be moved into the database, which has to be synced before the next commit.
