@@ -10,6 +10,7 @@ pub mod clock;
 pub mod concurrency;
 pub mod durability;
 pub mod error;
+mod error_code;
 pub mod id;
 pub mod key;
 pub mod limits;
