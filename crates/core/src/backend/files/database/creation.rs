@@ -100,7 +100,8 @@ fn make_marker(path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn remove_marker(path: &Path) -> Result<()> {
+/// From now on a database that cannot be opened is damaged.
+pub fn remove_marker(path: &Path) -> Result<()> {
     let marker = path.join(UNFINISHED);
     match fs::remove_file(&marker) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {

@@ -10,8 +10,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use super::creation::remove_marker;
 use super::errors::corrupt;
-use super::file_names::{SQLITE, SQLITE_LOG, UNFINISHED, is_unfinished};
+use super::file_names::{SQLITE, SQLITE_LOG, is_unfinished};
 use crate::backend::files::disk::directories::Directories;
 use crate::backend::files::disk::paths::shown;
 use crate::backend::files::disk::syncing::Unsynced;
@@ -134,17 +135,6 @@ fn remove(path: &Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// From now on a database that cannot be opened is damaged.
-fn remove_marker(path: &Path) -> Result<()> {
-    let marker = path.join(UNFINISHED);
-    match fs::remove_file(&marker) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::io("delete", &marker, &error))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Writes the log again. After a failed sync the system may take for durable what is not.
