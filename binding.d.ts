@@ -119,6 +119,8 @@ export declare class ObjectHandle {
   sqlHold(holds: boolean): void
   /** Whether anything is written that is not committed. */
   sqlIsDirty(): boolean
+  /** A text that grows with each call, as Miniflare 4 makes it: no history is kept. */
+  sqlBookmark(): string
   /** What the pages in use take, in bytes. */
   sqlSize(): number
   /** Deletes everything, or all but the alarm; cursors end. Returns a ticket. */

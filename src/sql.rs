@@ -237,6 +237,15 @@ impl ObjectHandle {
         self.with_sql(env, |database| Ok(database.is_dirty())).map(|(dirty, _)| dirty)
     }
 
+    /// A text that grows with each call, as Miniflare 4 makes it: no history is kept.
+    #[napi(catch_unwind)]
+    pub fn sql_bookmark(&self, env: Env) -> napi::Result<String> {
+        let (bookmark, ticket) = self.with_sql(env, Database::next_bookmark)?;
+        self.note_sql(ticket);
+        let (high, low) = (bookmark >> 32, bookmark & 0xFFFF_FFFF);
+        Ok(format!("{high:08x}-{low:08x}-00000000-{:032x}", 0))
+    }
+
     /// What the pages in use take, in bytes.
     #[napi(catch_unwind)]
     pub fn sql_size(&self, env: Env) -> napi::Result<f64> {

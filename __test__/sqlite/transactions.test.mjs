@@ -363,3 +363,27 @@ example(
   },
   [[{ defer_foreign_keys: 1 }], [{ defer_foreign_keys: 0 }]],
 );
+
+example(
+  "bookmarks grow with each call, and none is restored",
+  [
+    async ({ sql, storage }) => {
+      const first = await storage.getCurrentBookmark();
+      sql.exec("CREATE TABLE t(a)");
+      await storage.sync();
+      const refused = await storage
+        .onNextSessionRestoreBookmark(first)
+        .catch((error) => error.message);
+      return [first, await storage.getCurrentBookmark(), refused];
+    },
+    ({ storage }) => storage.getCurrentBookmark(),
+  ],
+  [
+    [
+      "00000000-00000000-00000000-00000000000000000000000000000000",
+      "00000000-00000001-00000000-00000000000000000000000000000000",
+      "This Durable Object's storage back-end does not implement point-in-time recovery.",
+    ],
+    "00000000-00000002-00000000-00000000000000000000000000000000",
+  ],
+);

@@ -18,7 +18,7 @@ import {
   kWanted,
 } from "../../shared/symbols";
 import { isInside } from "../gates";
-import { ModernStorage, NO_RECOVERY, undo } from "../modern-storage";
+import { ModernStorage, undo } from "../modern-storage";
 import type { DurableObjectAlarmBridge, DurableObjectPutOptions } from "../options";
 import { nothing } from "../promises";
 import type { DurableObjectStorage } from "../storage";
@@ -212,7 +212,12 @@ export class SqliteStorage extends ModernStorage {
   }
 
   override async getCurrentBookmark(): Promise<string> {
-    return this.#whenFree(async () => bookmarkOf(this.#use()));
+    return this.#whenFree(async () => {
+      const bookmark = this.#use().sqlBookmark();
+      const durable = this[kFollow](this.#handle.pendingTicket());
+      if (!isInside()) await durable;
+      return bookmark;
+    });
   }
 
   /** # Errors Why the database cannot be used now. */
@@ -308,12 +313,6 @@ export class SqliteStorage extends ModernStorage {
       Object.defineProperty(SqliteStorage.prototype, name, { value, ...shape });
     }
   }
-}
-
-/** # Errors If the core keeps no bookmarks. */
-function bookmarkOf(handle: ObjectHandle & { sqlBookmark?(): string }): string {
-  if (handle.sqlBookmark === undefined) throw new Error(NO_RECOVERY);
-  return handle.sqlBookmark();
 }
 
 /** Waits until the database of a storage is open, if it has one. */

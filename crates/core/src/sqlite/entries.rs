@@ -62,6 +62,15 @@ impl Database {
         Ok(alarm)
     }
 
+    /// A number that grows with each call, and is kept with the database.
+    pub fn next_bookmark(&mut self) -> Result<i64> {
+        self.begin()?;
+        self.create_metadata()?;
+        let bookmark = self.number(Fixed::Bookmark)?.unwrap_or(0);
+        self.run(Fixed::SetBookmark, &[Binding::Integer(bookmark + 1)], |_| ())?;
+        Ok(bookmark)
+    }
+
     /// Applies a batch inside the transaction of the turn.
     pub fn apply(&mut self, writes: &WriteBatch) -> Result<()> {
         self.begin()?;

@@ -43,6 +43,8 @@ fixed! {
     Alarm = "SELECT value FROM _cf_METADATA WHERE key = 1";
     SetAlarm = "INSERT INTO _cf_METADATA VALUES (1, ?) ON CONFLICT DO UPDATE SET value = excluded.value";
     DeleteAlarm = "UPDATE _cf_METADATA SET value = NULL WHERE key = 1";
+    Bookmark = "SELECT value FROM _cf_METADATA WHERE key = 2";
+    SetBookmark = "INSERT INTO _cf_METADATA VALUES (2, ?) ON CONFLICT DO UPDATE SET value = excluded.value";
     AnyTable = "SELECT 1 FROM sqlite_master WHERE name NOT IN ('_cf_KV', '_cf_METADATA') LIMIT 1";
     AnyKey = "SELECT 1 FROM _cf_KV LIMIT 1";
     Pages = "PRAGMA page_count";
