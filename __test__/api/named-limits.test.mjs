@@ -92,7 +92,17 @@ test("limits: an option that is nearly one is refused, and others are left alone
     await message({ mounts: { api: { scriptpath: "a.mjs" } } }),
     'Unknown option "mounts.api.scriptpath". Did you mean "mounts.api.scriptPath"?',
   );
-  assert.deepEqual(await warnings(t, { somethingElse: 1, unsafeEval: true }), []);
+  assert.equal(
+    await message({ durableObjects: { COUNTER: { className: "Counter", useSqlite: true } } }),
+    'Unknown option "durableObjects.COUNTER.useSqlite". Did you mean "durableObjects.COUNTER.useSQLite"?',
+  );
+  assert.equal(
+    await message({ durableObjects: { COUNTER: { useSQLite: true } } }),
+    "Invalid value for durableObjects.COUNTER.className: undefined (expected the name of a class)",
+  );
+  const unsafeUniqueKey = "key";
+  const more = { durableObjects: { COUNTER: { className: "Counter", unsafeUniqueKey } } };
+  assert.deepEqual(await warnings(t, { ...more, somethingElse: 1, unsafeEval: true }), []);
   const mf = new Miniflare({ modules: true, script });
   t.after(() => mf.dispose());
   await assert.rejects(mf.setOptions({ kvNamespace: ["KV"] }), /Did you mean "kvNamespaces"\?$/);

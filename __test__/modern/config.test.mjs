@@ -440,6 +440,10 @@ test("config: a migration that cannot be applied is an error with its step and c
       "Cannot apply deleted_classes migration to non-existent class A",
     ],
     [{}, '"migrations" must be an array of steps, such as [{ "tag": "v1", … }].'],
+    [
+      [{ tag: "v1", new_sqlite_clases: ["A"] }],
+      '"new_sqlite_clases" in "migrations" has no effect. Did you mean "new_sqlite_classes"?',
+    ],
     [[1], 'A step of "migrations" must be an object, not 1.'],
     [
       [{ new_classes: "A" }],

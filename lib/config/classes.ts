@@ -1,4 +1,5 @@
 /** Which classes of Durable Objects a configuration declares, and whether each is SQLite-backed. */
+import { didYouMean } from "../shared/nearest";
 import { ConfigError } from "./error";
 import type { Config, Export, Migration } from "./types";
 
@@ -32,11 +33,29 @@ export function declaredClasses({ migrations, exports }: Config): DeclaredClasse
   return asRecord(classes);
 }
 
+const STEP_KEYS = [
+  "tag",
+  "new_classes",
+  "new_sqlite_classes",
+  "renamed_classes",
+  "deleted_classes",
+  "transferred_classes",
+];
+
+/** # Errors `ConfigError` if a key is nearly one that has an effect. */
+function checkKeys(migration: Migration): void {
+  for (const key of Object.keys(migration)) {
+    const meant = STEP_KEYS.includes(key) ? "" : didYouMean(key, STEP_KEYS);
+    if (meant !== "") throw new ConfigError(`"${key}" in "migrations" has no effect.${meant}`);
+  }
+}
+
 /** The parts of one migration take effect in this order, whatever their order in the file. */
 function apply(migration: Migration, classes: Map<string, boolean>): void {
   if (typeof migration !== "object" || migration === null) {
     throw new ConfigError(`A step of "migrations" must be an object, not ${describe(migration)}.`);
   }
+  checkKeys(migration);
   for (const name of names(migration, "deleted_classes")) {
     if (!classes.delete(name)) throw nonExistent("deleted_classes", name);
   }

@@ -6,6 +6,7 @@ import type { Config as ConfigFile } from "../config/types";
 import { limits } from "../native/addon";
 import { DEFAULT_STORE_OPTIONS, type StoreOptions } from "../native/stores";
 import { DurableObjectError } from "../shared/error";
+import { didYouMean } from "../shared/nearest";
 import { wrongScheme } from "../shared/place-scheme";
 
 export type DurableObjectsObjectsOptions = Record<
@@ -165,11 +166,29 @@ export function boundObjects(objects: DurableObjectsObjectsOptions | undefined):
       throw invalid(`durableObjects.${name}`, target, "a class name or { className, scriptName }");
     }
     const { className, scriptName, useSQLite } = target;
+    checkKeys(name, target);
+    if (typeof className !== "string") {
+      throw invalid(`durableObjects.${name}.className`, className, "the name of a class");
+    }
     if (useSQLite !== undefined && typeof useSQLite !== "boolean") {
       throw invalid(`durableObjects.${name}.useSQLite`, useSQLite, "true or false");
     }
     return { name, className, scriptName, useSQLite };
   });
+}
+
+const OBJECT_KEYS = ["className", "scriptName", "useSQLite"];
+
+/** Other keys are left alone: Miniflare 4 has more. */
+function checkKeys(name: string, target: object): void {
+  for (const key of Object.keys(target)) {
+    const place = `durableObjects.${name}`;
+    const shown = (meant: string) => `${place}.${meant}`;
+    const meant = OBJECT_KEYS.includes(key) ? "" : didYouMean(key, OBJECT_KEYS, shown);
+    if (meant === "") continue;
+    const message = `Unknown option "${shown(key)}".${meant}`;
+    throw new DurableObjectError("ERR_OPTION", message);
+  }
 }
 
 /** The names that `durableObjectsSqlite` may hold. */
