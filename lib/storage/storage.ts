@@ -320,6 +320,8 @@ function durability(object: ObjectHandle, ticket: number): Promise<unknown> {
   try {
     return awaitCode(object.durable(ticket));
   } catch (error) {
+    // The process is ending: no promise is settled any more.
+    if (Reflect.get(Object(error), "code") === "ERR_STORAGE_ENDING") throw error;
     return Promise.reject(error);
   }
 }
