@@ -45,7 +45,7 @@ async function serve(t, cwd, args) {
   return { ...running, host: found[1], port: Number(found[2]) };
 }
 
-test("look: a start says the version, the bindings, where data is, and the address; later it has reloaded", async (t) => {
+test("look: a start says the version, the bindings, where data is, and the address, and later that it has reloaded", async (t) => {
   const { cwd } = await project(t);
   const args = ["worker.mjs", "--do", "COUNTER=Counter", "--kv", "CACHE", "--binding", "A=1"];
   const running = await serve(t, cwd, [...args, "--do-persist", "./data", "--watch"]);

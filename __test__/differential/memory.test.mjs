@@ -112,10 +112,14 @@ const TEMPLATE_LENGTH_MIN = 20;
 /** Whether a file has a test of that title: written out, made for each anomaly, or from a template. */
 function hasTest(file, title) {
   const source = readFileSync(new URL(`../${file}`, import.meta.url), "utf8");
-  const written = [...source.matchAll(/\btest\(\s*(?:"([^"]+)"|'([^']+)')/g)];
+  const written = [
+    ...source.matchAll(/\b(?:test|example|statements|testEverywhere)\(\s*(?:"([^"]+)"|'([^']+)')/g),
+  ];
   if (written.some(([, double, single]) => (double ?? single) === title)) return true;
   if (Object.keys(anomalies).some((name) => `anomaly, not shown: ${name}` === title)) return true;
-  const templates = [...source.matchAll(/\btest\(\s*`([^`]+)`/g)];
+  const templates = [
+    ...source.matchAll(/\b(?:test|example|statements|testEverywhere)\(\s*`([^`]+)`/g),
+  ];
   return templates.some(([, template]) => {
     const literal = template.split(/\$\{[^}]*\}/).map((text) => text.replace(/[^\w\s]/g, "\\$&"));
     // A template of hardly any text would prove everything.
