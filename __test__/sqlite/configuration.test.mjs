@@ -81,27 +81,8 @@ test("a class that does not extend DurableObject has SQL too", async (t) => {
   assert.deepEqual(await response.json(), { three: 3 });
 });
 
-test("new_sqlite_classes in a configuration file gives a class SQL, new_classes does not", async (t) => {
-  for (const [classes, expected] of [
-    ["new_sqlite_classes", { value: 2 }],
-    ["new_classes", { name: "Error", message: NOT_SQL }],
-  ]) {
-    const directory = await temporaryDirectory(t);
-    await addFiles(directory, {
-      "worker.mjs": script,
-      "wrangler.jsonc": {
-        name: "w",
-        main: "worker.mjs",
-        compatibility_date: compatibilityDate,
-        durable_objects: { bindings: [{ name: "STORE", class_name: "Store" }] },
-        migrations: [{ tag: "v1", [classes]: ["Store"] }],
-      },
-    });
-    assert.deepEqual(await serveIn(t, directory).json(), expected, classes);
-  }
-});
-
-test("exports in a configuration file give a class SQL", async (t) => {
+/** What the worker answers whose configuration also declares `classes`. */
+async function askConfigured(t, classes) {
   const directory = await temporaryDirectory(t);
   await addFiles(directory, {
     "worker.mjs": script,
@@ -110,10 +91,25 @@ test("exports in a configuration file give a class SQL", async (t) => {
       main: "worker.mjs",
       compatibility_date: compatibilityDate,
       durable_objects: { bindings: [{ name: "STORE", class_name: "Store" }] },
-      exports: { Store: { type: "durable-object", storage: "sqlite" } },
+      ...classes,
     },
   });
-  assert.deepEqual(await serveIn(t, directory).json(), { value: 2 });
+  return serveIn(t, directory).json();
+}
+
+test("new_sqlite_classes in a configuration file gives a class SQL, new_classes does not", async (t) => {
+  for (const [classes, expected] of [
+    ["new_sqlite_classes", { value: 2 }],
+    ["new_classes", { name: "Error", message: NOT_SQL }],
+  ]) {
+    const migrations = [{ tag: "v1", [classes]: ["Store"] }];
+    assert.deepEqual(await askConfigured(t, { migrations }), expected, classes);
+  }
+});
+
+test("exports in a configuration file give a class SQL", async (t) => {
+  const exports = { Store: { type: "durable-object", storage: "sqlite" } };
+  assert.deepEqual(await askConfigured(t, { exports }), { value: 2 });
 });
 
 test("on Redis a class with SQL is refused at setup, with the class and what to do", async () => {

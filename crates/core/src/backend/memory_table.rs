@@ -91,15 +91,7 @@ impl Table for MemoryTable {
 
     fn become_sqlite(&mut self, durability: &Arc<Durability>) -> Result<()> {
         let mut database = Database::in_memory()?;
-        if !self.is_empty()? {
-            let mut writes = WriteBatch::default();
-            for (key, value) in self.scan(&Scan::all())? {
-                writes.put(key, value);
-            }
-            writes.set_alarm(self.alarm()?);
-            database.apply(&writes)?;
-            database.commit()?;
-        }
+        database.fill(self.scan(&Scan::all())?, self.alarm()?)?;
         let table = SqliteTable::in_memory(database, durability.clone());
         drop(mem::replace(self, Self::Sqlite(Box::new(table))));
         Ok(())

@@ -15,7 +15,7 @@ impl Database {
         if !self.has_keys()? {
             return Ok(None);
         }
-        self.run(Fixed::Get, &[Binding::Text(key)], |row| blob(row, 0))
+        self.run(Fixed::Get, &[Binding::Text(key)], |row| bytes(row, 0))
     }
 
     /// The entries of a walk, in its order.
@@ -26,7 +26,7 @@ impl Database {
                 if !self.step(&mut rows)? {
                     break;
                 }
-                entries.push((text(&rows, 0), blob(&rows, 1)));
+                entries.push((bytes(&rows, 0), bytes(&rows, 1)));
             }
         }
         Ok(entries)
@@ -102,6 +102,22 @@ impl Database {
         Ok(())
     }
 
+    /// Stores entries and an alarm in a new database, and commits them.
+    pub fn fill(&mut self, entries: Vec<Entry>, alarm: Option<i64>) -> Result<()> {
+        if entries.is_empty() && alarm.is_none() {
+            return Ok(());
+        }
+        let mut writes = WriteBatch::default();
+        for (key, value) in entries {
+            writes.put(key, value);
+        }
+        if alarm.is_some() {
+            writes.set_alarm(alarm);
+        }
+        self.apply(&writes)?;
+        self.commit().map(drop)
+    }
+
     /// Whether there is neither a key nor an alarm nor a table of the worker.
     pub fn is_empty(&mut self) -> Result<bool> {
         let has_key = self.has_keys()? && self.run(Fixed::AnyKey, &[], |_| ())?.is_some();
@@ -144,14 +160,10 @@ impl Database {
     }
 }
 
-/// A column as bytes.
-fn blob(row: &Statement, column: usize) -> Value {
+/// A text or a blob as bytes.
+fn bytes(row: &Statement, column: usize) -> Value {
     match row.column(column) {
         Column::Blob(bytes) | Column::Text(bytes) => bytes.into(),
         _ => Value::from([]),
     }
-}
-
-fn text(row: &Statement, column: usize) -> Value {
-    blob(row, column)
 }

@@ -86,16 +86,6 @@ fn copy(below: &Below) -> Result<Database> {
         return Database::from_image(&image);
     }
     let mut database = Database::in_memory()?;
-    let mut writes = WriteBatch::default();
-    for (key, value) in below.list(Scan::all())? {
-        writes.put(key, value);
-    }
-    if let Some(alarm) = below.alarm()? {
-        writes.set_alarm(Some(alarm));
-    }
-    if !writes.is_empty() {
-        database.apply(&writes)?;
-        database.commit()?;
-    }
+    database.fill(below.list(Scan::all())?, below.alarm()?)?;
     Ok(database)
 }

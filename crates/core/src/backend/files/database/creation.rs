@@ -9,14 +9,13 @@
 //! during the first write and the sync of its log.
 
 use std::fs::{self, File};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::env::deferring;
 use super::file_names::{CURRENT, LOCK, UNFINISHED, is_unfinished};
 use super::rocks::Rocks;
-use crate::backend::files::disk::atomic_file::create_dir;
+use crate::backend::files::disk::atomic_file::{create_dir, remove_if_exists};
 use crate::backend::files::disk::directories::Directories;
 use crate::backend::files::disk::syncing::Unsynced;
 use crate::backend::files::workers::early_sync::EarlySync;
@@ -102,13 +101,7 @@ fn make_marker(path: &Path) -> Result<()> {
 
 /// From now on a database that cannot be opened is damaged.
 pub fn remove_marker(path: &Path) -> Result<()> {
-    let marker = path.join(UNFINISHED);
-    match fs::remove_file(&marker) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::io("delete", &marker, &error))
-        }
-        _ => Ok(()),
-    }
+    remove_if_exists(&path.join(UNFINISHED))
 }
 
 /// Opens the manifest and the file that names it, to sync them. RocksDB syncs the directory together with the log.

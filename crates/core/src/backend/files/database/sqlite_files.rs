@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use super::creation::remove_marker;
 use super::errors::corrupt;
 use super::file_names::{SQLITE, SQLITE_LOG, is_unfinished};
+use crate::backend::files::disk::atomic_file::remove_if_exists;
 use crate::backend::files::disk::directories::Directories;
 use crate::backend::files::disk::paths::shown;
 use crate::backend::files::disk::syncing::Unsynced;
@@ -71,7 +72,8 @@ pub fn open(
     let mut database = match open_file(path) {
         // No write to it has been acknowledged.
         Err(Error::Corrupt { .. }) if is_unfinished(path) => {
-            remove(path)?;
+            remove_if_exists(&path.join(SQLITE))?;
+            remove_if_exists(&path.join(SQLITE_LOG))?;
             open_file(path)?
         }
         opened => opened?,
@@ -121,20 +123,6 @@ fn open_error(path: &Path, error: Error) -> Error {
         }
         error => error,
     }
-}
-
-/// Deletes the files of a database that was never finished.
-fn remove(path: &Path) -> Result<()> {
-    for file in [SQLITE, SQLITE_LOG] {
-        let file = path.join(file);
-        match fs::remove_file(&file) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(Error::io("delete", &file, &error));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 /// Writes the log again. After a failed sync the system may take for durable what is not.

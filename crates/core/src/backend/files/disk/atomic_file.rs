@@ -1,7 +1,7 @@
 //! Small files that exist as a whole or not at all, and the directories in which they lie.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -24,4 +24,12 @@ pub fn write_whole(path: &Path, draft: &Path, text: &str) -> Result<()> {
         let _ = fs::remove_file(draft);
         Error::io("create", path, &error)
     })
+}
+
+/// Deletes a file, unless it does not exist.
+pub fn remove_if_exists(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("delete", path, &error)),
+        _ => Ok(()),
+    }
 }

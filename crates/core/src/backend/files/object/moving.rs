@@ -1,19 +1,19 @@
 //! Moves the data of an object from a RocksDB database into a SQLite database.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::backend::files::database::errors::corrupt;
 use crate::backend::files::database::file_names::{CURRENT, SQLITE, is_database_file};
 use crate::backend::files::database::format::{ALARM_KEY, alarm_of};
 use crate::backend::files::database::rocks::Rocks;
+use crate::backend::files::disk::atomic_file::remove_if_exists;
 use crate::backend::files::disk::directories::Directories;
 use crate::backend::local::Access;
 use crate::error::{Error, Result};
+use crate::key::Entry;
 use crate::range::Scan;
 use crate::sqlite::{Checkpoint, Database};
-use crate::write_batch::WriteBatch;
 
 /// The name of the new database until it is complete.
 const DRAFT: &str = "object.sqlite-draft";
@@ -33,13 +33,12 @@ pub fn move_into_sqlite(path: &Path, around: &Directories) -> Result<()> {
 }
 
 fn copy(path: &Path, around: &Directories) -> Result<()> {
-    let writes = read_all(path)?;
+    let (entries, alarm) = read_all(path)?;
     let (draft, place) = (path.join(DRAFT), path.join(SQLITE));
     let _ = fs::remove_file(&draft);
     let _ = fs::remove_file(path.join(format!("{DRAFT}-wal")));
     let mut database = Database::in_file(&draft)?;
-    database.apply(&writes)?;
-    database.commit()?;
+    database.fill(entries, alarm)?;
     database.checkpoint(Checkpoint::Durable)?;
     drop(database);
     let _ = fs::remove_file(path.join(format!("{DRAFT}-wal")));
@@ -50,17 +49,11 @@ fn copy(path: &Path, around: &Directories) -> Result<()> {
     disk.entries(path).and_then(|entries| entries.sync()).map_err(|error| failed(&error))
 }
 
-fn read_all(path: &Path) -> Result<WriteBatch> {
+fn read_all(path: &Path) -> Result<(Vec<Entry>, Option<i64>)> {
     let rocks = Rocks::open(path, Access::Write)?;
-    let mut writes = WriteBatch::default();
-    for (key, value) in rocks.scan(&Scan::all())? {
-        writes.put(key, value);
-    }
-    if let Some(bytes) = rocks.get(ALARM_KEY)? {
-        let alarm = alarm_of(&bytes).ok_or_else(|| corrupt(path, "its alarm is cut short"))?;
-        writes.set_alarm(Some(alarm));
-    }
-    Ok(writes)
+    let cut_short = || corrupt(path, "its alarm is cut short");
+    let alarm = rocks.get(ALARM_KEY)?.map(|bytes| alarm_of(&bytes).ok_or_else(cut_short));
+    Ok((rocks.scan(&Scan::all())?, alarm.transpose()?))
 }
 
 /// Deletes what tells that there is a RocksDB database last: a process that is killed before leaves the rest to the next.
@@ -70,13 +63,7 @@ fn delete_rocks(path: &Path) -> Result<()> {
     let of_rocks = names.filter(|name| is_database_file(name) && !name.starts_with(SQLITE));
     let others = of_rocks.filter(|name| name != CURRENT);
     for name in others.chain([CURRENT.to_owned()]) {
-        let file = path.join(name);
-        match fs::remove_file(&file) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(Error::io("delete", &file, &error));
-            }
-            _ => {}
-        }
+        remove_if_exists(&path.join(name))?;
     }
     Ok(())
 }
