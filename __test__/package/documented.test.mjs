@@ -66,7 +66,9 @@ async function write(directory, files) {
   }
 }
 
+/** As in a newcomer's terminal: with CI set, package managers refuse to change their lock files. */
 const environment = (bin) => ({
+  CI: undefined,
   NODE_ENV: undefined,
   npm_config_user_agent: undefined,
   YARN_CACHE_FOLDER: path.join(tools, "yarn-cache"),

@@ -6,6 +6,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { drawings } from "../../scripts/lib/drawing/drawings.mjs";
+import { blockIn } from "../support/documented.mjs";
 
 const WORDS_MAX = 700;
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -50,7 +51,7 @@ test("README: at most 700 words", () => {
 });
 
 test("README: its program prints what its comments say", () => {
-  const [, program] = /## Use\n+```js\n([\s\S]*?)```/.exec(read("README.md"));
+  const program = blockIn("README.md", "js", 'from "ferroflare"');
   const expected = [...program.matchAll(/console\.log\(.*\/\/ (.*)$/gm)].map(([, value]) => value);
   const { stdout, stderr, status } = spawnSync(process.execPath, ["--input-type=module"], {
     input: program,
