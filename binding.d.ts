@@ -38,7 +38,7 @@ export declare class IdFactory {
   owns(hexId: string): boolean
 }
 
-/** The storage of one object, for one JavaScript environment. */
+/** The storage of one object, for one JavaScript environment. A clone is the same handle. */
 export declare class ObjectHandle {
   /** The alarm in milliseconds, NaN for none. */
   getAlarm(scope: number): number
@@ -62,6 +62,8 @@ export declare class ObjectHandle {
    * whether the claimed alarm was still set, as 1 or 0.
    */
   finishAlarm(end: number): number
+  /** The number of this handle for quick calls. */
+  quickNumber(): number
   /** Reads one key into `scratch`; returns the length of its value. */
   get(key: string, scratch: Uint8Array, scope: number): number
   /** Reads the keys packed in `scratch`; returns the length of what was found, packed as position, value. */
@@ -93,10 +95,10 @@ export declare class ObjectHandle {
   /** Ends the use of the database: it may be closed. */
   closeSql(): void
   /**
-   * Runs `query` to its first row. Its parameters are packed in `scratch`, which gets the reply. Returns the length of the
+   * Ends the cursor `ended`, and runs `query` to its first row. Its parameters are packed in `scratch`, which gets the reply. Returns the length of the
    * reply, negated if it does not fit: then `sqlTake()` has it.
    */
-  sqlExec(query: string, scratch: Uint8Array, length: number): number
+  sqlExec(query: string, scratch: Uint8Array, length: number, ended: number): number
   /** At most `rows` further rows of an open cursor, as `sqlExec()` replies. */
   sqlNext(cursor: number, rows: number, scratch: Uint8Array): number
   /**
@@ -289,3 +291,6 @@ export interface PendingAlarm {
   /** When it is due, in milliseconds. */
   timeMs: number
 }
+
+/** The quick calls by name. */
+export declare function quickCalls(): Record<string, (number: number, ...given: never[]) => number>

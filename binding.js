@@ -845,3 +845,4 @@ module.exports.codes = nativeBinding.codes
 module.exports.coreVersion = nativeBinding.coreVersion
 module.exports.endThreads = nativeBinding.endThreads
 module.exports.limits = nativeBinding.limits
+module.exports.quickCalls = nativeBinding.quickCalls

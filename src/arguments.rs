@@ -4,6 +4,7 @@ use std::ptr;
 use std::slice;
 use std::sync::Arc;
 
+use ferroflare_core::Error;
 use ferroflare_core::key::Key;
 use ferroflare_core::limits::KEY_BYTES_MAX;
 use napi::bindgen_prelude::{FromNapiValue, TypeName, ValidateNapiValue};
@@ -30,18 +31,8 @@ impl ValidateNapiValue for KeyArgument {}
 impl FromNapiValue for KeyArgument {
     unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
         let mut buffer = [0_u8; KEY_BUFFER_BYTES];
-        let mut length = 0;
-        // SAFETY: the caller passes a live value of `env`; Node writes at most `KEY_BUFFER_BYTES` bytes.
-        let status = unsafe {
-            sys::napi_get_value_string_utf8(
-                env,
-                value,
-                buffer.as_mut_ptr().cast(),
-                KEY_BUFFER_BYTES,
-                &raw mut length,
-            )
-        };
-        napi::check_status!(status, "a key must be a string")?;
+        // SAFETY: the caller passes a live value of `env`.
+        let length = unsafe { read_text(env, value, &mut buffer) }?;
         if length > KEY_BYTES_MAX {
             // SAFETY: as above.
             let key = unsafe { String::from_napi_value(env, value) }?;
@@ -49,6 +40,79 @@ impl FromNapiValue for KeyArgument {
         }
         Ok(Self(Arc::from(&buffer[..length])))
     }
+}
+
+/// Room for most statements, and the final NUL that Node writes.
+const QUERY_BUFFER_BYTES: usize = 512;
+
+/// The text of a query. A short one is read without asking for its length, and needs no memory of its own.
+#[expect(clippy::large_enum_variant, reason = "a short text shall need no allocation")]
+pub enum QueryArgument {
+    Short([u8; QUERY_BUFFER_BYTES], usize),
+    Long(String),
+}
+
+impl QueryArgument {
+    /// The text.
+    pub(crate) fn text(&self) -> ferroflare_core::Result<&str> {
+        match self {
+            // Node writes UTF-8, with U+FFFD for lone surrogates.
+            Self::Short(bytes, length) => std::str::from_utf8(&bytes[..*length])
+                .map_err(|error| Error::Internal(format!("a query is no UTF-8: {error}"))),
+            Self::Long(text) => Ok(text),
+        }
+    }
+}
+
+impl TypeName for QueryArgument {
+    fn type_name() -> &'static str {
+        "string"
+    }
+
+    fn value_type() -> ValueType {
+        ValueType::String
+    }
+}
+
+impl ValidateNapiValue for QueryArgument {}
+
+impl FromNapiValue for QueryArgument {
+    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
+        let mut buffer = [0_u8; QUERY_BUFFER_BYTES];
+        // SAFETY: the caller passes a live value of `env`.
+        let length = unsafe { read_text(env, value, &mut buffer) }?;
+        // A text that fills the buffer may be longer; the last character that did not fit has at most 4 bytes.
+        if length + 4 >= QUERY_BUFFER_BYTES {
+            // SAFETY: as above.
+            return unsafe { String::from_napi_value(env, value) }.map(Self::Long);
+        }
+        Ok(Self::Short(buffer, length))
+    }
+}
+
+/// Reads as much of a string as fits; returns how many bytes that are.
+///
+/// # Safety
+///
+/// `value` is a live value of `env`.
+unsafe fn read_text(
+    env: sys::napi_env,
+    value: sys::napi_value,
+    buffer: &mut [u8],
+) -> napi::Result<usize> {
+    let mut length = 0;
+    // SAFETY: the caller's promise; Node writes at most as many bytes as the buffer has.
+    let status = unsafe {
+        sys::napi_get_value_string_utf8(
+            env,
+            value,
+            buffer.as_mut_ptr().cast(),
+            buffer.len(),
+            &raw mut length,
+        )
+    };
+    napi::check_status!(status, "the argument must be a string")?;
+    Ok(length)
 }
 
 /// The scratch buffer, a `Uint8Array` that lives at least as long as the call it is passed to.

@@ -1,6 +1,8 @@
 //! One object's storage: reads and writes of its keys, plain or in a transaction.
 
 use std::cell::Cell;
+use std::ops::Deref;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -20,6 +22,7 @@ use crate::checks::Limits;
 use crate::codes::{ABSENT, LOST, WRITE_UNIT, number};
 use crate::completions::{Completions, Reply};
 use crate::error::thrown;
+use crate::numbered::Number;
 use crate::packing::{Unpack, pack_entries, pack_found};
 use crate::running::RunningTransactions;
 use crate::scope::Scope;
@@ -32,9 +35,21 @@ const LIST_END: u32 = 4;
 const LIST_PREFIX: u32 = 8;
 const LIST_REVERSE: u32 = 16;
 
-/// The storage of one object, for one JavaScript environment.
+/// The storage of one object, for one JavaScript environment. A clone is the same handle.
 #[napi]
-pub struct ObjectHandle {
+#[derive(Clone)]
+pub struct ObjectHandle(Rc<OpenObject>);
+
+impl Deref for ObjectHandle {
+    type Target = OpenObject;
+
+    fn deref(&self) -> &OpenObject {
+        &self.0
+    }
+}
+
+/// What a handle stands for.
+pub struct OpenObject {
     pub(crate) object: Arc<dyn ObjectStorage>,
     pub(crate) completions: Reference<Completions>,
     limits: Limits,
@@ -46,6 +61,7 @@ pub struct ObjectHandle {
     pub(crate) claim: Arc<AtomicU64>,
     /// The turn of the event loop whose writes may be undone.
     pub(crate) turn: Cell<Option<TurnId>>,
+    number: Number,
 }
 
 /// What an operation reads or writes.
@@ -62,7 +78,7 @@ impl ObjectHandle {
         completions: Reference<Completions>,
         limits: Limits,
     ) -> Self {
-        Self {
+        Self(Rc::new_cyclic(|open| OpenObject {
             object,
             completions,
             limits,
@@ -71,7 +87,13 @@ impl ObjectHandle {
             unsealed: Arc::default(),
             claim: Arc::default(),
             turn: Cell::new(None),
-        }
+            number: Number::new(open.clone()),
+        }))
+    }
+
+    /// The handle with that number, which a quick call names.
+    pub(crate) fn numbered(number: u32) -> Option<Self> {
+        Number::find(number).map(Self)
     }
 
     pub(crate) fn target(&self, env: Env, scope: Scope) -> napi::Result<Target> {
@@ -148,6 +170,12 @@ impl ObjectHandle {
 
 #[napi]
 impl ObjectHandle {
+    /// The number of this handle for quick calls.
+    #[napi(catch_unwind)]
+    pub fn quick_number(&self) -> u32 {
+        self.number.get()
+    }
+
     /// Reads one key into `scratch`; returns the length of its value.
     #[napi(catch_unwind)]
     pub fn get(

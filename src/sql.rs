@@ -10,7 +10,7 @@ use ferroflare_core::{Answer, Error, Result};
 use napi::Env;
 use napi_derive::napi;
 
-use crate::arguments::{Scratch, packed, whole};
+use crate::arguments::{QueryArgument, Scratch, packed, whole};
 use crate::codes::number;
 use crate::completions::Reply;
 use crate::error::thrown;
@@ -126,19 +126,21 @@ impl ObjectHandle {
         drop(self.sql.opened.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
-    /// Runs `query` to its first row. Its parameters are packed in `scratch`, which gets the reply. Returns the length of the
+    /// Ends the cursor `ended`, and runs `query` to its first row. Its parameters are packed in `scratch`, which gets the reply. Returns the length of the
     /// reply, negated if it does not fit: then `sqlTake()` has it.
     #[napi(catch_unwind)]
     pub fn sql_exec(
         &self,
         env: Env,
-        query: String,
+        #[napi(ts_arg_type = "string")] query: QueryArgument,
         #[napi(ts_arg_type = "Uint8Array")] scratch: Scratch<'_>,
         length: f64,
+        ended: u32,
     ) -> napi::Result<f64> {
         let bindings = bindings(packed(scratch.0, length)?)?;
         let stepped = self.rows(env, &mut [], |database, reply| {
-            database.execute(&query, &bindings, &mut |value| reply.push(value))
+            database.close_cursor(ended);
+            database.execute(query.text()?, &bindings, &mut |value| reply.push(value))
         });
         drop(bindings);
         stepped.map(|_| self.written_reply(scratch.0))

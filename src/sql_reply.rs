@@ -10,7 +10,7 @@ use ferroflare_core::sqlite::{Column, Step};
 
 use crate::codes::number;
 
-/// Cursor, columns, names, rows, done, rows read, rows written, ticket, bytes of text, whether all text is ASCII, bytes of
+/// Cursor, columns, names, rows, whether the last of them is the end, rows read, rows written, ticket, bytes of text, whether all text is ASCII, bytes of
 /// blobs.
 const HEAD: usize = 11;
 
@@ -76,7 +76,7 @@ impl SqlReply {
             number(step.columns as u64),
             number(step.names),
             number(step.rows as u64),
-            f64::from(u8::from(step.cursor == 0)),
+            f64::from(u8::from(step.is_last)),
             f64::from(step.read),
             f64::from(step.written),
             number(ticket),

@@ -9,7 +9,7 @@ use napi_derive::napi;
 use crate::arguments::whole;
 use crate::codes::number;
 use crate::completions::Reply;
-use crate::object::ObjectHandle;
+use crate::object::{ObjectHandle, OpenObject};
 
 /// Names turns across all objects of the process.
 static NEXT_TURN: AtomicU64 = AtomicU64::new(1);
@@ -65,7 +65,7 @@ impl ObjectHandle {
 
 /// A thread that is terminated in the middle of a turn of the event loop seals nothing any more. Other users must not wait
 /// for it.
-impl Drop for ObjectHandle {
+impl Drop for OpenObject {
     fn drop(&mut self) {
         if self.unsealed.load(Ordering::Relaxed) {
             self.object.seal();

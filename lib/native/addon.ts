@@ -2,57 +2,19 @@
 import { isMainThread } from "node:worker_threads";
 import type * as Binding from "../../binding.js";
 import { loadBinding } from "./load";
-import { classInRealm, errorOf, type Failure, functionInRealm } from "./realm";
+import { numbered, QuickHandle } from "./quick-handle";
+import { classInRealm, functionInRealm } from "./realm";
 
 const binding = loadBinding();
 
-/** What each `get()` and `put()` of a program calls has a function of its own: V8 compiles it for its one target. */
-class QuickHandle extends binding.ObjectHandle {
-  override get(key: string, bytes: Uint8Array, scope: number): number {
-    try {
-      return super.get(key, bytes, scope);
-    } catch (failure) {
-      throw errorOf(failure as Failure, this.get);
-    }
-  }
-
-  override put(key: string, bytes: Uint8Array, length: number, scope: number): number {
-    try {
-      return super.put(key, bytes, length, scope);
-    } catch (failure) {
-      throw errorOf(failure as Failure, this.put);
-    }
-  }
-
-  override sqlExec(query: string, bytes: Uint8Array, length: number): number {
-    try {
-      return super.sqlExec(query, bytes, length);
-    } catch (failure) {
-      throw errorOf(failure as Failure, this.sqlExec);
-    }
-  }
-
-  override sqlNext(cursor: number, rows: number, bytes: Uint8Array): number {
-    try {
-      return super.sqlNext(cursor, rows, bytes);
-    } catch (failure) {
-      throw errorOf(failure as Failure, this.sqlNext);
-    }
-  }
-
-  override pendingTicket(): number {
-    try {
-      return super.pendingTicket();
-    } catch (failure) {
-      throw errorOf(failure as Failure, this.pendingTicket);
-    }
-  }
-}
-
 export const Completions = classInRealm(binding.Completions);
 export const IdFactory = classInRealm(binding.IdFactory);
-export const ObjectHandle = classInRealm(binding.ObjectHandle, QuickHandle.prototype);
-export const Store = classInRealm(binding.Store);
+export const ObjectHandle = classInRealm(binding.ObjectHandle, () => QuickHandle.prototype);
+export const Store = classInRealm(binding.Store, ({ object }) => ({
+  object(this: Binding.Store, ...given: Parameters<Binding.Store["object"]>) {
+    return numbered(Reflect.apply(object, this, given));
+  },
+}));
 export const checkKey = functionInRealm(binding.checkKey);
 export const checkKeyCount = functionInRealm(binding.checkKeyCount);
 export type Completions = Binding.Completions;

@@ -7,7 +7,7 @@ import {
   cellsOf,
   columnNames,
   NAMES,
-  packBindings,
+  NO_CURSOR,
   ROWS_READ,
   ROWS_WRITTEN,
   sqlBuffer,
@@ -62,8 +62,7 @@ export class RawDatabase {
 
   #query(text: string): QueryResult {
     const handle = this.#handle;
-    const length = packBindings([]);
-    let reply = sqlReply(handle, handle.sqlExec(text, sqlBuffer.bytes, length));
+    let reply = sqlReply(handle, handle.sqlExec(text, sqlBuffer.bytes, 0, NO_CURSOR));
     const [cursor, width, names] = [reply[CURSOR]!, reply[COLUMNS]!, reply[NAMES]!];
     let counts = countsOf(reply);
     let cells = cellsOf(reply);

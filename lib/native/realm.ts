@@ -9,12 +9,14 @@ import type * as Binding from "../../binding.js";
 export type Failure = Binding.Failure;
 type Native = (...given: unknown[]) => unknown;
 type NativeClass = new (...given: never[]) => object;
+/** Gives methods that already throw errors of this realm; it gets the methods of the addon, made so. */
+type Ready<T> = (methods: T) => object;
 
 const classes: Record<string, ErrorConstructor | undefined> = { TypeError, RangeError };
 /** The prototypes of this realm, by those of the addon. */
 const prototypes = new WeakMap<object, object>();
-/** The same, by the names of their classes. */
-const namedPrototypes = new Map<string, object>();
+/** The same, and what makes methods ready, by the names of the classes. */
+const named = new Map<string, { prototype: object; ready: Ready<never> }>();
 
 /** The error that a failure of the core stands for. With `entry`, its stack begins at the caller of that function. */
 export function errorOf(
@@ -41,11 +43,11 @@ export function functionInRealm<F>(native: F): F {
   return entry as F;
 }
 
-/**
- * A class of the addon whose constructor, methods and factories throw errors of this realm. `ready` has the methods
- * that already throw such errors.
- */
-export function classInRealm<C extends NativeClass>(Original: C, ready: object = {}): C {
+/** A class of the addon whose constructor, methods and factories throw errors of this realm. */
+export function classInRealm<C extends NativeClass>(
+  Original: C,
+  ready: Ready<InstanceType<C>> = () => ({}),
+): C {
   class Own extends (Original as unknown as new (...given: unknown[]) => object) {
     constructor(...given: unknown[]) {
       try {
@@ -55,20 +57,22 @@ export function classInRealm<C extends NativeClass>(Original: C, ready: object =
       }
     }
   }
-  takeOver(Original, Own, {});
+  takeOver(Original, Own);
   takeOver(Original.prototype, Own.prototype, ready);
   prototypes.set(Original.prototype, Own.prototype);
-  namedPrototypes.set(Original.name, Own.prototype);
+  named.set(Original.name, { prototype: Own.prototype, ready });
   return Own as unknown as C;
 }
 
-/** Gives `own` the functions of `original`, or those of the same name in `ready`. */
-function takeOver(original: object, own: object, ready: object): void {
+/** Gives `own` the functions of `original`, or those that are ready. */
+function takeOver(original: object, own: object, ready?: Ready<never>): void {
   for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(original))) {
     if (name === "constructor" || typeof descriptor.value !== "function") continue;
-    const known = Object.getOwnPropertyDescriptor(ready, name);
-    const value = known?.value ?? functionInRealm(descriptor.value);
-    Object.defineProperty(own, name, { ...descriptor, value });
+    Object.defineProperty(own, name, { ...descriptor, value: functionInRealm(descriptor.value) });
+  }
+  const known = Object.getOwnPropertyDescriptors(ready?.(own as never) ?? {});
+  for (const [name, descriptor] of Object.entries(known)) {
+    if (name !== "constructor") Object.defineProperty(own, name, descriptor);
   }
 }
 
@@ -85,10 +89,10 @@ function adopted(made: object | null): object | null {
  * again. What it makes later belongs to the newest classes, whose methods take nothing else.
  */
 function prototypeFor(original: object): object | undefined {
-  const known = namedPrototypes.get(original.constructor?.name);
+  const known = named.get(original.constructor?.name);
   if (known === undefined) return undefined;
-  const own = Object.create(known);
-  takeOver(original, own, {});
+  const own = Object.create(known.prototype);
+  takeOver(original, own, known.ready);
   prototypes.set(original, own);
   return own;
 }

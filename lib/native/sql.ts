@@ -1,5 +1,5 @@
 /** Calls of the native core for SQL: packs what goes with a statement, and reads the replies. */
-import { ByteWriter } from "../codec";
+import { ByteWriter, readLatin1 } from "../codec";
 import type { ObjectHandle } from "./addon";
 import { decodeRange, decodeTexts } from "./answers";
 
@@ -11,7 +11,7 @@ export const CURSOR = 0;
 export const COLUMNS = 1;
 export const NAMES = 2;
 export const ROWS = 3;
-export const DONE = 4;
+export const IS_LAST = 4;
 export const ROWS_READ = 5;
 export const ROWS_WRITTEN = 6;
 export const TICKET = 7;
@@ -22,6 +22,9 @@ const CELLS = 11;
 /** Tags of packed bindings; a number is always REAL. */
 const [NULL, REAL, TEXT, BLOB] = [0, 1, 2, 3];
 const NUMBER_BYTES = 8;
+
+/** No cursor has this number. */
+export const NO_CURSOR = 0;
 
 /** More rows than a statement has. */
 export const ALL_ROWS = 2 ** 32 - 1;
@@ -84,7 +87,7 @@ export function entryOf(reply: Float64Array): [key: string, value: unknown] {
 
 function textIn(bytes: Buffer, start: number, end: number, isAscii: boolean): string {
   if (start === end) return "";
-  return bytes.toString(isAscii ? "latin1" : "utf8", start, end);
+  return isAscii ? readLatin1(bytes, start, end) : bytes.toString("utf8", start, end);
 }
 
 /** The names of the columns that a reply has numbered; they take the place of the reply. */
@@ -101,10 +104,11 @@ export function columnNames(handle: ObjectHandle, names: number): string[] {
 /** A binding that can be packed. */
 export type Bound = null | undefined | number | string | ArrayBuffer | ArrayBufferView;
 
-/** Packs bindings; gives the number of bytes. */
-export function packBindings(values: readonly Bound[]): number {
+/** Packs bindings, the values from a place on; gives the number of bytes. */
+export function packBindings(values: readonly Bound[], from: number): number {
   sqlBuffer.reset();
-  for (const value of values) {
+  for (let i = from; i < values.length; i++) {
+    const value = values[i];
     if (typeof value === "string") packText(value);
     else if (typeof value === "number" && !Number.isNaN(value)) packNumber(value);
     else if (typeof value === "object" && value !== null) packBlob(value);

@@ -1,5 +1,5 @@
-//! SQLite, with a few lines more: it counts the rows that a statement reads and writes, and it shows the authorizer the
-//! new name of a table.
+//! SQLite, with a few lines more: it counts the rows that a statement reads and writes, it shows the authorizer the new
+//! name of a table, and it knows whether a row is certainly the last one.
 //!
 //! The sources are those of the crate `libsqlite3-sys`, which compiles nothing itself here (feature `in_gecko` of
 //! rusqlite).
@@ -76,6 +76,15 @@ const REPLACEMENTS: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// Whether a statement stands on a row behind which it has nothing left to do but to end.
+const ON_LAST_ROW: &str = "
+int ferroflare_is_on_last_row(sqlite3_stmt *statement){
+  Vdbe *p = (Vdbe*)statement;
+  return p->pFrame==0 && p->pc>0 && p->pc<p->nOp
+      && p->aOp[p->pc].opcode==OP_Halt && p->aOp[p->pc].p1==SQLITE_OK;
+}
+";
+
 /// Compiles SQLite.
 pub(crate) fn compile() -> Result<(), Box<dyn Error>> {
     let sources = sources()?;
@@ -92,10 +101,11 @@ pub(crate) fn compile() -> Result<(), Box<dyn Error>> {
         };
         replace(&mut code, section, text, &replacement)?;
     }
+    code.push_str(ON_LAST_ROW);
     let changed = PathBuf::from(env::var("OUT_DIR")?).join("sqlite3.c");
     fs::write(&changed, code)?;
     let mut build = cc::Build::new();
-    build.file(changed).include(sources).warnings(false).opt_level(2);
+    build.file(changed).include(sources).warnings(false).opt_level(3);
     for (name, value) in DEFINES {
         build.define(name, *value);
     }

@@ -4,14 +4,14 @@ import type { Bound } from "../../native/sql";
 import type { Database } from "./database";
 
 /**
- * Converts the bindings of a call in their order. What is no number, text, blob or NULL becomes its text, as by `String()`,
- * which may run code of the program.
+ * Converts the bindings of a call, from a place on, in their order. What is no number, text, blob or NULL becomes its text,
+ * as by `String()`, which may run code of the program.
  *
  * # Errors
  * `TypeError` for a bigint and for a symbol, in production's words.
  */
-export function converted(values: unknown[], database: Database): Bound[] {
-  for (let i = 0; i < values.length; i++) {
+export function converted(values: unknown[], from: number, database: Database): Bound[] {
+  for (let i = from; i < values.length; i++) {
     const value = values[i];
     if (typeof value === "string" || typeof value === "number" || value == null) continue;
     values[i] = convertedOne(value, database);

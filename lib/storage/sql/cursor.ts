@@ -5,6 +5,7 @@ import {
   COLUMNS,
   CURSOR,
   cellsOf,
+  IS_LAST,
   NAMES,
   ROWS,
   ROWS_READ,
@@ -13,7 +14,7 @@ import {
   sqlReply,
   TICKET,
 } from "../../native/sql";
-import { type OpenCursor, watchCursor } from "./abandoned";
+import { endLater, type OpenCursor, watchCursor } from "./abandoned";
 import type { Columns, Database } from "./database";
 import { ITERATOR } from "./iterator";
 import { illegalConstructor, likeProduction } from "./shape";
@@ -36,6 +37,8 @@ class Position implements OpenCursor {
   /** The row that is read ahead. */
   #ahead: Cells | undefined;
   id: number;
+  /** Whether no row follows the one that is read ahead. */
+  readonly #isLast: boolean;
   #rowsRead: number;
   #rowsWritten: number;
 
@@ -49,6 +52,7 @@ class Position implements OpenCursor {
     this.#rowsRead = reply[ROWS_READ]!;
     this.#rowsWritten = reply[ROWS_WRITTEN]!;
     this.#ahead = reply[ROWS] === 0 ? undefined : cellsOf(reply);
+    this.#isLast = reply[IS_LAST] === 1;
     if (reply[TICKET] !== 0) database.wrote(reply[TICKET]!);
     this.columns = database.columns(handle, reply[COLUMNS]!, reply[NAMES]!);
     if (this.id !== 0) watchCursor(this, handle);
@@ -86,7 +90,8 @@ class Position implements OpenCursor {
     const cells = this.#ahead;
     if (cells === undefined) return undefined;
     this.#ahead = undefined;
-    if (this.id !== 0) {
+    if (this.#isLast) this.#finish();
+    else if (this.id !== 0) {
       const next = this.#read(1);
       if (next.length > 0) this.#ahead = next;
     }
@@ -99,6 +104,7 @@ class Position implements OpenCursor {
     const first = this.#ahead;
     this.#ahead = undefined;
     if (first === undefined) return [];
+    if (this.#isLast) this.#finish();
     if (this.id === 0) return first;
     const rest = this.#read(ALL_ROWS);
     if (rest.length === 0) return first;
@@ -111,6 +117,12 @@ class Position implements OpenCursor {
     this.id = 0;
     this.#ahead = undefined;
     if (id !== 0) this.#handle.sqlClose(id);
+  }
+
+  /** The last row was taken: the core ends its cursor with the next statement. */
+  #finish(): void {
+    if (this.id !== 0) endLater(this.#handle, this.id);
+    this.id = 0;
   }
 
   /** Reads rows; with the last one the core ends its cursor. */

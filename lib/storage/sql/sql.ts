@@ -1,5 +1,6 @@
 /** `storage.sql` of a SQLite-backed object. */
 import { packBindings, sqlBuffer } from "../../native/sql";
+import { takeEnded } from "./abandoned";
 import { converted } from "./bindings";
 import { Cursor, cursorOf, type SqlRow } from "./cursor";
 import { Database } from "./database";
@@ -30,12 +31,12 @@ export class SqlStorage {
     const [query] = given;
     const database = this.#database;
     const text = typeof query === "string" ? query : textOf(given, database);
-    const values = given.length > 1 ? converted(given.slice(1), database) : given.slice(1);
+    const bound = converted(given, 1, database);
     const handle = database.use();
-    const length = packBindings(values as never[]);
+    const length = packBindings(bound, 1);
     let code: number;
     try {
-      code = handle.sqlExec(text, sqlBuffer.bytes, length);
+      code = handle.sqlExec(text, sqlBuffer.bytes, length, takeEnded(handle));
     } catch (failure) {
       throw database.thrown(failure);
     }

@@ -21,6 +21,8 @@ pub struct Step {
     pub names: u64,
     /// Rows that were handed over.
     pub rows: usize,
+    /// Whether the last one of them is known to be the end of the result, though the cursor is open.
+    pub is_last: bool,
     /// Rows that the statement has read so far, index entries included.
     pub read: u32,
     /// Rows that the statement has written so far, index entries included.
@@ -90,6 +92,11 @@ impl Cursor {
             Source::Kept { rows, .. } => !rows.is_empty(),
             Source::Canceled => false,
         }
+    }
+
+    /// Whether nothing follows the present row, and reading on would only end the statement.
+    pub(super) fn is_on_last_row(&self) -> bool {
+        matches!(&self.source, Source::Running { statement, has_row: true, .. } if statement.is_on_last_row())
     }
 
     pub(super) fn counts(&self) -> Counts {

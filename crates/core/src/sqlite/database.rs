@@ -40,7 +40,6 @@ pub struct Database {
     pub(super) connection: Connection,
     /// What SQLite asks: it must not move.
     pub(super) author: Box<Author>,
-    pub(super) next_cursor: CursorId,
     /// The names of the columns of a statement that was dropped, by their number.
     pub(super) last_names: Option<(u64, Vec<String>)>,
     pub(super) transaction: Transaction,
@@ -90,7 +89,6 @@ impl Database {
             fixed: FixedStatements::default(),
             connection,
             author,
-            next_cursor: 0,
             last_names: None,
             transaction: Transaction::default(),
             log_pages,
@@ -158,7 +156,8 @@ impl Database {
             let statement = unsafe { fixed.get(db, name) }?;
             let mut run = || {
                 for (index, value) in bindings.iter().enumerate() {
-                    statement.bind(index, value)?;
+                    // SAFETY: the statement is reset below, while the bindings live.
+                    unsafe { statement.bind_borrowed(index, value) }?;
                 }
                 statement.step()
             };

@@ -1,5 +1,7 @@
 //! Hands rows over to the worker, and keeps the cursors that are open.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use super::cursor::{Cursor, CursorId, Source, Step};
 use super::database::Database;
 use super::statement::Counts;
@@ -109,8 +111,7 @@ impl Database {
     }
 
     fn leave_open(&mut self, cursor: Cursor, rows: usize) -> Step {
-        self.next_cursor = self.next_cursor.wrapping_add(1).max(1);
-        self.step_of(self.next_cursor, cursor, rows)
+        self.step_of(next_cursor(), cursor, rows)
     }
 
     /// What the caller gets to know; a cursor that has ended is closed.
@@ -122,6 +123,7 @@ impl Database {
             columns: cursor.columns,
             names: cursor.names,
             rows,
+            is_last: rows > 0 && cursor.is_on_last_row(),
             read,
             written,
         };
@@ -143,6 +145,12 @@ impl Database {
             self.keep(statement, text);
         }
     }
+}
+
+/// Names cursors across all databases of the process: the number of one that has ended with its database names no other.
+fn next_cursor() -> CursorId {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed).max(1)
 }
 
 fn canceled() -> Error {

@@ -10,6 +10,11 @@ use super::failure::failure;
 use super::value::{Binding, Column};
 use crate::error::{Error, Result};
 
+unsafe extern "C" {
+    /// Whether nothing but the end follows the row that the statement stands on. The build script has added it to SQLite.
+    fn ferroflare_is_on_last_row(statement: *mut ffi::sqlite3_stmt) -> c_int;
+}
+
 /// Counters that the build script has added to SQLite.
 const ROWS_READ: c_int = 9;
 const ROWS_WRITTEN: c_int = 10;
@@ -114,10 +119,30 @@ impl Statement {
         count(unsafe { ffi::sqlite3_bind_parameter_count(self.raw()) })
     }
 
-    /// Sets a parameter; the first one is 0.
+    /// Sets a parameter to a copy of a value; the first one is 0.
     pub(super) fn bind(&mut self, index: usize, value: &Binding<'_>) -> Result<()> {
+        // SAFETY: SQLite copies texts and blobs during the call.
+        unsafe { self.bind_with(index, value, ffi::SQLITE_TRANSIENT()) }
+    }
+
+    /// Sets a parameter to a value that is not copied; the first one is 0.
+    ///
+    /// # Safety
+    ///
+    /// `value` lives until the statement is reset.
+    pub(super) unsafe fn bind_borrowed(&mut self, index: usize, value: &Binding<'_>) -> Result<()> {
+        // SAFETY: the caller's promise; resetting unbinds the parameters.
+        unsafe { self.bind_with(index, value, ffi::SQLITE_STATIC()) }
+    }
+
+    unsafe fn bind_with(
+        &mut self,
+        index: usize,
+        value: &Binding<'_>,
+        keeping: ffi::sqlite3_destructor_type,
+    ) -> Result<()> {
         let (raw, index) = (self.raw(), c_int::try_from(index + 1).unwrap_or(c_int::MAX));
-        // SAFETY: the statement exists; SQLite copies texts and blobs during the call.
+        // SAFETY: the statement exists; the caller knows how long the value lives.
         let code = unsafe {
             match *value {
                 Binding::Null => ffi::sqlite3_bind_null(raw, index),
@@ -125,14 +150,13 @@ impl Statement {
                 Binding::Number(number) => ffi::sqlite3_bind_double(raw, index, number),
                 Binding::Text(text) => {
                     let (start, length) = (text.as_ptr().cast(), text.len() as u64);
-                    let (copied, utf8) = (ffi::SQLITE_TRANSIENT(), UTF8);
-                    ffi::sqlite3_bind_text64(raw, index, start, length, copied, utf8)
+                    ffi::sqlite3_bind_text64(raw, index, start, length, keeping, UTF8)
                 }
                 Binding::Blob(bytes) => {
                     // Null would be NULL.
                     let bytes = if bytes.is_empty() { &[0][..0] } else { bytes };
                     let (start, length) = (bytes.as_ptr().cast(), bytes.len() as u64);
-                    ffi::sqlite3_bind_blob64(raw, index, start, length, ffi::SQLITE_TRANSIENT())
+                    ffi::sqlite3_bind_blob64(raw, index, start, length, keeping)
                 }
             }
         };
@@ -164,6 +188,12 @@ impl Statement {
     pub(super) fn is_read_only(&self) -> bool {
         // SAFETY: the statement exists.
         unsafe { ffi::sqlite3_stmt_readonly(self.raw()) != 0 }
+    }
+
+    /// Whether the row that [`Self::step`] has found is known to be the last one, and the step to the end does nothing.
+    pub(super) fn is_on_last_row(&self) -> bool {
+        // SAFETY: the statement exists.
+        self.is_read_only() && unsafe { ferroflare_is_on_last_row(self.raw()) != 0 }
     }
 
     /// Rows read and written since the last reset.
