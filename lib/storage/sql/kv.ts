@@ -9,6 +9,7 @@ import { type OpenCursor, watchCursor } from "./abandoned";
 import type { Database } from "./database";
 import { ITERATOR } from "./iterator";
 import { likeProduction, wrongArgument } from "./shape";
+import { checkStorable } from "./storable";
 
 const OWNER = "SyncKvStorage";
 const INVALIDATED =
@@ -76,7 +77,7 @@ likeProduction(SyncKvStorage, OWNER);
 
 function encodeFor(value: unknown): void {
   try {
-    encode(value, scratch);
+    encode(value, scratch, checkStorable);
   } catch (failure) {
     throw cloneError(failure);
   }
@@ -87,7 +88,10 @@ export function cloneError(failure: unknown): unknown {
   const { name, message } = Object(failure) as { name?: unknown; message?: unknown };
   const isPlain = name === "Error" && typeof message === "string";
   if (!isPlain || !message.endsWith(" could not be cloned.")) return failure;
-  const production = message.replace(/^\[object (\w+)\](?= could)/, "#<$1>");
+  // V8 of a worker says so of objects of its own realm.
+  const production = message
+    .replace(/^\[object (\w+)\](?= could)/, "#<$1>")
+    .replace(/^#<(Symbol|Generator)>/, "[object $1]");
   return new DOMException(production, "DataCloneError");
 }
 

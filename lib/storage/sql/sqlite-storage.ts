@@ -3,15 +3,20 @@ import type { ObjectHandle } from "../../native/addon";
 import { nextTick } from "../../shared/real-timers";
 import {
   kBeginTurn,
+  kCheckValue,
   kClose,
   kCut,
   kCutReason,
   kEndTurn,
   kFollow,
+  kLose,
+  kOnBroken,
   kOpen,
   kPendingTicket,
   kRearm,
   kRelease,
+  kReopen,
+  kRest,
   kSealLater,
   kTicketOf,
   kUndo,
@@ -27,10 +32,11 @@ import type { Connection } from "./connection";
 import { Database } from "./database";
 import { cloneError, KvLists, SyncKvStorage } from "./kv";
 import { areMany, getMany, removeMany } from "./many";
-import { Opening } from "./opening";
+import { Opening, overtaken } from "./opening";
 import type { RowRealm } from "./realm";
 import { wrongArgument } from "./shape";
 import { SqlStorage } from "./sql";
+import { checkStorable, refuseObjectsOf } from "./storable";
 import { deleteAllInTransaction } from "./transaction";
 import { Transactions } from "./transactions";
 
@@ -42,12 +48,24 @@ export interface SqliteSetting {
   isOfObject: boolean;
   /** Whether `deleteAll()` leaves the alarm. */
   keepsAlarm: boolean;
+  /** Is told when the database has been opened. */
+  opened(storage: SqliteStorage): void;
 }
 
 const DONE = Promise.resolve();
 
+let uses = 0;
+
 /** On a storage: what the storages of its object have in common. */
 export const kConnection = Symbol("kConnection");
+
+/** On a storage: when it was used last, as a number that grows with each use. */
+export const kLastUse = Symbol("kLastUse");
+
+const kIsOvertaken = Symbol("kIsOvertaken");
+
+/** On a storage: whether its database is open. */
+export const kIsOpen = Symbol("kIsOpen");
 
 /** On a storage: whether it is the one of a running object. */
 export const kIsOfObject = Symbol("kIsOfObject");
@@ -75,6 +93,7 @@ export class SqliteStorage extends ModernStorage {
   readonly #transactions: Transactions;
   readonly #opening: Opening;
   #sealing = false;
+  #used = ++uses;
   /** Whether the alarm was written since the last commit. */
   #alarmWritten = false;
 
@@ -89,7 +108,10 @@ export class SqliteStorage extends ModernStorage {
     this.#alarms = alarms;
     this.#handle = handle;
     this.#setting = setting;
-    this.#opening = new Opening(handle);
+    this.#opening = new Opening(handle, {
+      isOfObject: setting.isOfObject,
+      opened: () => setting.opened(this),
+    });
     const use = () => this.#use();
     const database = new Database({ use, wrote: (ticket) => this[kFollow](ticket) }, setting.realm);
     this.#database = database;
@@ -112,6 +134,7 @@ export class SqliteStorage extends ModernStorage {
   }
 
   [kOpen](): Promise<void> {
+    this.#used = ++uses;
     return this.#opening.open();
   }
 
@@ -129,6 +152,44 @@ export class SqliteStorage extends ModernStorage {
 
   [kWanted](): boolean {
     return this.#opening.isOpen && this.#handle.sqlIsWanted();
+  }
+
+  override get [kCheckValue](): typeof checkStorable {
+    return checkStorable;
+  }
+
+  /** Lets the database be closed until it is used again, if nothing of it is open. */
+  [kRest](): boolean {
+    if (!this.#opening.isOpen || this.#transactions.areOpen || this.#sealing) return false;
+    return this.#opening.rest();
+  }
+
+  /** # Errors Those of opening it; `ERR_EVICTED` if another process has had the object meanwhile. */
+  override [kReopen](): Promise<void> | undefined {
+    this.#used = ++uses;
+    return this.#opening.isResting ? this.#reopen() : undefined;
+  }
+
+  async #reopen(): Promise<void> {
+    await this.#opening.open();
+    if (this.#opening.isOvertaken) throw overtaken();
+  }
+
+  /** Grows with each event of the object, and with each use from outside. */
+  get [kLastUse](): number {
+    return this.#used;
+  }
+
+  get [kIsOpen](): boolean {
+    return this.#opening.isOpen;
+  }
+
+  get [kIsOvertaken](): boolean {
+    return this.#opening.isOvertaken;
+  }
+
+  override [kLose](): void {
+    if (!this.#setting.isOfObject) this.#opening.lose();
   }
 
   /** Not while a transaction is open. */
@@ -222,9 +283,19 @@ export class SqliteStorage extends ModernStorage {
 
   /** # Errors Why the database cannot be used now. */
   #use(): ObjectHandle {
-    if (!this.#opening.isOpen) throw this.#endReason();
+    if (!this.#opening.isOpen) this.#openNow();
     this.#setting.connection.check(this);
     return this.#handle;
+  }
+
+  /** Code that no event has started, or code outside, finds the database closed. */
+  #openNow(): void {
+    if (this[kCutReason] === undefined) this.#opening.openNow();
+    if (!this.#opening.isOpen) throw this.#endReason();
+    if (!this.#opening.isOvertaken) return;
+    const reason = overtaken();
+    this[kOnBroken]?.(reason);
+    throw reason;
   }
 
   #endReason(): unknown {
@@ -247,7 +318,8 @@ export class SqliteStorage extends ModernStorage {
     try {
       this.#handle.durable(ticket);
     } catch (failure) {
-      this[kCut](failure);
+      if (this.#setting.isOfObject) this[kCut](failure);
+      else this[kLose]();
     }
   }
 
@@ -315,6 +387,8 @@ export class SqliteStorage extends ModernStorage {
   }
 }
 
+refuseObjectsOf(SqliteStorage, "DurableObjectStorage");
+
 /** Waits until the database of a storage is open, if it has one. */
 export async function opened(storage: DurableObjectStorage): Promise<DurableObjectStorage> {
   if (storage instanceof SqliteStorage) await storage[kOpen]();
@@ -324,4 +398,9 @@ export async function opened(storage: DurableObjectStorage): Promise<DurableObje
 /** Closes the database of a storage, if it has one. */
 export function closeDatabase(storage: DurableObjectStorage): void {
   if (storage instanceof SqliteStorage) storage[kClose]();
+}
+
+/** Whether another process has had the object of a storage while its database rested. */
+export function isOvertaken(storage: DurableObjectStorage): boolean {
+  return storage instanceof SqliteStorage && storage[kIsOvertaken];
 }

@@ -5,6 +5,7 @@
 //! - [`transaction`]: the transaction of a turn of the event loop, and savepoints
 //! - [`log`]: how long the log is
 //! - [`image`]: its size, its bytes, emptying it
+//! - [`session`]: what SQL sees of its connection, for each instance of the object
 //! - [`connection`]: opening it, its settings and limits
 //! - [`statement`]: one prepared statement, the only place that calls SQLite for one
 //! - [`execution`]: running the SQL of a worker
@@ -27,6 +28,7 @@ mod functions;
 mod image;
 mod log;
 mod rows;
+mod session;
 mod statement;
 mod transaction;
 mod value;
@@ -35,5 +37,6 @@ pub use self::cursor::{CursorId, Step};
 pub use self::database::Database;
 pub use self::failure::{is_busy, is_damage};
 pub use self::image::Checkpoint;
+pub use self::session::Session;
 pub use self::transaction::{CommitEnd, Savepoint};
 pub use self::value::{Binding, Column};

@@ -1,0 +1,67 @@
+//! Tells whether another process has had an object while this one had not: each holder writes to the lock file.
+
+use std::sync::Mutex;
+use std::time::SystemTime;
+
+use crate::lock::lock;
+
+/// What this process knows of the time without the object.
+#[derive(Debug, Default)]
+pub struct Absence(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// When this process has written to the lock file last, if it has left the object; no time if the file is gone.
+    left: Option<Option<SystemTime>>,
+    was_elsewhere: bool,
+}
+
+impl Absence {
+    /// This process leaves the object, and has written to the lock file at that time.
+    pub fn begin(&self, at: Option<SystemTime>) {
+        if let Ok(mut state) = lock(&self.0) {
+            state.left = Some(at);
+        }
+    }
+
+    /// This process has the object again. The lock file was last written at that time.
+    pub fn end(&self, at: Option<SystemTime>) {
+        if let Ok(mut state) = lock(&self.0)
+            && let Some(left) = state.left.take()
+            && left != at
+        {
+            state.was_elsewhere = true;
+        }
+    }
+
+    /// Whether another process may have had the object since this was asked last.
+    pub fn was_elsewhere(&self) -> bool {
+        lock(&self.0).is_ok_and(|mut state| std::mem::take(&mut state.was_elsewhere))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn another_holder_shows_by_the_time_of_the_file_and_is_told_once() {
+        let absence = Absence::default();
+        let early = SystemTime::UNIX_EPOCH;
+        let late = early + Duration::from_millis(1);
+        absence.end(Some(late));
+        assert!(!absence.was_elsewhere(), "this process never had it");
+        absence.begin(Some(early));
+        absence.end(Some(early));
+        assert!(!absence.was_elsewhere());
+        absence.begin(Some(early));
+        absence.end(Some(late));
+        assert!(absence.was_elsewhere());
+        assert!(!absence.was_elsewhere());
+        absence.begin(None);
+        absence.end(Some(late));
+        assert!(absence.was_elsewhere(), "the file was removed, and made again");
+    }
+}
