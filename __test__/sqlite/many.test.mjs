@@ -35,8 +35,8 @@ const programs = {
   count: `return [sql.exec("SELECT count(*) AS n FROM t").one().n, this.writes];`,
   begin: `this.cursor = sql.exec("SELECT 1 AS n UNION ALL SELECT 2"); return this.cursor.next().value.n;`,
   next: `return this.cursor.next().value.n;`,
-  wait: `this.late = this.env.WAIT().then(() => sql.exec("SELECT count(*) AS n FROM t").one().n);`,
-  late: `return this.late;`,
+  wait: `this.waiting = this.env.WAIT().then(() => sql.exec("SELECT count(*) AS n FROM t").one().n);`,
+  late: `return this.waiting;`,
 };
 
 let cleanUp;

@@ -122,9 +122,9 @@ example(
     ];
   },
   [
-    [0, 1],
+    [0, 0],
     [{ last: 2, total: 4 }],
     "Error: wrong number of arguments to function changes() at offset 7: SQLITE_ERROR",
-    "Error: non-deterministic functions prohibited in index expressions: SQLITE_ERROR",
+    "Error: non-deterministic functions prohibited in index expressions at offset 20: SQLITE_ERROR",
   ],
 );

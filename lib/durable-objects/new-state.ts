@@ -7,6 +7,7 @@ import type { DurableObjectAlarmBridge } from "../storage/options";
 import { Connection } from "../storage/sql/connection";
 import { OWN_REALM } from "../storage/sql/realm";
 import { kConnection, SqliteStorage } from "../storage/sql/sqlite-storage";
+import { refuseObjectsOf } from "../storage/sql/storable";
 import { DurableObjectStorage } from "../storage/storage";
 import { isEnabled } from "../workers/compatibility";
 import { isModern } from "./base";
@@ -43,6 +44,10 @@ export function newState({ id, bound, storage, owner, sockets, own }: Constructe
   const state = new ModernState(ownId, storage as ModernStorage, owner, sockets(), setting);
   return { state, env: worker.bindings };
 }
+
+refuseObjectsOf(DurableObjectState, "DurableObjectState");
+refuseObjectsOf(ModernState, "DurableObjectState");
+refuseObjectsOf(DurableObjectId, "DurableObjectId");
 
 /** SQLite's own limits count alone. */
 const NO_LIMIT = Number.POSITIVE_INFINITY;

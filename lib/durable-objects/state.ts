@@ -182,7 +182,7 @@ export class DurableObjectState implements GatedObject {
   async #event<T>(gate: EventGate, handler: () => Awaitable<T>): Promise<T> {
     await gate.waitForOpen();
     if (this.#broken) throw this.#broken.reason;
-    const reopening = this.storage?.[kReopen]();
+    const reopening = this.storage?.[kReopen]?.();
     if (reopening !== undefined) await this.#reopen(gate, reopening);
     const effects = new EffectGate(this.#writes);
     try {

@@ -113,7 +113,9 @@ export class SqliteStorage extends ModernStorage {
       opened: () => setting.opened(this),
     });
     const use = () => this.#use();
-    const database = new Database({ use, wrote: (ticket) => this[kFollow](ticket) }, setting.realm);
+    const wrote = (ticket: number) => this[kFollow](ticket);
+    const failed = (reason: unknown) => this.#failed(reason);
+    const database = new Database({ use, wrote, failed }, setting.realm);
     this.#database = database;
     this.kv = new SyncKvStorage(database, this.#lists);
     this.sql = new SqlStorage(database);
@@ -186,6 +188,12 @@ export class SqliteStorage extends ModernStorage {
 
   get [kIsOvertaken](): boolean {
     return this.#opening.isOvertaken;
+  }
+
+  /** The file cannot be used: the object is reset, and opens the database again. */
+  #failed(reason: unknown): void {
+    this[kLose]();
+    this[kOnBroken]?.(reason);
   }
 
   override [kLose](): void {

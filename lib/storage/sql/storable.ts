@@ -3,10 +3,18 @@
 import { types } from "node:util";
 import * as core from "@miniflare/core";
 import { WebSocket, WebSocketPair } from "@miniflare/web-sockets";
+import { File, FormData, Headers } from "undici";
 
 type Class = { prototype: object };
 
-const ofMiniflare: Record<string, unknown> = { ...core, WebSocket, WebSocketPair };
+const ofMiniflare: Record<string, unknown> = {
+  ...core,
+  File,
+  FormData,
+  Headers,
+  WebSocket,
+  WebSocketPair,
+};
 
 /** Classes of the platform that workers get, from Node.js or from Miniflare. */
 const NAMES =

@@ -120,6 +120,11 @@ impl ObjectLock {
         self.found.state == State::Clean
     }
 
+    /// Whether the last holder has closed a database, and has no inventory of its files: those of SQLite have none.
+    pub fn has_left_sqlite(&self) -> bool {
+        self.was_clean() && self.found.inventory.is_none()
+    }
+
     /// Fails when a file of the database in `path` is missing, or is not as the last holder has left it. Nothing is changed
     /// then. `exists` says whether there is a database.
     pub fn check_inventory(&self, path: &Path, exists: bool) -> Result<()> {
