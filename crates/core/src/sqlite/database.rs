@@ -9,10 +9,10 @@ use rusqlite::{Connection, ffi};
 use super::authorizer::{self, Author};
 use super::cache::Cache;
 use super::connection;
+use super::counts::{self, Counts};
 use super::cursor::{Cursor, CursorId};
 use super::fixed::{Fixed, FixedStatements};
 use super::log;
-use super::session::{self, Counts};
 use super::statement::Statement;
 use super::value::{Binding, Column};
 use crate::error::{Error, Result};
@@ -88,7 +88,7 @@ impl Database {
         unsafe { authorizer::install(connection.handle(), &author) };
         let counts = Box::<Counts>::default();
         // SAFETY: as before.
-        unsafe { session::install(connection.handle(), &counts) }?;
+        unsafe { counts::install(connection.handle(), &counts) }?;
         let log_pages = Box::<AtomicU32>::default();
         // SAFETY: as before.
         unsafe { log::watch(connection.handle(), &log_pages) };

@@ -11,26 +11,37 @@ pub struct Absence(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// When this process has written to the lock file last, if it has left the object; no time if the file is gone.
-    left: Option<Option<SystemTime>>,
+    left: Left,
     was_elsewhere: bool,
+}
+
+/// How this process has left the object.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Left {
+    /// It has the object, or never had it.
+    #[default]
+    Not,
+    /// It wrote to the lock file at that time.
+    At(SystemTime),
+    /// The lock file is gone.
+    Nothing,
 }
 
 impl Absence {
     /// This process leaves the object, and has written to the lock file at that time.
     pub fn begin(&self, at: Option<SystemTime>) {
         if let Ok(mut state) = lock(&self.0) {
-            state.left = Some(at);
+            state.left = at.map_or(Left::Nothing, Left::At);
         }
     }
 
     /// This process has the object again. The lock file was last written at that time.
     pub fn end(&self, at: Option<SystemTime>) {
-        if let Ok(mut state) = lock(&self.0)
-            && let Some(left) = state.left.take()
-            && left != at
-        {
-            state.was_elsewhere = true;
+        if let Ok(mut state) = lock(&self.0) {
+            let left = std::mem::take(&mut state.left);
+            if left != Left::Not && left != at.map_or(Left::Nothing, Left::At) {
+                state.was_elsewhere = true;
+            }
         }
     }
 
