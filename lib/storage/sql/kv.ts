@@ -95,15 +95,24 @@ export function cloneError(failure: unknown): unknown {
   return new DOMException(production, "DataCloneError");
 }
 
+/** # Errors A `TypeError` for options that make no sense. A list that is refused ends no other. */
+export function checkListOptions(database: Database, options: ListOptions): void {
+  const { start, startAfter, limit } = options;
+  if (start !== undefined && startAfter !== undefined) {
+    const text = "list() cannot be called with both start and startAfter values.";
+    throw database.error(text, TypeError);
+  }
+  if (limit !== undefined && !(limit > 0)) {
+    throw database.error("List limit must be positive.", TypeError);
+  }
+}
+
 /** The one list of keys that can be walked at a time. */
 export class KvLists {
   #walked: ListIterator | undefined;
 
   begin(database: Database, options: ListOptions): ListIterator {
-    const { limit } = options;
-    if (limit !== undefined && !(limit > 0)) {
-      throw database.error("List limit must be positive.", TypeError);
-    }
+    checkListOptions(database, options);
     const { flags, limited } = packListOptions(options);
     sqlBuffer.reset();
     sqlBuffer.writeBytes(scratch.bytes.subarray(0, scratch.length));

@@ -24,13 +24,14 @@ import {
 } from "../../shared/symbols";
 import { isInside } from "../gates";
 import { ModernStorage, undo } from "../modern-storage";
+import type { ListOptions } from "../operations";
 import type { DurableObjectAlarmBridge, DurableObjectPutOptions } from "../options";
 import { nothing } from "../promises";
 import type { DurableObjectStorage } from "../storage";
 import type { DurableObjectTransaction } from "../transaction";
 import type { Connection } from "./connection";
 import { Database } from "./database";
-import { cloneError, KvLists, SyncKvStorage } from "./kv";
+import { checkListOptions, cloneError, KvLists, SyncKvStorage } from "./kv";
 import { areMany, getMany, removeMany } from "./many";
 import { Opening, overtaken } from "./opening";
 import type { RowRealm } from "./realm";
@@ -368,6 +369,12 @@ export class SqliteStorage extends ModernStorage {
     return refusal;
   }
 
+  /** The asynchronous list ends one that is walked, unless its options are refused. */
+  #beginList(options: unknown): void {
+    if (Object(options) === options) checkListOptions(this.#database, options as ListOptions);
+    this.#lists.end();
+  }
+
   /** An operation on more keys than the core takes at once. */
   #onMany(name: AsyncMethod, args: unknown[]): Promise<unknown> | undefined {
     const [keys, second] = args;
@@ -383,7 +390,7 @@ export class SqliteStorage extends ModernStorage {
       const value = {
         [name](this: SqliteStorage, ...args: unknown[]): Promise<unknown> {
           return this.#whenFree(() => {
-            if (name === "list") this.#lists.end();
+            if (name === "list") this.#beginList(args[0]);
             if (name === "setAlarm" || name === "deleteAlarm") this.#alarmWritten = true;
             return this.#onMany(name, args) ?? Reflect.apply(operation, this, args);
           });
