@@ -21,8 +21,13 @@ impl Database {
     /// Makes SQL see what `session` has seen last: nothing, for a new instance.
     pub fn enter(&mut self, session: &Session) -> Result<()> {
         if self.author.take_changed_settings() || session.settings.is_some() {
+            let now = self.settings()?;
             for (at, (name, first)) in SETTINGS.iter().enumerate() {
                 let on = session.settings.as_ref().map_or(*first, |settings| settings[at]);
+                // Setting it again would make another function of LIKE.
+                if now[at] == on {
+                    continue;
+                }
                 let pragma = format!("PRAGMA {name} = {}", u8::from(on));
                 self.author.ours(|| self.connection.execute_batch(&pragma)).map_err(text)?;
             }
