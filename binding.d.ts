@@ -90,6 +90,14 @@ export declare class ObjectHandle {
    * ticket.
    */
   openSql(): number
+  /** As `openSql()`, for code that cannot wait: the event loop does. */
+  openSqlNow(): void
+  /** A new instance begins: SQL sees a fresh connection. */
+  sqlBegin(): void
+  /** Ends the use of the database until it is opened again, if nothing of it is open; says whether it did. */
+  sqlRest(): boolean
+  /** The database is open again after `sqlRest()`. Says whether no other process has had the object since. */
+  sqlResume(): boolean
   /** The class of the object is not SQLite-backed: a SQLite database is an error. */
   expectKeys(): void
   /** Ends the use of the database: it may be closed. */

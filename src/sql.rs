@@ -2,13 +2,15 @@
 
 use std::cell::RefCell;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use ferroflare_core::backend::{ObjectStorage, SqlStorage, Ticket};
-use ferroflare_core::sqlite::{Binding, Database, Savepoint, Step};
+use ferroflare_core::backend::{ObjectStorage, Rested, SqlStorage, Ticket};
+use ferroflare_core::sqlite::{Binding, Database, Savepoint, Session, Step};
 use ferroflare_core::{Answer, Error, Result};
 use napi::Env;
 use napi_derive::napi;
+use tokio::time::timeout;
 
 use crate::arguments::{QueryArgument, Scratch, packed, whole};
 use crate::codes::number;
@@ -16,23 +18,39 @@ use crate::completions::Reply;
 use crate::error::thrown;
 use crate::object::{ObjectHandle, walk};
 use crate::packing::{Unpack, pack_texts};
+use crate::runtime;
 use crate::sql_reply::SqlReply;
 
 /// Keeps the database of an object open.
-struct Opened(Arc<dyn ObjectStorage>);
+struct Opened {
+    object: Arc<dyn ObjectStorage>,
+    /// Whether the core does not keep it open any more.
+    has_ended: bool,
+}
+
+impl Opened {
+    fn new(object: Arc<dyn ObjectStorage>) -> Self {
+        Self { object, has_ended: false }
+    }
+}
 
 impl Drop for Opened {
     fn drop(&mut self) {
-        if let Some(sql) = self.0.sql() {
+        if let (false, Some(sql)) = (self.has_ended, self.object.sql()) {
             sql.close_sql();
         }
     }
 }
 
+/// How long the event loop may wait for a database that code uses without a promise.
+const OPEN_LIMIT: Duration = Duration::from_secs(5);
+
 /// What a handle needs for SQL.
 #[derive(Default)]
 pub(crate) struct OpenSql {
     opened: Arc<Mutex<Option<Opened>>>,
+    /// What SQL goes on with when the database is open again.
+    rested: Mutex<Option<Rested>>,
     reply: RefCell<SqlReply>,
 }
 
@@ -40,6 +58,14 @@ impl OpenSql {
     /// Whether the database is kept open.
     pub(crate) fn is_open(&self) -> bool {
         self.opened.lock().is_ok_and(|opened| opened.is_some())
+    }
+
+    fn opened(&self) -> MutexGuard<'_, Option<Opened>> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn rested(&self) -> MutexGuard<'_, Option<Rested>> {
+        self.rested.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -107,10 +133,56 @@ impl ObjectHandle {
         let answer: Answer<()> = self.sql_storage(env)?.open_sql();
         let (opened, object) = (self.sql.opened.clone(), self.object.clone());
         self.completions.reply(env, &mut [], answer, move |()| {
-            let opening = Opened(object);
+            let opening = Opened::new(object);
             *opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(opening);
             Reply::Number(0.0)
         })
+    }
+
+    /// As `openSql()`, for code that cannot wait: the event loop does.
+    #[napi(catch_unwind)]
+    pub fn open_sql_now(&self, env: Env) -> napi::Result<()> {
+        let opened = match self.sql_storage(env)?.open_sql() {
+            Answer::Now(opened) => opened,
+            Answer::Later(pending) => runtime::required().and_then(|runtime| {
+                let waited = runtime.block_on(async { timeout(OPEN_LIMIT, pending).await });
+                waited.unwrap_or_else(|_| Err(Error::NoAnswer { seconds: OPEN_LIMIT.as_secs() }))
+            }),
+        };
+        opened.map_err(|error| thrown(env, &error))?;
+        *self.sql.opened() = Some(Opened::new(self.object.clone()));
+        Ok(())
+    }
+
+    /// A new instance begins: SQL sees a fresh connection.
+    #[napi(catch_unwind)]
+    pub fn sql_begin(&self, env: Env) -> napi::Result<()> {
+        self.with_sql(env, |database| database.enter(&Session::default())).map(drop)
+    }
+
+    /// Ends the use of the database until it is opened again, if nothing of it is open; says whether it did.
+    #[napi(catch_unwind)]
+    pub fn sql_rest(&self) -> bool {
+        let mut opened = self.sql.opened();
+        let rested = opened.as_ref().and_then(|opened| opened.object.sql()?.rest_sql());
+        let rests = rested.is_some();
+        if rests {
+            *self.sql.rested() = rested;
+            if let Some(mut opened) = opened.take() {
+                opened.has_ended = true;
+            }
+        }
+        rests
+    }
+
+    /// The database is open again after `sqlRest()`. Says whether no other process has had the object since.
+    #[napi(catch_unwind)]
+    pub fn sql_resume(&self, env: Env) -> napi::Result<bool> {
+        let Some(rested) = self.sql.rested().take() else {
+            return Ok(true);
+        };
+        let resumed = self.sql_storage(env)?.resume_sql(&rested);
+        resumed.map_err(|error| thrown(env, &error))
     }
 
     /// The class of the object is not SQLite-backed: a SQLite database is an error.
@@ -123,7 +195,7 @@ impl ObjectHandle {
     /// Ends the use of the database: it may be closed.
     #[napi(catch_unwind)]
     pub fn close_sql(&self) {
-        drop(self.sql.opened.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.sql.opened().take());
     }
 
     /// Ends the cursor `ended`, and runs `query` to its first row. Its parameters are packed in `scratch`, which gets the reply. Returns the length of the

@@ -296,18 +296,27 @@ example(
   [[{ foreign_keys: 1 }], [{ recursive_triggers: 0 }], [{ defer_foreign_keys: 0 }]],
 );
 
+const rewrite = (change) =>
+  `. Here DELETE and UPDATE take neither ORDER BY nor LIMIT. Write this instead: ${change} WHERE rowid IN (SELECT rowid FROM t WHERE … ORDER BY … LIMIT …)`;
+
 statements(
   "what this SQLite is built without is told as what does not exist",
   'sql.exec("CREATE TABLE t(a); INSERT INTO t VALUES (1), (2)")',
   {
     "SELECT load_extension('x')":
       "Error: no such function: load_extension at offset 7: SQLITE_ERROR",
-    "DELETE FROM t LIMIT 1": 'Error: near "LIMIT": syntax error at offset 14: SQLITE_ERROR',
-    "UPDATE t SET a = 5 LIMIT 1": 'Error: near "LIMIT": syntax error at offset 19: SQLITE_ERROR',
+    "DELETE FROM t LIMIT 1": `Error: near "LIMIT": syntax error at offset 14: SQLITE_ERROR${rewrite("DELETE FROM t")}`,
+    "UPDATE t SET a = 5 LIMIT 1": `Error: near "LIMIT": syntax error at offset 19: SQLITE_ERROR${rewrite("UPDATE t SET …")}`,
+    "DELETE FROM t ORDER BY a LIMIT 1": `Error: near "ORDER": syntax error at offset 14: SQLITE_ERROR${rewrite("DELETE FROM t")}`,
+    "SELECT 1 LIMIT LIMIT": 'Error: near "LIMIT": syntax error at offset 15: SQLITE_ERROR',
+    "INSERT INTO t VALUES (3), (4), (5)": 0,
+    "DELETE FROM t WHERE rowid IN (SELECT rowid FROM t ORDER BY a DESC LIMIT 1) RETURNING a": 1,
+    "UPDATE t SET a = 9 WHERE rowid IN (SELECT rowid FROM t ORDER BY a LIMIT 2) RETURNING a": 2,
   },
   {
     "SELECT load_extension('x')": "Error: not authorized: SQLITE_ERROR",
     "DELETE FROM t LIMIT 1": 0,
     "UPDATE t SET a = 5 LIMIT 1": 0,
+    "DELETE FROM t ORDER BY a LIMIT 1": 0,
   },
 );

@@ -245,3 +245,27 @@ example(
     ],
   ],
 );
+
+example(
+  "a list that is refused ends no other list, and of two mistakes one is told",
+  async ({ kv, storage, attempt, attemptLater }) => {
+    kv.put("a", 1);
+    const results = [];
+    for (const options of [
+      { limit: 0 },
+      { limit: Number.NaN },
+      { limit: 0, start: "a", startAfter: "b" },
+    ]) {
+      for (const list of [() => storage.list(options), () => kv.list(options)]) {
+        const walked = kv.list();
+        results.push([await attemptLater(list), attempt(() => walked.next().value)]);
+      }
+    }
+    return results;
+  },
+  [
+    "List limit must be positive.",
+    "List limit must be positive.",
+    "list() cannot be called with both start and startAfter values.",
+  ].flatMap((text) => Array(2).fill([`TypeError: ${text}`, ["a", 1]])),
+);

@@ -10,14 +10,21 @@ const isNative = encoderAgrees();
  * Appends `value` to `out` and returns the number of bytes. User code (a getter, a proxy) runs as often as under
  * `v8.serialize`, and may come back to `out`: it finds it empty.
  *
+ * `check` looks at a value that is more than plain objects, arrays, dates and primitives.
+ *
  * # Errors
  * What `v8.serialize` throws for a value that cannot be cloned; `out` is then as before.
  */
-export function encode(value: unknown, out: ByteWriter): number {
+export function encode(value: unknown, out: ByteWriter, check?: (value: unknown) => void): number {
   const start = out.length;
   if (!isNative || !encodeNatively(value, out)) {
     out.length = start;
-    out.writeBytes(out.aside(() => serialize(value)));
+    out.writeBytes(
+      out.aside(() => {
+        check?.(value);
+        return serialize(value);
+      }),
+    );
   }
   return out.length - start;
 }

@@ -10,6 +10,7 @@ import {
   kEndTurn,
   kIdle,
   kInstance,
+  kIsIdle,
   kNoFetch,
   kReset,
   kRetire,
@@ -130,6 +131,10 @@ export class ModernState extends HibernatingState {
 
   override get [kNoFetch](): Error {
     return new Error("Handler does not export a fetch() function.");
+  }
+
+  override get [kIsIdle](): boolean {
+    return super[kIsIdle] && this.#background.size === 0;
   }
 
   override async [kIdle](): Promise<void> {

@@ -7,6 +7,7 @@ import type { DurableObjectAlarmBridge } from "../storage/options";
 import { Connection } from "../storage/sql/connection";
 import { OWN_REALM } from "../storage/sql/realm";
 import { kConnection, SqliteStorage } from "../storage/sql/sqlite-storage";
+import { refuseObjectsOf } from "../storage/sql/storable";
 import { DurableObjectStorage } from "../storage/storage";
 import { isEnabled } from "../workers/compatibility";
 import { isModern } from "./base";
@@ -44,6 +45,10 @@ export function newState({ id, bound, storage, owner, sockets, own }: Constructe
   return { state, env: worker.bindings };
 }
 
+refuseObjectsOf(DurableObjectState, "DurableObjectState");
+refuseObjectsOf(ModernState, "DurableObjectState");
+refuseObjectsOf(DurableObjectId, "DurableObjectId");
+
 /** SQLite's own limits count alone. */
 const NO_LIMIT = Number.POSITIVE_INFINITY;
 
@@ -60,6 +65,8 @@ export interface Stored {
   worker: Worker;
   /** The storage that code outside of the object has, if this one is for a running object. */
   known: DurableObjectStorage | undefined;
+  /** Is told when a database has been opened again. */
+  opened: (storage: SqliteStorage) => void;
 }
 
 /** The storage of an object, by its class: without an option production's limits for a modern class. */
@@ -73,9 +80,11 @@ export function newStorage(stored: Stored): DurableObjectStorage {
   return new ModernStorage(handle(valueBytes), alarms);
 }
 
-function newSqliteStorage({ handle, alarms, worker, known }: Stored, bound: BoundClass) {
+function newSqliteStorage(stored: Stored, bound: BoundClass) {
+  const { handle, alarms, worker, known, opened } = stored;
   const { compat } = workerOf(bound.exports) ?? worker;
   return new SqliteStorage(handle(NO_LIMIT), alarms, {
+    opened,
     connection: known instanceof SqliteStorage ? known[kConnection] : new Connection(),
     realm: known === undefined ? OWN_REALM : realmOf(bound.Class as unknown as new () => object),
     isOfObject: known !== undefined,

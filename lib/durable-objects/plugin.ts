@@ -142,6 +142,7 @@ export class DurableObjectsPlugin
     this.#running = new RunningObjects(ctx.sharedCache, {
       worker: this.#worker,
       valueSizeGiven: this.durableObjectsMaxValueSize,
+      openMax: this.#storeOptions.openObjectsMax,
       isOnDisk: typeof this.#persist === "string" && !isRedisUrl(this.#persist),
       store: (factory) => this.#store(factory),
       wake: (id) => this.getObject(this.#factory!, id),

@@ -7,6 +7,8 @@ import {
   kBroken,
   kConstruct,
   kInstance,
+  kIsIdle,
+  kLose,
   kOnBroken,
   kOnEnd,
   kReset,
@@ -47,6 +49,8 @@ interface Owner {
   valueSizeGiven: number | undefined;
   /** Whether data is in a directory, which other processes may use. */
   isOnDisk: boolean;
+  /** The most objects whose files are open at once. */
+  openMax: number;
   store(factory: StorageFactory): Store;
   /** Constructs an object that does not run; waits for a reload in progress. */
   wake(id: IdLike): Promise<unknown>;
@@ -73,7 +77,12 @@ export class RunningObjects {
     this.#databases = new SqliteObjects(cache, {
       isShared: owner.isOnDisk,
       isRunning: (key) => cache.has(STATE_PREFIX + key),
+      isIdle: (key) => {
+        const state = cache.get(STATE_PREFIX + key) as DurableObjectState | undefined;
+        return state?.[kIsIdle] ?? false;
+      },
       evict: (key) => this.#evict(STATE_PREFIX + key, "hibernate"),
+      openMax: owner.openMax,
     });
   }
 
@@ -124,6 +133,7 @@ export class RunningObjects {
       alarms: alarmBridge(store, address.name, keyOf(address)),
       worker: this.#owner.worker,
       known,
+      opened: (storage) => this.#databases.opened(storage),
     });
   }
 
@@ -139,8 +149,14 @@ export class RunningObjects {
   openObject(factory: StorageFactory, id: IdLike): Answer<DurableObjectState> {
     const address = addressOf(id);
     const key = cacheKeyOf(address);
-    if (!this.#isSqlite(address.name) || !this.#databases.mustOpen(key)) {
-      return this.#object(factory, id);
+    if (!this.#isSqlite(address.name)) return this.#object(factory, id);
+    if (!this.#databases.mustOpen(key)) {
+      const storage = (this.#cache.get(STATE_PREFIX + key) as DurableObjectState | undefined)
+        ?.storage;
+      const reopened = storage && this.#databases.reopen(storage, key);
+      return reopened === undefined
+        ? this.#object(factory, id)
+        : reopened.then(() => this.openObject(factory, id));
     }
     const make = () => this.#newStorage(factory, address, this.storage(factory, id));
     return this.#databases.open(key, make).then(() => this.#object(factory, id));
@@ -191,7 +207,10 @@ export class RunningObjects {
     const sockets = () => this.#sockets.of(cacheKey, () => void this.#wake(key, id));
     const { state, env } = newState({ id, bound, storage, owner, sockets, own });
     let constructed = false;
-    const onBroken = (error: unknown) => state[kReset](error);
+    const onBroken = (error: unknown) => {
+      state[kReset](error);
+      known[kLose]();
+    };
     storage[kOnBroken] = onBroken;
     known[kOnBroken] = onBroken;
     if (this.#isSqlite(addressOf(id).name)) {

@@ -1,8 +1,15 @@
 /** Opens the databases of SQLite-backed objects before their construction, and gives them up when another process waits. */
 import { clearInterval, setInterval } from "../shared/real-timers";
-import { kRelease, kWanted } from "../shared/symbols";
-import { closeDatabase, kIsOfObject, opened, SqliteStorage } from "../storage/sql/sqlite-storage";
+import { kRelease, kReopen, kWanted } from "../shared/symbols";
+import {
+  closeDatabase,
+  isOvertaken,
+  kIsOfObject,
+  opened,
+  SqliteStorage,
+} from "../storage/sql/sqlite-storage";
 import type { DurableObjectStorage } from "../storage/storage";
+import { OpenDatabases } from "./open-databases";
 
 /** How often to look whether another process waits for an object. */
 const LOOK_MS = 100;
@@ -12,16 +19,26 @@ interface Owner {
   /** Whether other processes may wait for the objects. */
   isShared: boolean;
   isRunning(key: string): boolean;
+  /** Whether nothing runs in a running object. */
+  isIdle(key: string): boolean;
   /** Ends a running object when it is idle. */
   evict(key: string): Promise<void>;
+  /** The most databases that are open at once, as long as instances are idle. */
+  openMax: number;
 }
 
-/** The storages of code outside objects, by what a plugin shares with its heir and its mounts. */
-const outsideOf = new WeakMap<object, Set<SqliteStorage>>();
+/** What a plugin shares with its heir and its mounts. */
+interface Lineage {
+  /** The storages of code outside objects. */
+  outside: Set<SqliteStorage>;
+  open: OpenDatabases;
+}
 
-function outsideStorages(lineage: object): Set<SqliteStorage> {
-  const known = outsideOf.get(lineage) ?? new Set();
-  outsideOf.set(lineage, known);
+const lineages = new WeakMap<object, Lineage>();
+
+function lineageOf(key: object): Lineage {
+  const known = lineages.get(key) ?? { outside: new Set(), open: new OpenDatabases() };
+  lineages.set(key, known);
   return known;
 }
 
@@ -33,12 +50,15 @@ export class SqliteObjects {
   /** The storages of the running instances, with the keys of their objects. */
   readonly #instances = new Map<SqliteStorage, string>();
   readonly #outside: Set<SqliteStorage>;
+  readonly #open: OpenDatabases;
   readonly #leaving = new Set<string>();
   #lookout: NodeJS.Timeout | undefined;
 
   constructor(lineage: object, owner: Owner) {
     this.#owner = owner;
-    this.#outside = outsideStorages(lineage);
+    const { outside, open } = lineageOf(lineage);
+    this.#outside = outside;
+    this.#open = open;
     this.#lookIfNeeded();
   }
 
@@ -47,10 +67,24 @@ export class SqliteObjects {
     return !this.#opened.has(key) && !this.#owner.isRunning(key);
   }
 
+  /** Opens the database of a running object again that rests. If another process has had the object, the object ends. */
+  reopen(storage: DurableObjectStorage, key: string): Promise<void> | undefined {
+    return storage[kReopen]()?.catch(async (reason: unknown) => {
+      if (!isOvertaken(storage)) throw reason;
+      await this.#owner.evict(key);
+    });
+  }
+
+  /** The database of a storage has been opened. */
+  opened(storage: SqliteStorage): void {
+    this.#open.add(storage);
+    this.#makeRoom(1);
+  }
+
   /** Opens the database of an object, once for all that wait for it. */
   async open(key: string, make: () => DurableObjectStorage): Promise<void> {
     while (this.mustOpen(key)) {
-      const opening = this.#opening.get(key) ?? this.#open(key, make());
+      const opening = this.#opening.get(key) ?? this.#openFor(key, make());
       this.#opening.set(key, opening);
       await opening;
     }
@@ -75,6 +109,7 @@ export class SqliteObjects {
   forget(storage: DurableObjectStorage): void {
     closeDatabase(storage);
     this.#instances.delete(storage as SqliteStorage);
+    this.#open.delete(storage as SqliteStorage);
     this.#lookIfNeeded();
   }
 
@@ -92,12 +127,22 @@ export class SqliteObjects {
     this.#lookout = undefined;
   }
 
-  async #open(key: string, storage: DurableObjectStorage): Promise<void> {
+  async #openFor(key: string, storage: DurableObjectStorage): Promise<void> {
     try {
+      this.#makeRoom(0);
       this.#opened.set(key, await opened(storage));
     } finally {
       this.#opening.delete(key);
     }
+  }
+
+  /** Lets idle databases rest, so that as many are open as may be, and `more`. */
+  #makeRoom(more: number): void {
+    if (!this.#owner.isShared) return;
+    this.#open.makeRoom(this.#owner.openMax - this.#opening.size + more, (storage) => {
+      const key = this.#instances.get(storage);
+      return key === undefined ? this.#outside.has(storage) : this.#owner.isIdle(key);
+    });
   }
 
   #lookIfNeeded(): void {

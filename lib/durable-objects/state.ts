@@ -18,9 +18,11 @@ import {
   kHandle,
   kIdle,
   kInstance,
+  kIsIdle,
   kLeave,
   kNoFetch,
   kOnEnd,
+  kReopen,
   kReset,
   kSockets,
 } from "../shared/symbols";
@@ -180,12 +182,24 @@ export class DurableObjectState implements GatedObject {
   async #event<T>(gate: EventGate, handler: () => Awaitable<T>): Promise<T> {
     await gate.waitForOpen();
     if (this.#broken) throw this.#broken.reason;
+    const reopening = this.storage?.[kReopen]?.();
+    if (reopening !== undefined) await this.#reopen(gate, reopening);
     const effects = new EffectGate(this.#writes);
     try {
       return await runWithGates(gate, effects, handler);
     } finally {
       await effects.leave();
     }
+  }
+
+  /** No other event enters before the database of the object is open again. */
+  async #reopen(gate: EventGate, reopening: Promise<void>): Promise<void> {
+    try {
+      await gate.runWithClosed(() => reopening);
+    } catch (reason) {
+      this[kReset](reason);
+    }
+    if (this.#broken) throw this.#broken.reason;
   }
 
   [kConstruct](construct: () => DurableObject): void {
@@ -246,6 +260,10 @@ export class DurableObjectState implements GatedObject {
 
   get [kEvicted](): boolean {
     return this.#broken === EVICTED;
+  }
+
+  get [kIsIdle](): boolean {
+    return this.#running.size === 0;
   }
 
   async [kIdle](): Promise<void> {

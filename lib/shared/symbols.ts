@@ -86,6 +86,16 @@ export const kClose = Symbol("kClose");
 export const kWanted = Symbol("kWanted");
 /** On the storage of a SQLite-backed object: `() => void`; closes the database until an asynchronous operation opens it again. */
 export const kRelease = Symbol("kRelease");
+/** On a storage: refuses a value that is not to be stored. */
+export const kCheckValue = Symbol("kCheckValue");
+/** On a state: whether nothing runs in the object, and nothing waits to run. */
+export const kIsIdle = Symbol("kIsIdle");
+/** On a storage: `() => boolean`; lets its database be closed until it is used again, and says whether it does. */
+export const kRest = Symbol("kRest");
+/** On a storage: `() => Promise<void> | undefined`; opens a database that rests. */
+export const kReopen = Symbol("kReopen");
+/** On a storage: `() => void`; its database has failed, and is opened again when it is used again. */
+export const kLose = Symbol("kLose");
 /** On a storage: its native handle. */
 export const kHandle = Symbol("kHandle");
 

@@ -73,19 +73,23 @@ export function packListOptions(options: ListOptions): { flags: number; limited:
   return { flags, limited };
 }
 
+/** Refuses a value that is not to be stored. */
+export type Check = (value: unknown) => void;
+
 /** Stores one value, or the pairs of an object. Returns the number of the native write. */
 export function put(
   object: ObjectHandle,
   keyEntries: unknown,
   value: unknown,
   scope: Scope,
+  check?: Check,
 ): number {
   try {
-    if (typeof keyEntries === "string") return putOne(object, keyEntries, value, scope);
+    if (typeof keyEntries === "string") return putOne(object, keyEntries, value, scope, check);
     if (typeof keyEntries !== "object" || keyEntries === null || Array.isArray(keyEntries)) {
       throw new TypeError(PUT_MESSAGE);
     }
-    return putEntries(object, Object.entries(keyEntries), scope);
+    return putEntries(object, Object.entries(keyEntries), scope, check);
   } finally {
     scratch.trim();
   }
@@ -98,14 +102,20 @@ export function remove(object: ObjectHandle, keys: unknown, scope: Scope): numbe
   return object.deleteMany(scratch.bytes, scratch.length, scope);
 }
 
-function putOne(object: ObjectHandle, key: string, value: unknown, scope: Scope): number {
+function putOne(
+  object: ObjectHandle,
+  key: string,
+  value: unknown,
+  scope: Scope,
+  check: Check | undefined,
+): number {
   if (value === undefined) {
     checkKey(key);
     throw new TypeError("put() called with undefined value.");
   }
   scratch.reset();
   try {
-    encode(value, scratch);
+    encode(value, scratch, check);
   } catch (error) {
     checkKey(key);
     throw error;
@@ -113,7 +123,12 @@ function putOne(object: ObjectHandle, key: string, value: unknown, scope: Scope)
   return object.put(key, scratch.bytes, scratch.length, scope);
 }
 
-function putEntries(object: ObjectHandle, entries: [string, unknown][], scope: Scope): number {
+function putEntries(
+  object: ObjectHandle,
+  entries: [string, unknown][],
+  scope: Scope,
+  check: Check | undefined,
+): number {
   const count = entries.length;
   scratch.reset();
   object.checkPairs(count, scratch.bytes, 0);
@@ -132,7 +147,7 @@ function putEntries(object: ObjectHandle, entries: [string, unknown][], scope: S
       continue;
     }
     try {
-      packSized(() => encode(value, scratch));
+      packSized(() => encode(value, scratch, check));
     } catch (error) {
       checkSoFar();
       throw error;

@@ -9,18 +9,21 @@ import {
   kAlarmHidden,
   kAlarmTime,
   kCheckHandler,
+  kCheckValue,
   kFollow,
   kHandle,
+  kLose,
   kOnBroken,
   kPendingTicket,
   kRearm,
+  kReopen,
   kSealLater,
   kTicketOf,
 } from "../shared/symbols";
 import { isClosureTimeout, runClosure } from "./closure";
 import { holdEffectsFor, isInside, transactionGate } from "./gates";
 import { objectFor } from "./inner";
-import { checkDefined, get, list, put, remove } from "./operations";
+import { type Check, checkDefined, get, list, put, remove } from "./operations";
 import {
   alarmOrNull,
   alarmTime,
@@ -91,6 +94,19 @@ export class DurableObjectStorage implements DurableObjectOperator {
     return durable;
   }
 
+  /** Refuses a value that is not to be stored. */
+  get [kCheckValue](): Check | undefined {
+    return undefined;
+  }
+
+  /** Opens a database that was closed while nothing ran in the object. */
+  [kReopen](): Promise<void> | undefined {
+    return undefined;
+  }
+
+  /** What was written cannot be kept. */
+  [kLose](): void {}
+
   [kRearm](): void {
     this.#alarms?.rearm?.();
   }
@@ -125,7 +141,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
   ): Promise<void> {
     checkDefined(keyEntries, "put", OWNER);
     const given = !options && typeof keyEntries !== "string" ? value : options;
-    const code = put(this.#object, keyEntries, value, plainScope());
+    const code = put(this.#object, keyEntries, value, plainScope(), this[kCheckValue]);
     return this.#written(code, () => {}, given as DurableObjectPutOptions);
   }
 
@@ -295,6 +311,7 @@ export class DurableObjectStorage implements DurableObjectOperator {
     this[kSealLater]();
     const durable = durability(this.#object, ticket).then(nothing, (error) => {
       if (this[kOnBroken] !== undefined) told.add(error);
+      this[kLose]();
       this[kOnBroken]?.(error);
       throw error;
     });

@@ -8,7 +8,26 @@ import { random } from "../random.mjs";
 import { say } from "../report.mjs";
 
 const NAME = "PEER";
+/** Far in the future: no such alarm comes. */
+const ALARM_BASE_MS = 4_000_000_000_000;
+
 const SCRIPT = `
+import { DurableObject } from "cloudflare:workers";
+export class Rows extends DurableObject {
+  constructedAt = Math.random();
+  write(number, fill) {
+    const { sql, kv } = this.ctx.storage;
+    sql.exec("CREATE TABLE IF NOT EXISTS t(n, fill)");
+    sql.exec("INSERT INTO t VALUES (?, ?)", number, fill);
+    kv.put("last", number);
+    void this.ctx.storage.setAlarm(${ALARM_BASE_MS} + number);
+    return this.constructedAt;
+  }
+  constructed() {
+    return this.constructedAt;
+  }
+  alarm() {}
+}
 export class Peer {
   constructor({ storage }, { FIRES }) {
     this.storage = storage;
@@ -39,7 +58,7 @@ let contending = false;
 let contended;
 
 /** An alarm says `fires` and, when its write is durable, `handled`. `deadly` has the process die at the start of an alarm's handler. */
-function start({ directory, alarms = false, deadly = false, durability, maxOpen }) {
+function start({ directory, alarms = false, deadly = false, durability, maxOpen, sqlite }) {
   const fires = () => {
     if (deadly) process.kill(process.pid, "SIGKILL");
     say("fires");
@@ -50,7 +69,8 @@ function start({ directory, alarms = false, deadly = false, durability, maxOpen 
     script: SCRIPT,
     log: new Log(LogLevel.NONE),
     bindings: { FIRES: fires },
-    durableObjects: { [NAME]: "Peer" },
+    durableObjects: { [NAME]: { className: sqlite ? "Rows" : "Peer", useSQLite: sqlite } },
+    compatibilityDate: "2026-04-25",
     durableObjectsPersist: directory,
     durableObjectsAlarms: alarms,
     durableObjectsDurability: durability,
@@ -84,6 +104,28 @@ const ACTS = {
     const storage = await storageOf(name);
     const ends = await Promise.allSettled(keys.map((key) => storage.put(key, value)));
     return ends.filter(({ status }) => status === "rejected").length;
+  },
+  /** Stores a row, a key and the alarm of a SQLite-backed object in one turn of the event loop. */
+  async sqlWrite(name, number, fill) {
+    const storage = await storageOf(name);
+    storage.sql.exec("CREATE TABLE IF NOT EXISTS t(n, fill)");
+    storage.sql.exec("INSERT INTO t VALUES (?, ?)", number, fill);
+    storage.kv.put("last", number);
+    await storage.setAlarm(ALARM_BASE_MS + number);
+  },
+  /** Calls a method of a SQLite-backed object by RPC. */
+  sqlCall: (name, method, ...args) => namespace.getByName(name)[method](...args),
+  /** What all such writes have left: the numbers of the rows, the key, the number of the alarm. */
+  async sqlLook(name) {
+    const storage = await storageOf(name);
+    const isThere = storage.sql.exec("SELECT 1 FROM sqlite_schema WHERE name = 't'").toArray();
+    const rows = isThere.length && storage.sql.exec("SELECT n FROM t ORDER BY n").raw();
+    const alarm = await storage.getAlarm();
+    return [
+      [...(rows || [])].flat(),
+      storage.kv.get("last") ?? 0,
+      (alarm ?? ALARM_BASE_MS) - ALARM_BASE_MS,
+    ];
   },
   transact: async (name, key) => (await storageOf(name)).transaction(increment(key)),
   /** Empties an object and writes it again and again, each time in another turn, without waiting for the end of any. */

@@ -9,6 +9,8 @@ export interface DatabaseUse {
   use(): ObjectHandle;
   /** Follows up what a call has written. */
   wrote(ticket: number): void;
+  /** The file of the database cannot be used. */
+  failed(reason: unknown): void;
 }
 
 /** The columns of a statement. */
@@ -19,6 +21,12 @@ export interface Columns {
 
 /** The codes of errors that are production's, which have none. */
 const SQL_CODES: readonly unknown[] = ["ERR_SQL", "ERR_SQL_USAGE"];
+/** The codes of errors after which the database has to be opened again. */
+const FILE_CODES: readonly unknown[] = [
+  "ERR_STORAGE_CORRUPT",
+  "ERR_STORAGE_IO",
+  "ERR_STORAGE_VANISHED",
+];
 /** Statements whose columns are known. */
 const KNOWN_MAX = 1_000;
 const NO_COLUMNS: readonly string[] = [];
@@ -26,6 +34,7 @@ const NO_COLUMNS: readonly string[] = [];
 export class Database {
   readonly use: DatabaseUse["use"];
   readonly wrote: DatabaseUse["wrote"];
+  readonly #failed: DatabaseUse["failed"];
   readonly kit: RowKit;
   /** How often everything was deleted. */
   deletions = 0;
@@ -35,9 +44,10 @@ export class Database {
   #lastColumns: Columns | undefined;
   readonly #none: Columns;
 
-  constructor({ use, wrote }: DatabaseUse, realm: RowRealm) {
+  constructor({ use, wrote, failed }: DatabaseUse, realm: RowRealm) {
     this.use = use;
     this.wrote = wrote;
+    this.#failed = failed;
     this.kit = rowKit(realm);
     this.#none = { names: NO_COLUMNS, Row: this.kit.row(NO_COLUMNS) };
   }
@@ -66,6 +76,7 @@ export class Database {
   /** An error of the core as the program gets it: what SQLite has said is a plain `Error`, as in production. */
   thrown(failure: unknown): unknown {
     const { code, message } = Object(failure) as { code?: unknown; message?: unknown };
+    if (FILE_CODES.includes(code)) this.#failed(failure);
     return SQL_CODES.includes(code) ? this.error(String(message)) : failure;
   }
 }

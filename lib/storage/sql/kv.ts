@@ -9,6 +9,7 @@ import { type OpenCursor, watchCursor } from "./abandoned";
 import type { Database } from "./database";
 import { ITERATOR } from "./iterator";
 import { likeProduction, wrongArgument } from "./shape";
+import { checkStorable } from "./storable";
 
 const OWNER = "SyncKvStorage";
 const INVALIDATED =
@@ -76,7 +77,7 @@ likeProduction(SyncKvStorage, OWNER);
 
 function encodeFor(value: unknown): void {
   try {
-    encode(value, scratch);
+    encode(value, scratch, checkStorable);
   } catch (failure) {
     throw cloneError(failure);
   }
@@ -87,8 +88,23 @@ export function cloneError(failure: unknown): unknown {
   const { name, message } = Object(failure) as { name?: unknown; message?: unknown };
   const isPlain = name === "Error" && typeof message === "string";
   if (!isPlain || !message.endsWith(" could not be cloned.")) return failure;
-  const production = message.replace(/^\[object (\w+)\](?= could)/, "#<$1>");
+  // V8 of a worker says so of objects of its own realm.
+  const production = message
+    .replace(/^\[object (\w+)\](?= could)/, "#<$1>")
+    .replace(/^#<(Symbol|Generator)>/, "[object $1]");
   return new DOMException(production, "DataCloneError");
+}
+
+/** # Errors A `TypeError` for options that make no sense. A list that is refused ends no other. */
+export function checkListOptions(database: Database, options: ListOptions): void {
+  const { start, startAfter, limit } = options;
+  if (start !== undefined && startAfter !== undefined) {
+    const text = "list() cannot be called with both start and startAfter values.";
+    throw database.error(text, TypeError);
+  }
+  if (limit !== undefined && !(limit > 0)) {
+    throw database.error("List limit must be positive.", TypeError);
+  }
 }
 
 /** The one list of keys that can be walked at a time. */
@@ -96,10 +112,7 @@ export class KvLists {
   #walked: ListIterator | undefined;
 
   begin(database: Database, options: ListOptions): ListIterator {
-    const { limit } = options;
-    if (limit !== undefined && !(limit > 0)) {
-      throw database.error("List limit must be positive.", TypeError);
-    }
+    checkListOptions(database, options);
     const { flags, limited } = packListOptions(options);
     sqlBuffer.reset();
     sqlBuffer.writeBytes(scratch.bytes.subarray(0, scratch.length));

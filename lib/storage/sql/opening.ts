@@ -3,20 +3,47 @@ import { isTicket, type ObjectHandle } from "../../native/addon";
 import { awaitCode } from "../../native/tickets";
 import { DurableObjectError } from "../../shared/error";
 
-/** created -> open -> closed, or created -> closed; with `release()` open -> created. */
-type Phase = "created" | "open" | "closed";
+/**
+ * created -> open -> closed, or created -> closed. With `release()` open -> created, with `rest()` and `lose()` open ->
+ * resting, which is open again when the database is used.
+ */
+type Phase = "created" | "open" | "resting" | "closed";
+
+/** Who uses the database. */
+export interface Opener {
+  /** Whether it is an instance, which sees what it has seen last, and no other instance in another process before it. */
+  readonly isOfObject: boolean;
+  /** Is told when the database has been opened. */
+  opened(): void;
+}
 
 export class Opening {
   readonly #handle: ObjectHandle;
+  readonly #opener: Opener;
   #phase: Phase = "created";
   #opening: Promise<void> | undefined;
+  /** Whether another process has had the object since this instance has used it. */
+  #overtaken = false;
 
-  constructor(handle: ObjectHandle) {
+  constructor(handle: ObjectHandle, opener: Opener) {
     this.#handle = handle;
+    this.#opener = opener;
   }
 
   get isOpen(): boolean {
     return this.#phase === "open";
+  }
+
+  get #isClosed(): boolean {
+    return this.#phase === "closed";
+  }
+
+  get isResting(): boolean {
+    return this.#phase === "resting";
+  }
+
+  get isOvertaken(): boolean {
+    return this.#overtaken;
   }
 
   /** # Errors Those of the core; `ERR_EVICTED` after the end. */
@@ -26,7 +53,7 @@ export class Opening {
   }
 
   async #open(): Promise<void> {
-    if (this.#phase === "closed") throw this.reason;
+    if (this.#isClosed) throw this.reason;
     try {
       const code = this.#handle.openSql();
       if (isTicket(code)) await awaitCode(code);
@@ -34,8 +61,48 @@ export class Opening {
       this.#opening = undefined;
       throw error;
     }
-    if (this.#phase === "created") this.#phase = "open";
-    else this.#handle.closeSql();
+    if (this.#isClosed) this.#handle.closeSql();
+    else if (!this.isOpen) this.#enter();
+  }
+
+  /**
+   * Opens a database that rests, for code that cannot wait.
+   *
+   * # Errors
+   * Those of the core.
+   */
+  openNow(): void {
+    if (!this.isResting) return;
+    this.#handle.openSqlNow();
+    this.#enter();
+  }
+
+  #enter(): void {
+    const { isOfObject } = this.#opener;
+    const isNew = this.#phase === "created";
+    this.#phase = "open";
+    if (isOfObject && isNew) this.#handle.sqlBegin();
+    else if (!this.#handle.sqlResume()) this.#overtaken = isOfObject;
+    this.#opener.opened();
+  }
+
+  /** Lets the database be closed until it is used again, unless something of it is open; says whether it does. */
+  rest(): boolean {
+    if (!this.isOpen || !this.#handle.sqlRest()) return false;
+    this.#stop();
+    return true;
+  }
+
+  /** The database has failed, and is opened again when it is used again. */
+  lose(): void {
+    if (!this.isOpen) return;
+    this.#handle.closeSql();
+    this.#stop();
+  }
+
+  #stop(): void {
+    this.#phase = "resting";
+    this.#opening = undefined;
   }
 
   /** Closes the database for good; `finish` has a last use of it. */
@@ -71,4 +138,12 @@ export class Opening {
       "The database of this Durable Object is not open yet. Wait for getDurableObjectStorage(), or for an asynchronous operation such as sync(), before you use sql, kv or transactionSync().",
     );
   }
+}
+
+/** Why an instance ends whose object another process has had. */
+export function overtaken(): DurableObjectError {
+  return new DurableObjectError(
+    "ERR_EVICTED",
+    "This instance of a Durable Object has ended: another process has used the object since. Use a stub to reach the next instance.",
+  );
 }

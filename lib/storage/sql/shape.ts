@@ -1,7 +1,10 @@
 /** Gives the classes of the SQL API the properties that production's have: enumerable, and functions without parameters. */
 
+import { refuseObjectsOf } from "./storable";
+
 /** Makes what programs see of a class what it is in production, and leaves the rest. */
 export function likeProduction(Class: { prototype: object; name: string }, name: string): void {
+  refuseObjectsOf(Class, name);
   const { prototype } = Class;
   Object.defineProperty(Class, "name", { value: name, configurable: true });
   withoutParameters(Class as unknown as () => void);

@@ -3,15 +3,20 @@ import type { ObjectHandle } from "../../native/addon";
 import { nextTick } from "../../shared/real-timers";
 import {
   kBeginTurn,
+  kCheckValue,
   kClose,
   kCut,
   kCutReason,
   kEndTurn,
   kFollow,
+  kLose,
+  kOnBroken,
   kOpen,
   kPendingTicket,
   kRearm,
   kRelease,
+  kReopen,
+  kRest,
   kSealLater,
   kTicketOf,
   kUndo,
@@ -19,18 +24,20 @@ import {
 } from "../../shared/symbols";
 import { isInside } from "../gates";
 import { ModernStorage, undo } from "../modern-storage";
+import type { ListOptions } from "../operations";
 import type { DurableObjectAlarmBridge, DurableObjectPutOptions } from "../options";
 import { nothing } from "../promises";
 import type { DurableObjectStorage } from "../storage";
 import type { DurableObjectTransaction } from "../transaction";
 import type { Connection } from "./connection";
 import { Database } from "./database";
-import { cloneError, KvLists, SyncKvStorage } from "./kv";
+import { checkListOptions, cloneError, KvLists, SyncKvStorage } from "./kv";
 import { areMany, getMany, removeMany } from "./many";
-import { Opening } from "./opening";
+import { Opening, overtaken } from "./opening";
 import type { RowRealm } from "./realm";
 import { wrongArgument } from "./shape";
 import { SqlStorage } from "./sql";
+import { checkStorable, refuseObjectsOf } from "./storable";
 import { deleteAllInTransaction } from "./transaction";
 import { Transactions } from "./transactions";
 
@@ -42,12 +49,24 @@ export interface SqliteSetting {
   isOfObject: boolean;
   /** Whether `deleteAll()` leaves the alarm. */
   keepsAlarm: boolean;
+  /** Is told when the database has been opened. */
+  opened(storage: SqliteStorage): void;
 }
 
 const DONE = Promise.resolve();
 
+let uses = 0;
+
 /** On a storage: what the storages of its object have in common. */
 export const kConnection = Symbol("kConnection");
+
+/** On a storage: when it was used last, as a number that grows with each use. */
+export const kLastUse = Symbol("kLastUse");
+
+const kIsOvertaken = Symbol("kIsOvertaken");
+
+/** On a storage: whether its database is open. */
+export const kIsOpen = Symbol("kIsOpen");
 
 /** On a storage: whether it is the one of a running object. */
 export const kIsOfObject = Symbol("kIsOfObject");
@@ -75,6 +94,7 @@ export class SqliteStorage extends ModernStorage {
   readonly #transactions: Transactions;
   readonly #opening: Opening;
   #sealing = false;
+  #used = ++uses;
   /** Whether the alarm was written since the last commit. */
   #alarmWritten = false;
 
@@ -89,9 +109,14 @@ export class SqliteStorage extends ModernStorage {
     this.#alarms = alarms;
     this.#handle = handle;
     this.#setting = setting;
-    this.#opening = new Opening(handle);
+    this.#opening = new Opening(handle, {
+      isOfObject: setting.isOfObject,
+      opened: () => setting.opened(this),
+    });
     const use = () => this.#use();
-    const database = new Database({ use, wrote: (ticket) => this[kFollow](ticket) }, setting.realm);
+    const wrote = (ticket: number) => this[kFollow](ticket);
+    const failed = (reason: unknown) => this.#failed(reason);
+    const database = new Database({ use, wrote, failed }, setting.realm);
     this.#database = database;
     this.kv = new SyncKvStorage(database, this.#lists);
     this.sql = new SqlStorage(database);
@@ -112,6 +137,7 @@ export class SqliteStorage extends ModernStorage {
   }
 
   [kOpen](): Promise<void> {
+    this.#used = ++uses;
     return this.#opening.open();
   }
 
@@ -129,6 +155,50 @@ export class SqliteStorage extends ModernStorage {
 
   [kWanted](): boolean {
     return this.#opening.isOpen && this.#handle.sqlIsWanted();
+  }
+
+  override get [kCheckValue](): typeof checkStorable {
+    return checkStorable;
+  }
+
+  /** Lets the database be closed until it is used again, if nothing of it is open. */
+  [kRest](): boolean {
+    if (!this.#opening.isOpen || this.#transactions.areOpen || this.#sealing) return false;
+    return this.#opening.rest();
+  }
+
+  /** # Errors Those of opening it; `ERR_EVICTED` if another process has had the object meanwhile. */
+  override [kReopen](): Promise<void> | undefined {
+    this.#used = ++uses;
+    return this.#opening.isResting ? this.#reopen() : undefined;
+  }
+
+  async #reopen(): Promise<void> {
+    await this.#opening.open();
+    if (this.#opening.isOvertaken) throw overtaken();
+  }
+
+  /** Grows with each event of the object, and with each use from outside. */
+  get [kLastUse](): number {
+    return this.#used;
+  }
+
+  get [kIsOpen](): boolean {
+    return this.#opening.isOpen;
+  }
+
+  get [kIsOvertaken](): boolean {
+    return this.#opening.isOvertaken;
+  }
+
+  /** The file cannot be used: the object is reset, and opens the database again. */
+  #failed(reason: unknown): void {
+    this[kLose]();
+    this[kOnBroken]?.(reason);
+  }
+
+  override [kLose](): void {
+    if (!this.#setting.isOfObject) this.#opening.lose();
   }
 
   /** Not while a transaction is open. */
@@ -222,9 +292,19 @@ export class SqliteStorage extends ModernStorage {
 
   /** # Errors Why the database cannot be used now. */
   #use(): ObjectHandle {
-    if (!this.#opening.isOpen) throw this.#endReason();
+    if (!this.#opening.isOpen) this.#openNow();
     this.#setting.connection.check(this);
     return this.#handle;
+  }
+
+  /** Code that no event has started, or code outside, finds the database closed. */
+  #openNow(): void {
+    if (this[kCutReason] === undefined) this.#opening.openNow();
+    if (!this.#opening.isOpen) throw this.#endReason();
+    if (!this.#opening.isOvertaken) return;
+    const reason = overtaken();
+    this[kOnBroken]?.(reason);
+    throw reason;
   }
 
   #endReason(): unknown {
@@ -247,7 +327,8 @@ export class SqliteStorage extends ModernStorage {
     try {
       this.#handle.durable(ticket);
     } catch (failure) {
-      this[kCut](failure);
+      if (this.#setting.isOfObject) this[kCut](failure);
+      else this[kLose]();
     }
   }
 
@@ -288,6 +369,12 @@ export class SqliteStorage extends ModernStorage {
     return refusal;
   }
 
+  /** The asynchronous list ends one that is walked, unless its options are refused. */
+  #beginList(options: unknown): void {
+    if (Object(options) === options) checkListOptions(this.#database, options as ListOptions);
+    this.#lists.end();
+  }
+
   /** An operation on more keys than the core takes at once. */
   #onMany(name: AsyncMethod, args: unknown[]): Promise<unknown> | undefined {
     const [keys, second] = args;
@@ -303,7 +390,7 @@ export class SqliteStorage extends ModernStorage {
       const value = {
         [name](this: SqliteStorage, ...args: unknown[]): Promise<unknown> {
           return this.#whenFree(() => {
-            if (name === "list") this.#lists.end();
+            if (name === "list") this.#beginList(args[0]);
             if (name === "setAlarm" || name === "deleteAlarm") this.#alarmWritten = true;
             return this.#onMany(name, args) ?? Reflect.apply(operation, this, args);
           });
@@ -315,6 +402,8 @@ export class SqliteStorage extends ModernStorage {
   }
 }
 
+refuseObjectsOf(SqliteStorage, "DurableObjectStorage");
+
 /** Waits until the database of a storage is open, if it has one. */
 export async function opened(storage: DurableObjectStorage): Promise<DurableObjectStorage> {
   if (storage instanceof SqliteStorage) await storage[kOpen]();
@@ -324,4 +413,9 @@ export async function opened(storage: DurableObjectStorage): Promise<DurableObje
 /** Closes the database of a storage, if it has one. */
 export function closeDatabase(storage: DurableObjectStorage): void {
   if (storage instanceof SqliteStorage) storage[kClose]();
+}
+
+/** Whether another process has had the object of a storage while its database rested. */
+export function isOvertaken(storage: DurableObjectStorage): boolean {
+  return storage instanceof SqliteStorage && storage[kIsOvertaken];
 }

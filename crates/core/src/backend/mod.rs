@@ -23,7 +23,7 @@ use crate::error::Result;
 use crate::key::{Entry, Key, Value};
 pub use crate::object_key::ObjectKey;
 use crate::range::Scan;
-use crate::sqlite::Database;
+use crate::sqlite::{Database, Session};
 use crate::write_batch::{TurnId, WriteBatch};
 
 /// One memory, directory or server with the data of many objects.
@@ -239,6 +239,15 @@ pub trait ObjectStorage: Send + Sync {
     fn seal(&self);
 }
 
+/// What an instance goes on with when its database is open again.
+#[derive(Debug)]
+pub struct Rested {
+    /// What SQL has seen last.
+    pub session: Session,
+    /// How often the object had come from another process.
+    pub arrivals: u64,
+}
+
 /// The SQL of one object.
 pub trait SqlStorage: Send + Sync {
     /// Makes the object SQLite-backed, with the keys and the alarm that it holds, and keeps its database open until
@@ -250,6 +259,13 @@ pub trait SqlStorage: Send + Sync {
 
     /// No longer keeps the database open. The last caller ends all cursors.
     fn close_sql(&self);
+
+    /// Stops keeping the database open if this caller is the only one that does, and nothing of it is open. Returns what SQL
+    /// has seen last, for [`Self::resume_sql`].
+    fn rest_sql(&self) -> Option<Rested>;
+
+    /// The database is open again: SQL sees what it has seen last. Says whether no other process has had the object since.
+    fn resume_sql(&self, rested: &Rested) -> Result<bool>;
 
     /// Works with the open database. Returns the ticket of what is written and not committed; 0 if nothing is.
     fn with_sql(&self, work: &mut dyn FnMut(&mut Database) -> Result<()>) -> Result<Ticket>;

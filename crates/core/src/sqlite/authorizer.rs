@@ -13,6 +13,8 @@ pub(super) struct Author {
     is_ours: AtomicBool,
     /// Whether a statement about transactions was refused.
     began_transaction: AtomicBool,
+    /// Whether a worker may have changed settings of the connection.
+    changed_settings: AtomicBool,
 }
 
 impl Author {
@@ -22,6 +24,21 @@ impl Author {
         let result = work();
         self.is_ours.store(before, Ordering::Relaxed);
         result
+    }
+
+    /// Whether a worker may have changed settings of the connection.
+    pub(super) fn has_changed_settings(&self) -> bool {
+        self.changed_settings.load(Ordering::Relaxed)
+    }
+
+    /// A worker may have changed settings of the connection.
+    pub(super) fn note_changed_settings(&self) {
+        self.changed_settings.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a worker may have changed settings. Now they are about to be as at first.
+    pub(super) fn take_changed_settings(&self) -> bool {
+        self.changed_settings.swap(false, Ordering::Relaxed)
     }
 
     /// Whether a statement about transactions was refused since this was asked last.
@@ -54,6 +71,9 @@ unsafe extern "C" fn authorize(
     let author = unsafe { &*context.cast::<Author>() };
     if author.is_ours.load(Ordering::Relaxed) {
         return ffi::SQLITE_OK;
+    }
+    if action == ffi::SQLITE_PRAGMA && !second.is_null() {
+        author.note_changed_settings();
     }
     if [ffi::SQLITE_TRANSACTION, ffi::SQLITE_SAVEPOINT].contains(&action) {
         author.began_transaction.store(true, Ordering::Relaxed);

@@ -1,12 +1,13 @@
 //! Opens a connection, with the settings and the limits of production.
 
 use std::ffi::c_int;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, ffi};
 
 use crate::error::{Error, Result};
 
@@ -42,10 +43,24 @@ pub(super) fn open_file(path: &Path) -> Result<Connection> {
             "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL;
              PRAGMA wal_autocheckpoint = 0; PRAGMA cache_spill = OFF; SELECT 1 FROM sqlite_master;",
         )
-        .map_err(text)?;
+        .map_err(|error| said_by_system(&connection, error))?;
     // Its log goes on as it is when something has failed.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(text)?;
     Ok(connection)
+}
+
+/// A failure to open a file: SQLite itself does not say why.
+fn said_by_system(connection: &Connection, error: rusqlite::Error) -> Error {
+    // SAFETY: the connection is open.
+    let number = unsafe { ffi::sqlite3_system_errno(connection.handle()) };
+    match text(error) {
+        Error::Sql { code: code @ (ffi::SQLITE_CANTOPEN | ffi::SQLITE_IOERR), .. }
+            if number != 0 =>
+        {
+            Error::Sql { message: io::Error::from_raw_os_error(number).to_string(), code }
+        }
+        error => error,
+    }
 }
 
 fn flags() -> OpenFlags {

@@ -1,7 +1,7 @@
 //! The open database: its connection, and what was prepared for it.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rusqlite::{Connection, ffi};
@@ -9,6 +9,7 @@ use rusqlite::{Connection, ffi};
 use super::authorizer::{self, Author};
 use super::cache::Cache;
 use super::connection;
+use super::counts::{self, Counts};
 use super::cursor::{Cursor, CursorId};
 use super::fixed::{Fixed, FixedStatements};
 use super::log;
@@ -40,6 +41,10 @@ pub struct Database {
     pub(super) connection: Connection,
     /// What SQLite asks: it must not move.
     pub(super) author: Box<Author>,
+    /// What SQL asks for counts of changes: it must not move.
+    pub(super) counts: Box<Counts>,
+    /// The file, if it is in one.
+    pub(super) file: Option<PathBuf>,
     /// The names of the columns of a statement that was dropped, by their number.
     pub(super) last_names: Option<(u64, Vec<String>)>,
     pub(super) transaction: Transaction,
@@ -60,7 +65,7 @@ pub struct Database {
 impl Database {
     /// An empty database in memory.
     pub fn in_memory() -> Result<Self> {
-        connection::open_memory().map(Self::over)
+        Self::over(connection::open_memory()?, None)
     }
 
     /// A database in memory with the content of `image`.
@@ -73,22 +78,27 @@ impl Database {
     /// The database in a file, which no other process uses. Nothing is durable before the caller syncs the file and its
     /// log.
     pub fn in_file(path: &Path) -> Result<Self> {
-        connection::open_file(path).map(Self::over)
+        Self::over(connection::open_file(path)?, Some(path.to_owned()))
     }
 
-    fn over(connection: Connection) -> Self {
+    fn over(connection: Connection, file: Option<PathBuf>) -> Result<Self> {
         let author = Box::new(Author::default());
         // SAFETY: the connection is open, and the box outlives it.
         unsafe { authorizer::install(connection.handle(), &author) };
+        let counts = Box::<Counts>::default();
+        // SAFETY: as before.
+        unsafe { counts::install(connection.handle(), &counts) }?;
         let log_pages = Box::<AtomicU32>::default();
         // SAFETY: as before.
         unsafe { log::watch(connection.handle(), &log_pages) };
-        Self {
+        Ok(Self {
             cursors: HashMap::new(),
             cache: Cache::default(),
             fixed: FixedStatements::default(),
             connection,
             author,
+            counts,
+            file,
             last_names: None,
             transaction: Transaction::default(),
             log_pages,
@@ -97,7 +107,7 @@ impl Database {
             known_alarm: None,
             before_writes: None,
             broken: None,
-        }
+        })
     }
 
     /// Calls `before_writes` before the first write of each transaction.

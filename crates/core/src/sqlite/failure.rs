@@ -32,6 +32,32 @@ pub(super) unsafe fn failure(db: *mut ffi::sqlite3, code: c_int) -> Error {
     Error::Sql { message, code: primary }
 }
 
+impl Error {
+    /// An error of syntax at a clause that production has, with what to write instead.
+    pub(super) fn about_limit(self, sql: &str) -> Self {
+        let Self::Sql { message, code } = self else {
+            return self;
+        };
+        let is_clause = ["near \"LIMIT\": syntax error", "near \"ORDER\": syntax error"]
+            .iter()
+            .any(|start| starts_with(&message, start));
+        let verb = sql.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
+        let rewrite = match verb.as_str() {
+            "DELETE" if is_clause => "DELETE FROM t",
+            "UPDATE" if is_clause => "UPDATE t SET …",
+            _ => return Self::Sql { message, code },
+        };
+        let message = format!(
+            "{message}. Here DELETE and UPDATE take neither ORDER BY nor LIMIT. Write this instead: {rewrite} WHERE rowid IN (SELECT rowid FROM t WHERE … ORDER BY … LIMIT …)"
+        );
+        Self::Sql { message, code }
+    }
+}
+
+fn starts_with(text: &str, start: &str) -> bool {
+    text.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start))
+}
+
 /// Whether SQLite cannot go on with the database after this error.
 pub(super) fn is_critical(error: &Error) -> bool {
     let codes = [
@@ -42,7 +68,14 @@ pub(super) fn is_critical(error: &Error) -> bool {
         ffi::SQLITE_CANTOPEN,
         ffi::SQLITE_READONLY,
     ];
-    matches!(error, Error::Sql { code, .. } if codes.contains(code))
+    match error {
+        // A table of a module may be damaged in a sound file.
+        Error::Sql { code, message } => {
+            codes.contains(code) && !message.contains("SQLITE_CORRUPT_VTAB")
+        }
+        Error::Io { .. } | Error::Corrupt { .. } => true,
+        _ => false,
+    }
 }
 
 /// Whether the error says that the file holds no database, or a damaged one.

@@ -8,6 +8,7 @@ use rusqlite::{Connection, MAIN_DB};
 use super::connection::text;
 use super::database::Database;
 use super::fixed::Fixed;
+use super::session::Session;
 use crate::error::Result;
 
 /// The size of a page, in bytes.
@@ -69,10 +70,7 @@ impl Database {
         self.announce_writes()?;
         self.cancel_cursors();
         self.empty()?;
-        for pragma in PRAGMAS {
-            self.author().ours(|| self.connection.execute_batch(pragma)).map_err(text)?;
-        }
-        Ok(())
+        self.enter(&Session::default())
     }
 
     fn empty(&mut self) -> Result<()> {
@@ -108,13 +106,3 @@ impl Database {
         self.cache.clear();
     }
 }
-
-/// The settings that a worker can change, as they are at first.
-const PRAGMAS: &[&str] = &[
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA case_sensitive_like = OFF",
-    "PRAGMA ignore_check_constraints = OFF",
-    "PRAGMA legacy_alter_table = OFF",
-    "PRAGMA recursive_triggers = OFF",
-    "PRAGMA reverse_unordered_selects = OFF",
-];

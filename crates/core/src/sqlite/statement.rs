@@ -77,7 +77,7 @@ impl Statement {
         };
         if code != ffi::SQLITE_OK {
             // SAFETY: the caller's promise.
-            return Err(unsafe { failure(db, code) });
+            return Err(unsafe { failure(db, code) }.about_limit(sql));
         }
         let statement = NonNull::new(raw).map(|raw| Self {
             raw,

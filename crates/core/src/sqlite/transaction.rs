@@ -66,6 +66,7 @@ impl Database {
 
     /// Notes what an error means for the transaction and for the database.
     pub(super) fn notice<R>(&mut self, result: Result<R>) -> Result<R> {
+        let result = result.map_err(|error| self.of_file(error));
         if let Err(error) = &result {
             if is_critical(error) {
                 self.broken = Some(error.clone());
@@ -122,6 +123,10 @@ impl Database {
 
     /// Undoes what was written since the transaction began.
     pub fn roll_back(&mut self) -> Result<()> {
+        if self.file.is_none() {
+            // In memory nothing is lost but what was not committed.
+            self.broken = None;
+        }
         let holds = self.transaction.holds;
         self.transaction = Transaction { holds, ..Transaction::default() };
         self.forget_schema();

@@ -148,6 +148,9 @@ impl<T: Table> LocalObject<T> {
                         let _ = state.alarms.readmit(&state.key);
                     }
                 }
+                if self.opener.as_ref().is_some_and(|opener| opener.was_elsewhere()) {
+                    state.foreign_arrivals += 1;
+                }
                 let was_upgraded = state.table.arrive(table);
                 let is_empty = |table: &T| table.is_empty().is_ok_and(|empty| empty);
                 // Attempts that began before another process created the object have read that it is empty.

@@ -44,6 +44,11 @@ pub trait TableOpener<T>: Send + Sync {
         Ok(None)
     }
 
+    /// Whether another process may have had the object before the last table was opened. It is asked once a table.
+    fn was_elsewhere(&self) -> bool {
+        false
+    }
+
     /// From now on tables are over SQLite databases.
     fn wants_sql(&self) {}
 

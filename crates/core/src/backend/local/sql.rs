@@ -1,7 +1,7 @@
 //! The SQL of an object, as its callers use it: synchronously, and only while the object is kept open.
 
 use crate::answer::Answer;
-use crate::backend::{SqlStorage, Ticket};
+use crate::backend::{Rested, SqlStorage, Ticket};
 use crate::concurrency::turn::Intent;
 use crate::error::{Error, Result};
 use crate::sqlite::Database;
@@ -45,6 +45,27 @@ impl<T: Table> SqlStorage for LocalObject<T> {
             state.unpin();
             self.run_waiting(&mut state);
         }
+    }
+
+    fn rest_sql(&self) -> Option<Rested> {
+        let mut state = self.locked().ok()?;
+        if state.pins > 1 || state.table.is_handing_over() {
+            return None;
+        }
+        let sqlite = state.table.get_mut().and_then(Table::sqlite)?;
+        if !sqlite.database().is_resting() || sqlite.is_dirty() {
+            return None;
+        }
+        let session = sqlite.database().session().ok()?;
+        let arrivals = state.foreign_arrivals;
+        state.unpin();
+        self.run_waiting(&mut state);
+        Some(Rested { session, arrivals })
+    }
+
+    fn resume_sql(&self, rested: &Rested) -> Result<bool> {
+        self.with_sql(&mut |database| database.enter(&rested.session))?;
+        Ok(self.locked()?.foreign_arrivals == rested.arrivals)
     }
 
     fn with_sql(&self, work: &mut dyn FnMut(&mut Database) -> Result<()>) -> Result<Ticket> {

@@ -122,6 +122,9 @@ impl SqliteTable {
             let alarm = self.database.get_mut().alarm()?;
             self.home.before_commit(alarm)?;
         }
+        if let Some(error) = self.database.get_mut().failed() {
+            return Err(error.clone());
+        }
         let end = self.database.get_mut().commit()?;
         self.conclude(end)
     }
@@ -157,6 +160,10 @@ impl Table for SqliteTable {
 
     fn is_empty(&self) -> Result<bool> {
         self.database.borrow_mut().is_empty()
+    }
+
+    fn is_broken(&self) -> bool {
+        self.database.borrow().failed().is_some()
     }
 
     fn is_dirty(&self) -> bool {

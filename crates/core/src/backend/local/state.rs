@@ -75,6 +75,8 @@ pub(super) struct State<T> {
     pub(super) journal: Option<Journal>,
     /// Callers that keep the table open.
     pub(super) pins: u32,
+    /// How often the object was opened after another process may have had it.
+    pub(super) foreign_arrivals: u64,
     /// The opener waits until the table is not in use.
     pub(super) idle_is_awaited: bool,
     /// Why the object accepts no operation any more: its store was closed, or a panic has left the table in doubt. What
@@ -97,6 +99,7 @@ impl<T: Table> State<T> {
             claim: None,
             journal: None,
             pins: 0,
+            foreign_arrivals: 0,
             idle_is_awaited: false,
             ended: None,
         }

@@ -6,13 +6,13 @@
 //! database and a log that belong together.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use super::creation::remove_marker;
 use super::errors::corrupt;
-use super::file_names::{SQLITE, SQLITE_LOG, is_unfinished};
+use super::file_names::{LOCK, SQLITE, SQLITE_LOG, is_unfinished};
 use crate::backend::files::disk::atomic_file::remove_if_exists;
 use crate::backend::files::disk::directories::Directories;
 use crate::backend::files::disk::paths::shown;
@@ -20,6 +20,10 @@ use crate::backend::files::disk::syncing::Unsynced;
 use crate::error::{Error, Result};
 use crate::lock::lock;
 use crate::sqlite::{Checkpoint, Database, is_busy, is_damage};
+
+/// How each SQLite database begins, and where the size of its pages is.
+const BEGINNING: &[u8] = b"SQLite format 3\0";
+const PAGE_SIZE: std::ops::Range<usize> = 16..18;
 
 /// The files of an open database, as those see them who make them durable.
 #[derive(Debug)]
@@ -101,6 +105,45 @@ pub fn open(
         rest: Mutex::new(rest),
     };
     Ok((database, files))
+}
+
+/// Tells damage that SQLite does not see: an empty file is a new database for it, and it fills a page that is cut off.
+pub fn check(path: &Path) -> Result<()> {
+    let file = path.join(SQLITE);
+    let failed = |error: &io::Error| Error::io("read", &file, error);
+    let length = fs::metadata(&file).map_err(|error| failed(&error))?.len();
+    let log = fs::metadata(path.join(SQLITE_LOG)).map_or(0, |found| found.len());
+    if is_unfinished(path) || log > 0 {
+        // What the file lacks may be in its log.
+        return Ok(());
+    }
+    if length == 0 {
+        return Err(corrupt(path, &format!("its file {SQLITE} is empty")));
+    }
+    let mut head = [0; PAGE_SIZE.end];
+    let read = fs::File::open(&file).and_then(|mut file| file.read(&mut head));
+    read.map_err(|error| failed(&error))?;
+    // SQLite tells what has another beginning.
+    let is_database = head.starts_with(BEGINNING);
+    let page =
+        match u64::from(u16::from_be_bytes([head[PAGE_SIZE.start], head[PAGE_SIZE.start + 1]])) {
+            1 => 65_536,
+            bytes => bytes,
+        };
+    if is_database && page > 0 && length % page > 0 {
+        return Err(corrupt(path, &format!("its file {SQLITE} is cut off")));
+    }
+    Ok(())
+}
+
+/// Fails if the last holder of the object has left a database in the directory, and it is not there any more.
+pub fn check_missing(path: &Path, was_left: bool) -> Result<()> {
+    // `LOCK` is another name of the marker of a new database, and stays.
+    let is_bare = ![LOCK, SQLITE_LOG].iter().any(|name| path.join(name).exists());
+    if was_left && !is_bare && !is_unfinished(path) {
+        return Err(corrupt(path, &format!("its file {SQLITE} is missing")));
+    }
+    Ok(())
 }
 
 fn open_file(path: &Path) -> Result<Database> {

@@ -9,9 +9,10 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 
+use super::absence::Absence;
 use super::handover::{HandoverRequest, remove_request};
 use super::held;
 use super::record::{Record, State};
@@ -43,6 +44,10 @@ pub struct ObjectLock {
     identity: fs::Metadata,
     /// What the last holder has left.
     found: Record,
+    /// When the last holder has written to the file.
+    written_at: Option<SystemTime>,
+    /// Who is told of the release.
+    absence: Mutex<Option<Arc<Absence>>>,
     /// What becomes of the file when this process releases the object. It has no effect if the process is killed.
     release: Mutex<Release>,
 }
@@ -91,7 +96,9 @@ impl ObjectLock {
         match try_lock(path) {
             Ok(Some((file, identity, found))) => {
                 let (path, release) = (path.to_owned(), Mutex::default());
-                Ok(Some(Self { file, path, identity, found, release }))
+                let written_at = (!found.is_empty()).then(|| identity.modified().ok()).flatten();
+                let absence = Mutex::default();
+                Ok(Some(Self { file, path, identity, found, written_at, absence, release }))
             }
             failed => {
                 held::cancel(path)?;
@@ -100,9 +107,22 @@ impl ObjectLock {
         }
     }
 
+    /// Has `absence` know whether another process has had the object since this one had it last.
+    pub fn report_to(&self, absence: &Arc<Absence>) {
+        absence.end(self.written_at);
+        if let Ok(mut place) = lock(&self.absence) {
+            *place = Some(absence.clone());
+        }
+    }
+
     /// Whether the last holder has left everything durable.
     pub fn was_clean(&self) -> bool {
         self.found.state == State::Clean
+    }
+
+    /// Whether the last holder has closed a database, and has no inventory of its files: those of SQLite have none.
+    pub fn has_left_sqlite(&self) -> bool {
+        self.was_clean() && self.found.inventory.is_none()
     }
 
     /// Fails when a file of the database in `path` is missing, or is not as the last holder has left it. Nothing is changed
@@ -203,6 +223,9 @@ impl ObjectLock {
 impl Drop for ObjectLock {
     fn drop(&mut self) {
         self.end();
+        if let Ok(Some(absence)) = lock(&self.absence).map(|mut absence| absence.take()) {
+            absence.begin(fs::metadata(&self.path).and_then(|found| found.modified()).ok());
+        }
         // First, because a caller of this process that waits tries the lock as soon as it is woken.
         let _ = self.file.unlock();
         held::release(&self.path);

@@ -57,6 +57,11 @@ impl Record {
         Self { state: State::Held(Holder(process::id())), inventory }
     }
 
+    /// Whether no holder has ever written to the file.
+    pub fn is_empty(&self) -> bool {
+        self.state == State::Unknown && self.inventory.is_none()
+    }
+
     /// The text of the file.
     pub fn text(&self) -> String {
         let state = match &self.state {

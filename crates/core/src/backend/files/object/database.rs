@@ -93,13 +93,17 @@ impl Database {
         fsync: bool,
     ) -> Result<(Connection, Self)> {
         let is_durable = object_lock.was_clean() || !fsync;
-        object_lock.begin_to_write();
         if has_rocks(path) {
+            object_lock.begin_to_write();
             move_into_sqlite(path, around)?;
             object_lock.drop_inventory()?;
-        } else if !sqlite_files::exists(path) {
+        } else if sqlite_files::exists(path) {
+            sqlite_files::check(path)?;
+        } else {
+            sqlite_files::check_missing(path, object_lock.has_left_sqlite())?;
             begin(path)?;
         }
+        object_lock.begin_to_write();
         // Only now, because the directory exists now: other threads sync at any time what is marked.
         around.mark_unsynced(path)?;
         let (connection, files) = sqlite_files::open(path, is_durable, around)?;

@@ -16,6 +16,7 @@ use crate::backend::ObjectKey;
 use crate::backend::files::case_conflict::check_spelling;
 use crate::backend::files::database::sqlite_files;
 use crate::backend::files::disk::paths::shown;
+use crate::backend::files::lock::absence::Absence;
 use crate::backend::files::lock::alarm_claim::AlarmClaim;
 use crate::backend::files::lock::handover::let_request_go_first;
 use crate::backend::files::lock::object_lock::ObjectLock;
@@ -35,6 +36,8 @@ pub struct FileSource {
     durability: Arc<Durability>,
     /// Whether this process has released the object for another process, which goes first.
     yielded: AtomicBool,
+    /// When this process has left the object last, and whether another one has had it since.
+    absence: Arc<Absence>,
     /// Whether the object is to be in a SQLite database.
     wants_sql: Arc<AtomicBool>,
     /// Whether a SQLite database is an error.
@@ -49,6 +52,7 @@ impl FileSource {
             key,
             durability,
             yielded: AtomicBool::new(false),
+            absence: Arc::default(),
             wants_sql: Arc::default(),
             wants_keys: AtomicBool::new(false),
         }
@@ -123,6 +127,7 @@ impl FileSource {
     fn open_now(&self, opening: &Opening, kept: Kept) -> Result<FileTable> {
         let Opening { shared, access, .. } = opening;
         let Kept { lock, slot } = kept;
+        lock.report_to(&self.absence);
         let layout = &shared.layout;
         let path = layout.object(&self.key);
         let fsync = shared.fsync.load(Ordering::Relaxed);
@@ -243,6 +248,10 @@ impl TableOpener<FileTable> for FileSource {
     fn claimed(&self) -> Result<Option<ForeignClaim>> {
         let shared = self.shared.upgrade().ok_or(Error::Closed)?;
         AlarmClaim::of_others(&shared.layout, &self.key)
+    }
+
+    fn was_elsewhere(&self) -> bool {
+        self.absence.was_elsewhere()
     }
 
     fn wants_sql(&self) {
