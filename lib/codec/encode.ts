@@ -1,5 +1,6 @@
 /** Serializes a value in V8's wire format: the common types here, everything else by `node:v8`. */
 import { serialize } from "node:v8";
+import { checkDepth, isStackOverflow, ValueTooDeepError } from "./depth";
 import { encodeNatively } from "./encoder";
 import { encoderAgrees } from "./selfcheck";
 import { ByteWriter } from "./writer";
@@ -11,15 +12,26 @@ const isNative = encoderAgrees();
  * `v8.serialize`, and may come back to `out`: it finds it empty.
  *
  * # Errors
- * What `v8.serialize` throws for a value that cannot be cloned; `out` is then as before.
+ * What `v8.serialize` throws for a value that cannot be cloned, and a `ValueTooDeepError`; `out` is then as before.
  */
 export function encode(value: unknown, out: ByteWriter): number {
   const start = out.length;
   if (!isNative || !encodeNatively(value, out)) {
     out.length = start;
-    out.writeBytes(out.aside(() => serialize(value)));
+    out.writeBytes(out.aside(() => serialized(value)));
   }
   return out.length - start;
+}
+
+function serialized(value: unknown): Buffer {
+  let bytes: Buffer;
+  try {
+    bytes = serialize(value);
+  } catch (error) {
+    throw isStackOverflow(error) ? new ValueTooDeepError(undefined, error) : error;
+  }
+  checkDepth(bytes, 0, bytes.length);
+  return bytes;
 }
 
 /** Whether `encode` does without `node:v8` for this value. */

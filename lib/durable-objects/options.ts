@@ -1,4 +1,5 @@
 /** Reads the plugin's options: the shape of each, where it comes from, and one clear error for a value it cannot have. */
+import { types } from "node:util";
 import { type OptionMetadata, OptionType } from "@miniflare/shared";
 import { type DeclaredClasses, declaredClasses } from "../config/classes";
 import { ConfigError } from "../config/error";
@@ -155,7 +156,7 @@ function invalid(option: string, value: unknown, expected: string): DurableObjec
 
 export function boundObjects(objects: DurableObjectsObjectsOptions | undefined): BoundObject[] {
   if (objects === undefined || objects === null) return [];
-  if (typeof objects !== "object") {
+  if (typeof objects !== "object" || Array.isArray(objects) || types.isMap(objects)) {
     throw invalid("durableObjects", objects, "an object of NAME: class name");
   }
   return Object.entries(objects).map(([name, target]) => {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::database::format::FORMAT_VERSION;
 use super::disk::atomic_file::write_whole;
 use super::disk::directories::Directories;
+use super::disk::links;
 use super::disk::paths::shown;
 use super::layout::Layout;
 use super::old_data::check_unmarked_root;
@@ -42,6 +43,7 @@ pub fn check_root(layout: &Layout) -> Result<()> {
         Err(error) if error.kind() == NotFound => return Ok(()),
         Err(error) => return Err(Error::io("open", root, &error)),
     }
+    links::check_own(layout)?;
     if is_marked(layout)? {
         return Ok(());
     }

@@ -15,6 +15,7 @@ use super::table::{FileTable, close_retired};
 use crate::backend::ObjectKey;
 use crate::backend::files::case_conflict::check_spelling;
 use crate::backend::files::database::sqlite_files;
+use crate::backend::files::disk::links;
 use crate::backend::files::disk::paths::shown;
 use crate::backend::files::lock::alarm_claim::AlarmClaim;
 use crate::backend::files::lock::handover::let_request_go_first;
@@ -77,6 +78,7 @@ impl FileSource {
     fn acquire(&self, shared: &Shared) -> Result<Option<ObjectLock>> {
         shared.prepare()?;
         check_spelling(shared.layout.root(), &self.key)?;
+        links::check_object(&shared.layout, &self.key)?;
         if self.yielded.load(Ordering::Relaxed) {
             return Ok(None);
         }

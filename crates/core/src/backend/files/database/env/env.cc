@@ -271,6 +271,8 @@ class FerroflareFileSystem : public rocksdb::FileSystemWrapper {
 extern "C" {
 
 rocksdb_env_t* ferroflare_env_new() {
+  // Databases are for this user alone.
+  rocksdb::Env::Default()->SetAllowNonOwnerAccess(false);
   auto files = std::make_shared<FerroflareFileSystem>(rocksdb::FileSystem::Default());
   return new rocksdb_env_t{rocksdb::NewCompositeEnv(files).release(), false};
 }
