@@ -73,10 +73,14 @@ describe("a Redis that answers nonsense", { concurrency: 6 }, () => {
       const { name, code, message } = await firstUse(t, host);
       assert.equal(name, "Error", message);
       assert.match(code, /^ERR_REDIS_/, message);
-      assert.ok(message.includes(host), message);
+      // What is a reply, but not to what was asked, is shown itself.
+      assert.ok(message.includes(host) || code === "ERR_REDIS_ANSWER", message);
       assert.ok(!message.includes(SECRET), message);
       assert.ok(message.length < 1000, `a message of ${message.length} characters`);
-      assert.doesNotMatch(message, /[\0-\u001f\u007f]/);
+      assert.ok(
+        [...message].every((character) => character >= " "),
+        JSON.stringify(message),
+      );
     });
   }
 });
@@ -107,58 +111,60 @@ async function between(t, server, change) {
   return `127.0.0.1:${front.address().port}`;
 }
 
-test("a Redis whose answers come byte by byte is only slow", async (t) => {
-  const server = await redisServer(t);
-  let last = Promise.resolve();
-  const host = await between(t, server, (client, bytes) => {
-    for (const byte of bytes) {
-      last = last.then(() => {
-        client.write(Buffer.of(byte));
-        return new Promise(setImmediate);
-      });
-    }
+describe("a Redis between which and the program something stands", { concurrency: 2 }, () => {
+  test("a Redis whose answers come byte by byte is only slow", async (t) => {
+    const server = await redisServer(t);
+    let last = Promise.resolve();
+    const host = await between(t, server, (client, bytes) => {
+      for (const byte of bytes) {
+        last = last.then(() => {
+          client.write(Buffer.of(byte));
+          return new Promise(setImmediate);
+        });
+      }
+    });
+    const mf = new Miniflare({
+      modules: true,
+      script,
+      durableObjects: { ANY: "Any" },
+      durableObjectsPersist: `redis://${host}`,
+    });
+    t.after(() => mf.dispose());
+    const namespace = await mf.getDurableObjectNamespace("ANY");
+    const storage = await mf.getDurableObjectStorage(namespace.idFromName("a"));
+    await storage.put({ a: 1, b: "x".repeat(200) });
+    assert.deepEqual(
+      await storage.list(),
+      new Map([
+        ["a", 1],
+        ["b", "x".repeat(200)],
+      ]),
+    );
   });
-  const mf = new Miniflare({
-    modules: true,
-    script,
-    durableObjects: { ANY: "Any" },
-    durableObjectsPersist: `redis://${host}`,
-  });
-  t.after(() => mf.dispose());
-  const namespace = await mf.getDurableObjectNamespace("ANY");
-  const storage = await mf.getDurableObjectStorage(namespace.idFromName("a"));
-  await storage.put({ a: 1, b: "x".repeat(200) });
-  assert.deepEqual(
-    await storage.list(),
-    new Map([
-      ["a", 1],
-      ["b", "x".repeat(200)],
-    ]),
-  );
-});
 
-test("a Redis that answers nonsense later is one error, and serves again when it is itself", async (t) => {
-  const server = await redisServer(t);
-  let isMad = false;
-  const host = await between(t, server, (client, bytes) => {
-    client.write(isMad ? "*3\r\n$-5\r\nwhat?\r\n" : bytes);
+  test("a Redis that answers nonsense later is one error, and serves again when it is itself", async (t) => {
+    const server = await redisServer(t);
+    let isMad = false;
+    const host = await between(t, server, (client, bytes) => {
+      client.write(isMad ? "*3\r\n$-5\r\nwhat?\r\n" : bytes);
+    });
+    const mf = new Miniflare({
+      modules: true,
+      script,
+      durableObjects: { ANY: "Any" },
+      durableObjectsPersist: `redis://${host}`,
+    });
+    t.after(() => mf.dispose());
+    const namespace = await mf.getDurableObjectNamespace("ANY");
+    const storage = await mf.getDurableObjectStorage(namespace.idFromName("a"));
+    await storage.put("k", 1);
+    isMad = true;
+    const { code, message } = await outcome(() => storage.get("k"));
+    assert.match(code, /^ERR_REDIS_/, message);
+    assert.ok(message.includes(host), message);
+    isMad = false;
+    assert.equal(await storage.get("k"), 1);
+    await storage.put("k", 2);
+    assert.equal(await storage.get("k"), 2);
   });
-  const mf = new Miniflare({
-    modules: true,
-    script,
-    durableObjects: { ANY: "Any" },
-    durableObjectsPersist: `redis://${host}`,
-  });
-  t.after(() => mf.dispose());
-  const namespace = await mf.getDurableObjectNamespace("ANY");
-  const storage = await mf.getDurableObjectStorage(namespace.idFromName("a"));
-  await storage.put("k", 1);
-  isMad = true;
-  const { code, message } = await outcome(() => storage.get("k"));
-  assert.match(code, /^ERR_REDIS_/, message);
-  assert.ok(message.includes(host), message);
-  isMad = false;
-  assert.equal(await storage.get("k"), 1);
-  await storage.put("k", 2);
-  assert.equal(await storage.get("k"), 2);
 });

@@ -171,6 +171,9 @@ export function boundObjects(objects: DurableObjectsObjectsOptions | undefined):
     if (typeof className !== "string") {
       throw invalid(`durableObjects.${name}.className`, className, "the name of a class");
     }
+    if (scriptName !== undefined && scriptName !== null && typeof scriptName !== "string") {
+      throw invalid(`durableObjects.${name}.scriptName`, scriptName, "the name of a mount");
+    }
     if (useSQLite !== undefined && typeof useSQLite !== "boolean") {
       throw invalid(`durableObjects.${name}.useSQLite`, useSQLite, "true or false");
     }
@@ -210,6 +213,12 @@ export function checkPersist(
     throw new DurableObjectError("ERR_OPTION", `durableObjectsPersist (--do-persist): ${wrong}`);
   }
   throw invalid("durableObjectsPersist", persist, "true, false, a path or a redis:// URL");
+}
+
+/** # Errors `ERR_OPTION` for what is neither true nor false. */
+export function checkAlarms(alarms: unknown): void {
+  if (alarms === undefined || alarms === null || typeof alarms === "boolean") return;
+  throw invalid("durableObjectsAlarms (--do-alarms)", alarms, "true or false");
 }
 
 export function valueBytesMax(size: number | undefined | null): number {

@@ -282,6 +282,14 @@ pub enum Error {
         /// What the server says.
         reason: String,
     },
+    /// Redis gives an answer of a kind that the command does not have.
+    #[error(
+        "Redis has given an answer that it cannot give: {shown}. Check that the URL of durableObjectsPersist leads to a Redis server, and that no program in between changes its answers."
+    )]
+    RedisAnswer {
+        /// The beginning of the answer.
+        shown: String,
+    },
     /// The store below an overlay does not answer.
     #[error(
         "Reading the stored data took longer than {seconds} seconds. Check what else uses that directory or server, and whether it can be reached."
@@ -378,6 +386,7 @@ impl Error {
             | Self::RedisUnknownOutcome { .. }
             | Self::RedisAccess { .. }
             | Self::RedisRefused { .. }
+            | Self::RedisAnswer { .. }
             | Self::NoAnswer { .. }
             | Self::Ending
             | Self::Closed => ErrorKind::Storage,

@@ -33,6 +33,7 @@ impl Error {
             Self::RedisUnknownOutcome { .. } => "ERR_REDIS_UNKNOWN_OUTCOME",
             Self::RedisAccess { .. } => "ERR_REDIS_ACCESS",
             Self::RedisRefused { .. } => "ERR_REDIS_REFUSED",
+            Self::RedisAnswer { .. } => "ERR_REDIS_ANSWER",
             Self::Sql { .. } => "ERR_SQL",
             Self::StorageBackend { .. } => "ERR_STORAGE_BACKEND",
             Self::NoSql => "ERR_NO_SQL",

@@ -92,7 +92,8 @@ pub fn begin(path: &Path) -> Result<()> {
 fn make_marker(path: &Path) -> Result<()> {
     let marker = path.join(UNFINISHED);
     let lock = path.join(LOCK);
-    let linked = cfg!(unix) && create_marker(&lock).is_ok() && fs::hard_link(&lock, &marker).is_ok();
+    let linked =
+        cfg!(unix) && create_marker(&lock).is_ok() && fs::hard_link(&lock, &marker).is_ok();
     if !linked {
         create_marker(&marker)?;
     }

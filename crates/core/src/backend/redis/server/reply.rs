@@ -7,7 +7,7 @@ use crate::key::{Entry, Key, Value};
 
 fn unexpected(reply: &impl std::fmt::Debug) -> Error {
     let shown: String = format!("{reply:?}").chars().take(200).collect();
-    Error::Internal(format!("Redis has given an unexpected answer: {shown}"))
+    Error::RedisAnswer { shown }
 }
 
 /// The elements of an array.
