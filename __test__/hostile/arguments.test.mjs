@@ -241,7 +241,7 @@ onEachBackend("hostile arguments", (place) => {
   });
 
   for (const [what, time, expected] of times) {
-    test(`setAlarm: ${what}`, async () => {
+    test(`a time of setAlarm(): ${what}`, async () => {
       const storage = await newStorage();
       await storage.setAlarm(far - 1);
       const set = async (operator) => {

@@ -211,7 +211,7 @@ const options = [
 
 describe("options", () => {
   for (const [what, given, expected] of options) {
-    test(`${what}: ${expected.code ?? expected.name}`, async () => {
+    test(`an option of a wrong type: ${what}`, async () => {
       const tried = await outcome(async () => {
         const mf = new Miniflare({
           modules: true,

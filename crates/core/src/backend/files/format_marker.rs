@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use super::database::format::FORMAT_VERSION;
 use super::disk::atomic_file::write_whole;
 use super::disk::directories::Directories;
-use super::disk::links;
 use super::disk::paths::shown;
 use super::layout::Layout;
 use super::old_data::check_unmarked_root;
+use super::own_links::check_own;
 use crate::error::{Error, Result};
 
 fn path(layout: &Layout) -> PathBuf {
@@ -43,7 +43,7 @@ pub fn check_root(layout: &Layout) -> Result<()> {
         Err(error) if error.kind() == NotFound => return Ok(()),
         Err(error) => return Err(Error::io("open", root, &error)),
     }
-    links::check_own(layout)?;
+    check_own(layout)?;
     if is_marked(layout)? {
         return Ok(());
     }
