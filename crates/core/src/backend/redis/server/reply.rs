@@ -39,6 +39,18 @@ pub(crate) fn value(reply: Reply) -> Result<Option<Value>> {
     }
 }
 
+/// The values of so many keys: bytes or nil for each.
+pub(crate) fn values(
+    words: impl Iterator<Item = Reply>,
+    count: usize,
+) -> Result<Vec<Option<Value>>> {
+    let values = words.map(value).collect::<Result<Vec<_>>>()?;
+    if values.len() != count {
+        return Err(unexpected(&format!("{} values for {count} keys", values.len())));
+    }
+    Ok(values)
+}
+
 /// The pairs of a reply that holds key, value, key, value...
 pub(crate) fn entries(words: impl Iterator<Item = Reply>) -> Result<Vec<Entry>> {
     let mut words = words;
