@@ -136,13 +136,18 @@ onEachBackend("greedy workers", (place) => {
 
 describe("sockets", () => {
   let mf;
+  let server;
   let address;
   before(async () => {
     mf = new Miniflare({ modules: true, script, durableObjects: { GREEDY: "Greedy" }, port: 0 });
-    const server = await mf.startServer();
+    server = await mf.startServer();
     address = `ws://127.0.0.1:${server.address().port}/echo`;
   });
-  after(() => mf.dispose());
+  after(async () => {
+    await mf.dispose();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
 
   test("a worker may have 10,000 WebSockets open", async () => {
     const count = size(1000, 10_000);
