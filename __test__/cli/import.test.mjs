@@ -15,6 +15,7 @@ import {
 import os from "node:os";
 import path from "node:path";
 import test, { after, before } from "node:test";
+import { serialize } from "node:v8";
 import { Miniflare as Miniflare2 } from "miniflare";
 import { Miniflare } from "../../index.mjs";
 import { bin, runCli, start, temporaryDirectory } from "../support/cli.mjs";
@@ -263,6 +264,15 @@ test("import: what cannot be read is named with its reason, and everything else 
       ]),
       "its value of 4194311 bytes is over the limit of 2097184 bytes",
     ],
+    deep: [
+      Buffer.concat([
+        serialize(0).subarray(0, 2),
+        Buffer.alloc(20_000, Buffer.from([0x41, 1])),
+        Buffer.from([0x49, 0]),
+        Buffer.alloc(30_000, Buffer.from([0x24, 0, 1])),
+      ]),
+      "Values cannot be nested more than 1000 levels deep, because a deeper one could not be read again. Store it as JSON text, or its parts under keys of their own.",
+    ],
   };
   const expected = [];
   for (const [name, [bytes, reason]] of Object.entries(damaged)) {
@@ -284,7 +294,7 @@ test("import: what cannot be read is named with its reason, and everything else 
   assert.match(
     run.stdout,
     new RegExp(
-      `${objectCount - 1} objects, ${keyCount + 1} keys, ${alarmCount} alarms\\.\nNot imported: 7, see above`,
+      `${objectCount - 1} objects, ${keyCount + 1} keys, ${alarmCount} alarms\\.\nNot imported: 8, see above`,
     ),
   );
   const mf = open(t, to);

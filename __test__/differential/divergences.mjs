@@ -28,7 +28,8 @@ const KEY_ARGUMENT =
   /"(get|delete)\(\) takes a key, which is a string, or an array of keys, but it received /;
 const ID_ARGUMENT =
   /on 'DurableObjectNamespace': parameter 1 is not of type '(string|DurableObjectId)'/;
-const ALARM_TIME = /setAlarm\(\) cannot be called with an alarm time <= 0/;
+const ALARM_TIME =
+  /setAlarm\(\) cannot be called with an alarm time (<= 0|that is NaN|after 8640000000000000, )/;
 
 const MODIFIED_KEYS = /Maximum number of keys modified in a transaction is 128\./;
 

@@ -19,7 +19,7 @@ import { serialize } from "node:v8";
 import { Miniflare } from "../../index.mjs";
 import { packageRoot, runCli, runModule, temporaryDirectory } from "../support/cli.mjs";
 import { cutTail, garble, halve, setVersion, zero } from "../support/damage.mjs";
-import { filesIn, options, storageOf } from "../support/files.mjs";
+import { filesIn, objectsIn, options, storageOf } from "../support/files.mjs";
 
 const KEYS = 50;
 
@@ -420,7 +420,12 @@ const NOBODY = 65534;
 
 test(`errors: a directory of another user is named ${isRoot ? "(as nobody)" : "(as this user)"}`, async (t) => {
   const { root } = await rootWithObjects(t, 1);
-  for (const place of [path.dirname(root), root]) chmodSync(place, 0o755);
+  // As an older version has created them: what is created now, only its user may look at.
+  const own = path.join(root, ".ferroflare");
+  const directories = [root, path.join(root, "OBJECT"), own, path.join(own, "locks")];
+  for (const place of [path.dirname(root), ...directories]) chmodSync(place, 0o755);
+  for (const file of filesIn(root)) chmodSync(file, 0o644);
+  for (const object of objectsIn(root)) chmodSync(path.join(root, object), 0o755);
   if (!isRoot) {
     for (const place of [path.join(root, ".ferroflare", "locks"), root]) chmodSync(place, 0o555);
     t.after(() => chmodSync(root, 0o755));

@@ -42,20 +42,32 @@ describe("the alarm", () => {
     assert.equal(await storage.get("k"), 1);
   });
 
-  test("NaN and an invalid Date are refused like a time of zero", async () => {
+  test("NaN and an invalid Date are refused as what they are", async () => {
     const storage = await newStorage();
     await storage.setAlarm(far);
-    await assert.rejects(storage.setAlarm(Number.NaN), tooEarly);
-    await assert.rejects(storage.setAlarm(new Date(Number.NaN)), tooEarly);
+    const message =
+      "setAlarm() cannot be called with an alarm time that is NaN, as that of an invalid Date is: pass milliseconds or a valid Date";
+    for (const time of [Number.NaN, new Date(Number.NaN)]) {
+      await assert.rejects(storage.setAlarm(time), { ...tooEarly, message });
+    }
     assert.equal(await storage.getAlarm(), far);
   });
 
-  test("times that no Date can hold are refused like a time of zero", async () => {
+  test("times that no Date can hold are refused, and the error names the last one", async () => {
     const storage = await newStorage();
     await storage.setAlarm(far);
-    for (const time of [Number.POSITIVE_INFINITY, 1e300, 0.5]) {
-      await assert.rejects(storage.setAlarm(time), tooEarly);
+    for (const [time, shown] of [
+      [8.64e15 + 1, "8640000000000001"],
+      [1e300, "1e300"],
+      [Number.POSITIVE_INFINITY, "Infinity"],
+    ]) {
+      const message = `setAlarm() cannot be called with an alarm time after 8640000000000000, the last one that a Date can hold: it is ${shown}`;
+      await assert.rejects(storage.setAlarm(time), { ...tooEarly, message });
     }
+    await assert.rejects(storage.setAlarm(0.5), {
+      ...tooEarly,
+      message: `${tooEarly.message}: fractions of a millisecond are cut off, and nothing is left of 0.5`,
+    });
     await storage.setAlarm(8.64e15);
     assert.equal(await storage.getAlarm(), 8.64e15);
   });

@@ -1,4 +1,5 @@
 /** Reads the plugin's options: the shape of each, where it comes from, and one clear error for a value it cannot have. */
+import { types } from "node:util";
 import { type OptionMetadata, OptionType } from "@miniflare/shared";
 import { type DeclaredClasses, declaredClasses } from "../config/classes";
 import { ConfigError } from "../config/error";
@@ -155,7 +156,7 @@ function invalid(option: string, value: unknown, expected: string): DurableObjec
 
 export function boundObjects(objects: DurableObjectsObjectsOptions | undefined): BoundObject[] {
   if (objects === undefined || objects === null) return [];
-  if (typeof objects !== "object") {
+  if (typeof objects !== "object" || Array.isArray(objects) || types.isMap(objects)) {
     throw invalid("durableObjects", objects, "an object of NAME: class name");
   }
   return Object.entries(objects).map(([name, target]) => {
@@ -169,6 +170,9 @@ export function boundObjects(objects: DurableObjectsObjectsOptions | undefined):
     checkKeys(name, target);
     if (typeof className !== "string") {
       throw invalid(`durableObjects.${name}.className`, className, "the name of a class");
+    }
+    if (scriptName !== undefined && scriptName !== null && typeof scriptName !== "string") {
+      throw invalid(`durableObjects.${name}.scriptName`, scriptName, "the name of a mount");
     }
     if (useSQLite !== undefined && typeof useSQLite !== "boolean") {
       throw invalid(`durableObjects.${name}.useSQLite`, useSQLite, "true or false");
@@ -209,6 +213,12 @@ export function checkPersist(
     throw new DurableObjectError("ERR_OPTION", `durableObjectsPersist (--do-persist): ${wrong}`);
   }
   throw invalid("durableObjectsPersist", persist, "true, false, a path or a redis:// URL");
+}
+
+/** # Errors `ERR_OPTION` for what is neither true nor false. */
+export function checkAlarms(alarms: unknown): void {
+  if (alarms === undefined || alarms === null || typeof alarms === "boolean") return;
+  throw invalid("durableObjectsAlarms (--do-alarms)", alarms, "true or false");
 }
 
 export function valueBytesMax(size: number | undefined | null): number {

@@ -8,6 +8,12 @@ import { DurableObjectError } from "../shared/error";
  * `ERR_OPTION` if the directory does not exist and cannot be created.
  */
 export function checkCreatable(directory: string): void {
+  if (directory.includes("\0")) {
+    throw new DurableObjectError(
+      "ERR_OPTION",
+      `Invalid value for durableObjectsPersist (--do-persist): ${JSON.stringify(directory)} (expected a path without NUL characters)`,
+    );
+  }
   let above = directory;
   try {
     while (statSync(above, { throwIfNoEntry: false }) === undefined) above = path.dirname(above);

@@ -44,6 +44,7 @@ import {
   alarmsOption,
   type BoundObject,
   boundObjects,
+  checkAlarms,
   checkPersist,
   checkSqliteNames,
   classesOption,
@@ -131,6 +132,7 @@ export class DurableObjectsPlugin
       names: checkSqliteNames(this.durableObjectsSqlite),
     });
     if (!parents.has(ctx.sharedCache)) parents.set(ctx.sharedCache, this);
+    checkAlarms(this.durableObjectsAlarms);
     const persist = checkPersist(this.durableObjectsPersist);
     this.#persist =
       persist === true ? this.#defaultPersist() : resolveStoragePersist(ctx.rootPath, persist);

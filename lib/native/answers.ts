@@ -1,5 +1,5 @@
 /** Decodes what the native core answers to reads. */
-import { decode } from "../codec";
+import { decode, isStackOverflow } from "../codec";
 import { DurableObjectError } from "../shared/error";
 import { ABSENT, isTicket, LOST, OVERFLOW } from "./addon";
 import { inKeyOrder, scratch } from "./packing";
@@ -24,6 +24,10 @@ export class AttemptLostError extends Error {
 const DESERIALIZATION_MESSAGE =
   "Unable to deserialize stored Durable Object data due to an invalid or unsupported version.\n" +
   "The Durable Object data storage format changed in Miniflare 2. You cannot load Durable Object data created with Miniflare 1 and must delete it.";
+
+/** Of values that an earlier version or Miniflare 2 has stored. */
+const TOO_DEEP_MESSAGE =
+  "Unable to deserialize stored Durable Object data, because it is nested too deep for the stack that is left. Read it with a larger stack (node --stack-size=4000) and store it as JSON text, or delete its key.";
 
 /** What a read answers: `read` decodes its bytes; `absent` stands for a key that does not exist. */
 export function answer<T>(
@@ -97,6 +101,7 @@ export function decodeRange(bytes: Buffer, start: number, end: number): unknown 
   try {
     return decode(bytes, start, end);
   } catch (error) {
-    throw new DurableObjectError("ERR_DESERIALIZATION", DESERIALIZATION_MESSAGE, error as Error);
+    const message = isStackOverflow(error) ? TOO_DEEP_MESSAGE : DESERIALIZATION_MESSAGE;
+    throw new DurableObjectError("ERR_DESERIALIZATION", message, error as Error);
   }
 }

@@ -1,6 +1,6 @@
 /** Storage operations on a native object: checks and packs arguments, and decodes answers. */
 
-import { encode } from "../codec";
+import { encode, ValueTooDeepError } from "../codec";
 import { checkKey, checkKeyCount, type ObjectHandle } from "../native/addon";
 import { type Answer, answer, decodeEntries, decodeFound, decodeValue } from "../native/answers";
 import { packSized, packString, scratch } from "../native/packing";
@@ -150,7 +150,8 @@ function putEntries(
       packSized(() => encode(value, scratch, check));
     } catch (error) {
       checkSoFar();
-      throw error;
+      if (!(error instanceof ValueTooDeepError)) throw error;
+      throw new ValueTooDeepError(`Value for key "${key}" is`, error.cause);
     }
   }
   return object.putMany(count, scratch.bytes, scratch.length, scope);

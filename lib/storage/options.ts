@@ -1,4 +1,5 @@
 /** Options and shared signatures of the storage API. */
+import { received } from "../shared/error";
 import type { ListOptions } from "./operations";
 
 export interface DurableObjectGetOptions {
@@ -56,9 +57,31 @@ export interface DurableObjectAlarmBridge {
 export const NO_ALARM_HANDLER =
   "Your Durable Object class must have an alarm() handler in order to call setAlarm()";
 
-/** Milliseconds of an alarm time. */
+/** What a program has said of gates. Each property is read once, before the operation: its getter may throw. */
+export function readOptions(options: DurableObjectGetOptions | undefined | null) {
+  return options ? { allowConcurrency: options.allowConcurrency } : undefined;
+}
+
+/** As `readOptions()`, for a write. */
+export function writeOptions(options: DurableObjectPutOptions | undefined | null) {
+  if (!options) return undefined;
+  const { allowConcurrency, allowUnconfirmed } = options;
+  return { allowConcurrency, allowUnconfirmed };
+}
+
+/**
+ * Milliseconds of an alarm time. Anything with a `getTime()` counts as a date.
+ *
+ * # Errors
+ * A `TypeError` for what is neither a number nor a date.
+ */
 export function alarmTime(scheduledTime: number | Date): number {
-  return typeof scheduledTime === "number" ? scheduledTime : scheduledTime.getTime();
+  if (typeof scheduledTime === "number") return scheduledTime;
+  const time: unknown = scheduledTime.getTime();
+  if (typeof time === "number") return time;
+  throw new TypeError(
+    `setAlarm() takes a number of milliseconds or a Date, but the getTime() of what it received returns ${received(time)}.`,
+  );
 }
 
 /** An alarm as `getAlarm()` gives it. */

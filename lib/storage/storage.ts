@@ -35,6 +35,8 @@ import {
   type DurableObjectPutOptions,
   type DurableObjectSetAlarmOptions,
   NO_ALARM_HANDLER,
+  readOptions,
+  writeOptions,
 } from "./options";
 import { handedOut, nothing } from "./promises";
 import { DurableObjectTransaction, kAlarmWritten, kFinish, kRolledBack } from "./transaction";
@@ -126,7 +128,8 @@ export class DurableObjectStorage implements DurableObjectOperator {
   ): Promise<Map<string, Value>>;
   async get(keys: string | string[], options?: DurableObjectGetOptions): Promise<unknown> {
     checkDefined(keys, "get", OWNER);
-    return this.#found(get(this.#object, keys, plainScope()), options);
+    const given = readOptions(options);
+    return this.#found(get(this.#object, keys, plainScope()), given);
   }
 
   put<Value = unknown>(key: string, value: Value, options?: DurableObjectPutOptions): Promise<void>;
@@ -140,40 +143,45 @@ export class DurableObjectStorage implements DurableObjectOperator {
     options?: DurableObjectPutOptions,
   ): Promise<void> {
     checkDefined(keyEntries, "put", OWNER);
-    const given = !options && typeof keyEntries !== "string" ? value : options;
+    const last = !options && typeof keyEntries !== "string" ? value : options;
+    const given = writeOptions(last as DurableObjectPutOptions);
     const code = put(this.#object, keyEntries, value, plainScope(), this[kCheckValue]);
-    return this.#written(code, () => {}, given as DurableObjectPutOptions);
+    return this.#written(code, () => {}, given);
   }
 
   delete(key: string, options?: DurableObjectPutOptions): Promise<boolean>;
   delete(keys: string[], options?: DurableObjectPutOptions): Promise<number>;
   delete(keys: string | string[], options?: DurableObjectPutOptions): Promise<boolean | number> {
     checkDefined(keys, "delete", OWNER);
+    const given = writeOptions(options);
     const code = remove(this.#object, keys, plainScope());
     return this.#written<boolean | number>(
       code,
       (removed) => (Array.isArray(keys) ? removed : removed > 0),
-      options,
+      given,
     );
   }
 
   /** Removes every key, and the alarm. */
   deleteAll(options?: DurableObjectPutOptions): Promise<void> {
     return rejecting(async () => {
+      const given = writeOptions(options);
       const code = this.#object.deleteAll(plainScope());
-      await this.#written(code, () => this.#alarmChanged(null), options);
+      await this.#written(code, () => this.#alarmChanged(null), given);
     });
   }
 
   list<Value = unknown>(options?: DurableObjectListOptions): Promise<Map<string, Value>>;
   async list(options?: DurableObjectListOptions): Promise<unknown> {
-    return this.#found(list(this.#object, options ?? {}, plainScope()), options);
+    const given = readOptions(options);
+    return this.#found(list(this.#object, options ?? {}, plainScope()), given);
   }
 
   async getAlarm(options?: DurableObjectGetAlarmOptions): Promise<number | null> {
+    const given = readOptions(options);
     if (this[kAlarmHidden]) return null;
     const code = this.#object.getAlarm(plainScope());
-    const alarm = this.#found(isTicket(code) ? awaitCode(code) : code, options);
+    const alarm = this.#found(isTicket(code) ? awaitCode(code) : code, given);
     return alarmOrNull(await alarm);
   }
 
@@ -181,15 +189,17 @@ export class DurableObjectStorage implements DurableObjectOperator {
     return rejecting(async () => {
       this[kCheckHandler]();
       const time = this[kAlarmTime](scheduledTime, OWNER);
+      const given = writeOptions(options);
       const code = this.#object.setAlarm(time, plainScope());
-      await this.#written(code, () => this.#alarmChanged(time), options);
+      await this.#written(code, () => this.#alarmChanged(time), given);
     });
   }
 
   deleteAlarm(options?: DurableObjectSetAlarmOptions): Promise<void> {
     return rejecting(async () => {
+      const given = writeOptions(options);
       const code = this.#object.deleteAlarm(plainScope());
-      await this.#written(code, () => this.#alarmChanged(null), options);
+      await this.#written(code, () => this.#alarmChanged(null), given);
     });
   }
 

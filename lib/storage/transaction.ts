@@ -14,6 +14,7 @@ import {
   type DurableObjectOperator,
   type DurableObjectPutOptions,
   type DurableObjectSetAlarmOptions,
+  readOptions,
 } from "./options";
 import { handedOut } from "./promises";
 
@@ -149,8 +150,9 @@ export class DurableObjectTransaction implements DurableObjectOperator {
   /** Starts an operation in the order of the calls; one that waits closes the input gate. */
   #run<T>(operation: () => Answer<T>, options?: DurableObjectGetOptions): Promise<T> {
     try {
+      const given = readOptions(options);
       const result = operation();
-      return result instanceof Promise ? this.#wait(result, options) : Promise.resolve(result);
+      return result instanceof Promise ? this.#wait(result, given) : Promise.resolve(result);
     } catch (error) {
       return rejection(error);
     }

@@ -15,6 +15,8 @@ use serde_json::Value;
 /// As production compiles it. Statements that a worker may not use are refused when they are prepared.
 const DEFINES: &[(&str, &str)] = &[
     ("SQLITE_CORE", "1"),
+    // Databases are for this user alone.
+    ("SQLITE_DEFAULT_FILE_PERMISSIONS", "0600"),
     ("SQLITE_DEFAULT_FOREIGN_KEYS", "1"),
     ("SQLITE_DEFAULT_MEMSTATUS", "0"),
     ("SQLITE_ENABLE_FTS5", "1"),

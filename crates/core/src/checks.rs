@@ -47,13 +47,33 @@ pub fn check_written_count(count: usize) -> Result<()> {
 }
 
 /// Checks an alarm time, in milliseconds since the epoch, and drops its fraction. A number that no `Date` can hold is
-/// refused like one that is not positive.
+/// refused, as is one that is not positive.
 pub fn check_alarm_time(ms: f64) -> Result<i64> {
-    if !(1.0..=DATE_MS_MAX).contains(&ms) {
-        return Err(Error::AlarmTime);
+    if let Some(reason) = wrong_time(ms) {
+        return Err(Error::AlarmTime { reason });
     }
     #[expect(clippy::cast_possible_truncation, reason = "the range fits, and fractions are cut")]
     Ok(ms as i64)
+}
+
+/// What is wrong with an alarm time. Miniflare's text is that of times which are not positive.
+fn wrong_time(ms: f64) -> Option<String> {
+    if ms.is_nan() {
+        Some("that is NaN, as that of an invalid Date is: pass milliseconds or a valid Date".into())
+    } else if ms <= 0.0 {
+        Some("<= 0".into())
+    } else if ms < 1.0 {
+        Some(format!("<= 0: fractions of a millisecond are cut off, and nothing is left of {ms}"))
+    } else if ms > DATE_MS_MAX {
+        let shown = match ms {
+            f64::INFINITY => "Infinity".into(),
+            _ if ms < 1e21 => ms.to_string(),
+            _ => format!("{ms:e}"),
+        };
+        Some(format!("after {DATE_MS_MAX}, the last one that a Date can hold: it is {shown}"))
+    } else {
+        None
+    }
 }
 
 /// The value limit of one store, in bytes.
@@ -146,10 +166,23 @@ mod tests {
     }
 
     #[test]
-    fn alarm_times_must_be_positive_numbers() {
-        for bad in [0.0, -1.0, 0.5, f64::NAN, f64::NEG_INFINITY, f64::INFINITY, 1e300] {
-            assert!(check_alarm_time(bad).is_err(), "{bad}");
+    fn alarm_times_must_be_positive_numbers_that_a_date_can_hold() {
+        let too_late = "after 8640000000000000, the last one that a Date can hold: it is";
+        for (bad, says) in [
+            (0.0, "<= 0".to_owned()),
+            (-1.0, "<= 0".to_owned()),
+            (f64::NEG_INFINITY, "<= 0".to_owned()),
+            (f64::INFINITY, format!("{too_late} Infinity")),
+            (8.64e15 + 1.0, format!("{too_late} 8640000000000001")),
+        ] {
+            let error = check_alarm_time(bad).unwrap_err().to_string();
+            assert_eq!(error, format!("setAlarm() cannot be called with an alarm time {says}"));
         }
+        for (bad, says) in [(f64::NAN, "that is NaN"), (0.5, "of 0.5"), (1e300, "it is 1e300")] {
+            let error = check_alarm_time(bad).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+        assert_eq!(check_alarm_time(8.64e15).unwrap(), 8_640_000_000_000_000);
         assert_eq!(check_alarm_time(1_700_000_000_000.9).unwrap(), 1_700_000_000_000);
     }
 }

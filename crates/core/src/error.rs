@@ -70,9 +70,12 @@ pub enum Error {
     /// An id string belongs to another object name.
     #[error("Invalid Durable Object ID. The ID does not match this Durable Object class.")]
     IdOwner,
-    /// An alarm time is not positive.
-    #[error("setAlarm() cannot be called with an alarm time <= 0")]
-    AlarmTime,
+    /// An alarm time is not positive, or no `Date` can hold it.
+    #[error("setAlarm() cannot be called with an alarm time {reason}")]
+    AlarmTime {
+        /// What is wrong with the time.
+        reason: String,
+    },
     /// A transaction's closure writes through the storage what it reads through the transaction.
     #[error(
         "Transaction can never commit: its closure changes {what} outside the transaction (for example through `storage` instead of `txn`) after reading it through the transaction. Use `txn` for both."
@@ -164,6 +167,14 @@ pub enum Error {
         other: String,
         /// The one that was asked for.
         file: String,
+    },
+    /// A symbolic link lies where we write and delete.
+    #[error(
+        "{path} is a symbolic link. Nothing was changed: what it leads to would be written to, and deleted, like data of Durable Objects. Move that data here, or use its directory for all objects."
+    )]
+    Link {
+        /// The link.
+        path: String,
     },
     /// A file lies where a directory is needed.
     #[error(
@@ -271,6 +282,14 @@ pub enum Error {
         /// What the server says.
         reason: String,
     },
+    /// Redis gives an answer of a kind that the command does not have.
+    #[error(
+        "Redis has given an answer that it cannot give: {shown}. Check that the URL of durableObjectsPersist leads to a Redis server, and that no program in between changes its answers."
+    )]
+    RedisAnswer {
+        /// The beginning of the answer.
+        shown: String,
+    },
     /// The store below an overlay does not answer.
     #[error(
         "Reading the stored data took longer than {seconds} seconds. Check what else uses that directory or server, and whether it can be reached."
@@ -321,7 +340,8 @@ impl Error {
     /// A failure of the file system.
     pub fn io(action: &'static str, path: &std::path::Path, error: &std::io::Error) -> Self {
         use std::io::ErrorKind::{AlreadyExists, NotADirectory};
-        let file = path.ancestors().find(|above| above.is_file());
+        // A device, too, is no directory.
+        let file = path.ancestors().find(|above| above.exists() && !above.is_dir());
         if let (Some(file), NotADirectory | AlreadyExists) = (file, error.kind()) {
             let path = file.display().to_string();
             return Self::NotADirectory { path };
@@ -332,7 +352,7 @@ impl Error {
     /// What the caller does next.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::IdFormat | Self::IdOwner | Self::AlarmTime => ErrorKind::Type,
+            Self::IdFormat | Self::IdOwner | Self::AlarmTime { .. } => ErrorKind::Type,
             Self::KeyTooLarge
             | Self::BatchKeyTooLarge { .. }
             | Self::ValueTooLarge { .. }
@@ -354,6 +374,7 @@ impl Error {
             | Self::OldData { .. }
             | Self::OtherSpelling { .. }
             | Self::NotADirectory { .. }
+            | Self::Link { .. }
             | Self::Held { .. }
             | Self::Locked { .. }
             | Self::Vanished { .. }
@@ -365,6 +386,7 @@ impl Error {
             | Self::RedisUnknownOutcome { .. }
             | Self::RedisAccess { .. }
             | Self::RedisRefused { .. }
+            | Self::RedisAnswer { .. }
             | Self::NoAnswer { .. }
             | Self::Ending
             | Self::Closed => ErrorKind::Storage,

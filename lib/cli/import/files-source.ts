@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { checkDepth } from "../../codec";
 import { decoded, StoredObjects, UnreadableValue } from "../../native/raw-objects";
 import { lineOf } from "../errors";
 import type { ImportObject } from "./importer";
@@ -108,6 +109,7 @@ async function readOwn(
  */
 export function oldValue(bytes: Buffer): Buffer {
   if (bytes.length === 0) throw new Error("it is empty");
+  checkDepth(bytes, 0, bytes.length);
   if (decoded(bytes) instanceof UnreadableValue) {
     throw new Error("it holds no value that Miniflare 2 has written");
   }

@@ -1,5 +1,6 @@
 /** Writes the objects of one place to another, in large commits and several objects at once. */
 
+import { checkDepth } from "../../codec";
 import { limits } from "../../native/addon";
 import type { StoredEntry, StoredObjects } from "../../native/raw-objects";
 import { lineOf } from "../errors";
@@ -145,6 +146,7 @@ export class Importer {
 
 function withinLimit(bytes: Buffer): Buffer {
   const most = limits.valueBytesCeiling + limits.valueBytesSlack;
+  checkDepth(bytes, 0, bytes.length);
   if (bytes.length <= most) return bytes;
   throw new RangeError(`its value of ${bytes.length} bytes is over the limit of ${most} bytes`);
 }

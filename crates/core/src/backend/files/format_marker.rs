@@ -10,6 +10,7 @@ use super::disk::directories::Directories;
 use super::disk::paths::shown;
 use super::layout::Layout;
 use super::old_data::check_unmarked_root;
+use super::own_links::check_own;
 use crate::error::{Error, Result};
 
 fn path(layout: &Layout) -> PathBuf {
@@ -42,6 +43,7 @@ pub fn check_root(layout: &Layout) -> Result<()> {
         Err(error) if error.kind() == NotFound => return Ok(()),
         Err(error) => return Err(Error::io("open", root, &error)),
     }
+    check_own(layout)?;
     if is_marked(layout)? {
         return Ok(());
     }

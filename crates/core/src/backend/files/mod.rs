@@ -27,8 +27,8 @@
 //! **Alarms** are found without opening objects: each has a marker file ([`object::alarm_marker`]).
 //!
 //! [`shared`] is what the objects of one directory share. [`layout`] says where each file is, and [`name_records`]
-//! keeps the names that ids were made of. [`format_marker`], [`old_data`] and [`case_conflict`] refuse directories that
-//! are not ours to write in.
+//! keeps the names that ids were made of. [`format_marker`], [`old_data`], [`case_conflict`] and [`own_links`]
+//! refuse directories that are not ours to write in.
 
 pub mod case_conflict;
 pub mod database;
@@ -40,6 +40,7 @@ pub mod maintenance;
 pub mod name_records;
 pub mod object;
 pub mod old_data;
+pub mod own_links;
 pub mod place;
 pub mod shared;
 pub mod store;

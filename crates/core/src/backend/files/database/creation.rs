@@ -8,14 +8,14 @@
 //! RocksDB has done half of its work when the files are written. Another thread syncs them during the other half, and
 //! during the first write and the sync of its log.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::env::deferring;
 use super::file_names::{CURRENT, LOCK, UNFINISHED, is_unfinished};
 use super::rocks::Rocks;
-use crate::backend::files::disk::atomic_file::{create_dir, remove_if_exists};
+use crate::backend::files::disk::atomic_file::{create_dir, create_marker, remove_if_exists};
 use crate::backend::files::disk::directories::Directories;
 use crate::backend::files::disk::syncing::Unsynced;
 use crate::backend::files::workers::early_sync::EarlySync;
@@ -92,9 +92,10 @@ pub fn begin(path: &Path) -> Result<()> {
 fn make_marker(path: &Path) -> Result<()> {
     let marker = path.join(UNFINISHED);
     let lock = path.join(LOCK);
-    let linked = cfg!(unix) && File::create(&lock).is_ok() && fs::hard_link(&lock, &marker).is_ok();
+    let linked =
+        cfg!(unix) && create_marker(&lock).is_ok() && fs::hard_link(&lock, &marker).is_ok();
     if !linked {
-        File::create(&marker).map_err(|error| Error::io("create", &marker, &error))?;
+        create_marker(&marker)?;
     }
     Ok(())
 }

@@ -3,12 +3,12 @@
 //! The system drops the lock when the process ends, however it ends: then another process may claim the alarm. The file
 //! says for when the alarm is set, and whether it waits to be handled again: `<ms>` or `<ms> waits`.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use crate::backend::ObjectKey;
-use crate::backend::files::disk::atomic_file::create_dir;
+use crate::backend::files::disk::atomic_file::{create_dir, open_lock_file};
 use crate::backend::files::disk::same_file::same_file;
 use crate::backend::files::layout::Layout;
 use crate::backend::local::{ClaimMarker, ForeignClaim};
@@ -94,8 +94,7 @@ impl Drop for AlarmClaim {
 
 /// Locks the file, unless another process has, or has removed it meanwhile.
 fn lock_file(path: &Path) -> Result<Option<File>> {
-    let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
-    let file = open.map_err(|error| Error::io("open", path, &error))?;
+    let file = open_lock_file(path)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(None),

@@ -4,14 +4,14 @@
 //! A holder that needs the object again lets the process that has sent the request go first.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::backend::ObjectKey;
-use crate::backend::files::disk::atomic_file::create_dir;
+use crate::backend::files::disk::atomic_file::{create_dir, create_marker};
 use crate::backend::files::layout::Layout;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// The directory of the requests.
 const REQUESTS: &str = "wanted";
@@ -39,8 +39,7 @@ impl HandoverRequest {
         if let Some(parent) = self.path.parent() {
             create_dir(parent)?;
         }
-        File::create(&self.path).map_err(|error| Error::io("create", &self.path, &error))?;
-        Ok(())
+        create_marker(&self.path)
     }
 }
 

@@ -6,7 +6,7 @@
 //! The file names the holder ([`super::record`]). After a release it says whether everything in the object is durable; after
 //! the holder was killed, something may not be. Another process that needs the object sends a request ([`super::handover`]).
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -21,7 +21,7 @@ use super::waiting::Waiting;
 use crate::backend::ObjectKey;
 use crate::backend::files::database::file_names::is_unfinished;
 use crate::backend::files::database::inventory::{Inventory, is_bare};
-use crate::backend::files::disk::atomic_file::create_dir;
+use crate::backend::files::disk::atomic_file::{create_dir, open_lock_file};
 use crate::backend::files::disk::paths::shown;
 use crate::backend::files::disk::same_file::same_file;
 use crate::backend::files::layout::Layout;
@@ -234,8 +234,7 @@ impl Drop for ObjectLock {
 
 /// Locks the file, and reads what the last holder has left; gives none if the file is locked already.
 fn try_lock(path: &Path) -> Result<Option<(File, fs::Metadata, Record)>> {
-    let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
-    let mut file = open.map_err(|error| Error::io("open", path, &error))?;
+    let mut file = open_lock_file(path)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(None),

@@ -3,13 +3,14 @@
 //! An alarm is announced before it is stored, and its marker is removed after the alarm is gone. So a marker may exist
 //! without its alarm, but no alarm is stored without its marker.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use crate::backend::ObjectKey;
+use crate::backend::files::disk::atomic_file::create_marker;
 use crate::backend::files::shared::Shared;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::lock::lock;
 
 /// The marker of the alarm of one object that this process has.
@@ -56,7 +57,7 @@ impl AlarmMarker {
         if let Some(alarms) = path.parent() {
             directories.create(alarms)?;
         }
-        File::create(&path).map_err(|error| Error::io("create", &path, &error))?;
+        create_marker(&path)?;
         directories.mark_unsynced(&path)
     }
 

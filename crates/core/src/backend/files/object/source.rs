@@ -21,6 +21,7 @@ use crate::backend::files::lock::alarm_claim::AlarmClaim;
 use crate::backend::files::lock::handover::let_request_go_first;
 use crate::backend::files::lock::object_lock::ObjectLock;
 use crate::backend::files::old_data::check_object;
+use crate::backend::files::own_links;
 use crate::backend::files::shared::Shared;
 use crate::backend::files::workers::by_use::Occupant;
 use crate::backend::files::workers::open_set::{Slot, UnderWay};
@@ -81,6 +82,7 @@ impl FileSource {
     fn acquire(&self, shared: &Shared) -> Result<Option<ObjectLock>> {
         shared.prepare()?;
         check_spelling(shared.layout.root(), &self.key)?;
+        own_links::check_object(&shared.layout, &self.key)?;
         if self.yielded.load(Ordering::Relaxed) {
             return Ok(None);
         }

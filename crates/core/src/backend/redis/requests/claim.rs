@@ -77,7 +77,9 @@ fn claimed(reply: Reply) -> Result<(Claimed, Option<String>)> {
     Ok(match &*kind {
         "taken" => {
             let gone = text(rest.next())?;
-            let at = at.ok_or_else(|| Error::Internal("a claimed alarm has no time".into()))?;
+            let at = at.ok_or_else(|| Error::RedisAnswer {
+                shown: "a claimed alarm without a time".into(),
+            })?;
             (Claimed::Ours(at), (!gone.is_empty()).then_some(gone))
         }
         "claimed" => (Claimed::Others, None),

@@ -175,7 +175,7 @@ impl CommitReply {
             }
             "lost" => Ok(Self::Lost(word()?)),
             "wait" => Ok(Self::Wait),
-            other => Err(Error::Internal(format!("a commit was answered with \"{other}\""))),
+            other => Err(Error::RedisAnswer { shown: other.chars().take(200).collect() }),
         }
     }
 }

@@ -4,7 +4,7 @@ use redis::{Cmd, Value as Reply};
 
 use super::awaited::{Caller, Delivery};
 use super::question::{AttemptName, Finding, Order, Question, ReadReply, RequestContext, lease_ms};
-use crate::backend::redis::server::reply::{first, text, time, value, words};
+use crate::backend::redis::server::reply::{first, text, time, values, words};
 use crate::backend::redis::server::script::READ;
 use crate::error::{Error, Result};
 use crate::key::{Key, Value};
@@ -51,8 +51,7 @@ impl Question for Get {
     }
 
     fn read_reply(self, reply: Reply, findings: &mut Vec<Finding>) -> Option<Self> {
-        let values =
-            words(reply).and_then(|words| words.into_iter().map(value).collect::<Result<Vec<_>>>());
+        let values = words(reply).and_then(|words| values(words.into_iter(), self.keys.len()));
         findings.push(Finding::Answer(Delivery::new(move || {
             let mut values = values.map(Vec::into_iter);
             for Share { count, caller } in self.shares {
@@ -153,7 +152,7 @@ impl Question for Look {
     }
 
     fn read_reply(self, reply: Reply, findings: &mut Vec<Finding>) -> Option<Self> {
-        let looked = looked(reply);
+        let looked = looked(reply, self.keys.len());
         if matches!(looked, Ok(ReadReply::Value(_))) {
             findings.push(Finding::Registered(self.attempt));
         }
@@ -168,14 +167,14 @@ impl Question for Look {
     }
 }
 
-fn looked(reply: Reply) -> Result<ReadReply<Looked>> {
+fn looked(reply: Reply, count: usize) -> Result<ReadReply<Looked>> {
     let words = words(reply)?;
     if first(&words)? == "stale" {
         return Ok(ReadReply::Conflict(text(words.into_iter().nth(1))?));
     }
     let mut words = words.into_iter().skip(2);
     let alarm = words.next().map(time).transpose()?.flatten();
-    let values = words.map(value).collect::<Result<_>>()?;
+    let values = values(words, count)?;
     Ok(ReadReply::Value(Looked { values, alarm }))
 }
 

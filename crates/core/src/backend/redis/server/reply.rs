@@ -7,7 +7,7 @@ use crate::key::{Entry, Key, Value};
 
 fn unexpected(reply: &impl std::fmt::Debug) -> Error {
     let shown: String = format!("{reply:?}").chars().take(200).collect();
-    Error::Internal(format!("Redis has given an unexpected answer: {shown}"))
+    Error::RedisAnswer { shown }
 }
 
 /// The elements of an array.
@@ -37,6 +37,18 @@ pub(crate) fn value(reply: Reply) -> Result<Option<Value>> {
         Reply::Nil => Ok(None),
         other => Err(unexpected(&other)),
     }
+}
+
+/// The values of so many keys: bytes or nil for each.
+pub(crate) fn values(
+    words: impl Iterator<Item = Reply>,
+    count: usize,
+) -> Result<Vec<Option<Value>>> {
+    let values = words.map(value).collect::<Result<Vec<_>>>()?;
+    if values.len() != count {
+        return Err(unexpected(&format!("{} values for {count} keys", values.len())));
+    }
+    Ok(values)
 }
 
 /// The pairs of a reply that holds key, value, key, value...

@@ -1,6 +1,10 @@
 // RocksDB's view of the file system: it can be told not to sync, and files that no program needs on the disk stay in
 // memory. See env.rs.
 
+#ifndef _WIN32
+#include <sys/stat.h>
+#endif
+
 #include <atomic>
 #include <cstdarg>
 #include <cstddef>
@@ -261,7 +265,12 @@ class FerroflareFileSystem : public rocksdb::FileSystemWrapper {
  private:
   static IOStatus wrapped(const std::string& path, IOStatus status,
                           std::unique_ptr<FSWritableFile>* file) {
-    if (status.ok()) *file = std::make_unique<File>(std::move(*file), path);
+    if (!status.ok()) return status;
+#ifndef _WIN32
+    // For this user alone. If the file system has no modes, the directory around it counts.
+    (void)::chmod(path.c_str(), S_IRUSR | S_IWUSR);
+#endif
+    *file = std::make_unique<File>(std::move(*file), path);
     return status;
   }
 };
