@@ -10,6 +10,7 @@ import { awaitCode } from "../native/tickets";
 import { noteDataDirectory } from "../shared/data-directories";
 import { PERSIST_DEFAULT } from "../shared/default-place";
 import { received, warnOf } from "../shared/error";
+import { survive } from "../shared/first-start";
 import { isRedisUrl } from "../shared/redis-url";
 import {
   kAbortObjects,
@@ -325,6 +326,7 @@ export class DurableObjectsPlugin
       assert(this.#reloads.begun, "beforeReload() must be called before reload()");
     } catch (error) {
       this[kReloadFailed](error);
+      if (survive(error)) return;
       throw error;
     }
     this.#running.load(bindings, classes, this.#sqliteOf(classes));

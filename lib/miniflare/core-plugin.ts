@@ -13,6 +13,7 @@ import {
 } from "@miniflare/shared";
 import { BuildError } from "../build/error";
 import { isModule, isTypeScript } from "../build/script";
+import { sourcesOf } from "../build/sources";
 import { mountsWithConfigFiles } from "../config/choice";
 import { lackingIn, noticesOf } from "../config/notices";
 import type { Config } from "../config/types";
@@ -25,6 +26,7 @@ import {
   nameOf,
   rulesOf,
 } from "../config/worker";
+import { isSurviving, noteWatched } from "../shared/first-start";
 import { kSource, type Runnable, runnable, type Source } from "./source";
 import { followsChange, watchForMissing } from "./watch/watcher";
 
@@ -61,16 +63,21 @@ type Script = ScriptBlueprint & { [kSource]?: Source };
 export class CorePlugin extends MiniflareCorePlugin {
   declare configuration?: Configuration;
   readonly #modules: boolean | undefined;
+  /** Whether a script was built that goes on answering. */
+  #wasReady = false;
   /** Whether a script is built and read only if it runs. */
   protected readonly onlyIfRun: boolean = false;
 
   constructor(ctx: PluginContext, options?: Options) {
     super(ctx, options);
     this.#modules = this.modules;
+    noteWatched(this.watch ?? false);
     if (this.configuration === undefined) delete this.configuration;
   }
 
   override async setup(): Promise<SetupResult> {
+    // It decides which key of package.json names the script, at each setup alike.
+    this.modules = this.#modules;
     const result = await this.#readScript();
     const script = result.script as Script | undefined;
     if (script === undefined) return result;
@@ -92,9 +99,13 @@ export class CorePlugin extends MiniflareCorePlugin {
   /** A build that fails leaves the worker that runs as it is; it is made again when a file comes that was missing. */
   async #ready(script: Script): Promise<Runnable> {
     try {
-      return await runnable(script);
+      const ready = await runnable(script);
+      this.#wasReady = true;
+      return ready;
     } catch (error) {
       if (!(error instanceof BuildError)) throw error;
+      const isRepair = followsChange() && !this.#wasReady;
+      if (isSurviving() || isRepair) return unbuilt(script.filePath, error);
       watchForMissing(error.missing, script.filePath);
       if (followsChange()) error.message += `\n\n${STILL_OLD}`;
       throw error;
@@ -161,6 +172,12 @@ export class CorePlugin extends MiniflareCorePlugin {
     }
     return processed;
   }
+}
+
+/** A script that throws the error of its build when it is to run. */
+function unbuilt(filePath: string, error: BuildError): Runnable & Script {
+  const inputs = [...sourcesOf(filePath), ...error.missing];
+  return { filePath, code: "", inputs, entry: undefined, [kSource]: { missing: error } };
 }
 
 /** A file whose name says so is a module, unless it is written for the other format. */
