@@ -208,6 +208,7 @@ function extend(key: string, description: string | undefined, more?: FromWrangle
 
 extend("wranglerConfigPath", "Path to wrangler.json, wrangler.jsonc or wrangler.toml");
 extend("wranglerConfigEnv", "Environment in the configuration file to use");
+extend("updateCheck", "Look for a new version at the start (off by default)");
 extend("scriptPath", undefined, mainOf);
 extend("modules", undefined, (config) => (bindsOwnClass(config) ? true : undefined));
 extend("modulesRules", undefined, rulesOf);
