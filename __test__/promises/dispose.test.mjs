@@ -125,7 +125,7 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
   });
 }
 
-/** A program that has a worker, a watched mount and stored data, fails, and lets go of all. */
+/** A program that has a worker, a watched mount and stored data, fails, and closes all. */
 const failing = (directory, use) => `
   import { createRequire } from "node:module";
   import { mkdir, writeFile } from "node:fs/promises";

@@ -85,7 +85,7 @@ export class Miniflare extends MiniflareCore<Plugins> {
   /**
    * Stops alarms, watchers and mounts, makes everything that was written durable, and closes databases and connections;
    * servers and schedulers belong to the caller.
-   * An instance whose start has failed is let go of too: the error of the start belongs to those who have asked for it.
+   * An instance whose start has failed is closed too: the error of the start goes to the callers that have used the instance.
    */
   override async dispose(): Promise<void> {
     const hasStarted = await this.getPlugins().then(

@@ -1,5 +1,5 @@
 /**
- * What an instance has made, so that it can be let go of. Miniflare's core forgets it when a start fails, or when an
+ * What an instance has made, so that it can be closed. Miniflare's core forgets it when a start fails, or when an
  * option that has changed is refused.
  */
 import { beginOwning, type Watcher } from "./watch/watcher";
