@@ -5,6 +5,8 @@ import path from "node:path";
 import { test } from "node:test";
 import { Log, LogLevel } from "@miniflare/shared";
 import { Miniflare } from "ferroflare";
+import { ScriptRunner } from "../../dist/miniflare/script-runner.js";
+import { TestEnvironment } from "../../dist/testing/environment.js";
 import { runCli, temporaryDirectory } from "../support/cli.mjs";
 
 const script = `
@@ -194,4 +196,77 @@ durable_object_persist = true
   );
   const [option] = await warnings(t, { workflows: { W: {} } });
   assert.match(option, /^The option "workflows" is not supported.*https:\/\/\S+$/);
+});
+
+test("limits: a script that cannot be read is told with what names it, in the class and in test runners", async (t) => {
+  const rootPath = await temporaryDirectory(t);
+  const file = (name) => path.join(rootPath, name);
+  const missing = (name) => `Cannot read the worker's script "${file(name)}": it does not exist. `;
+  const objects = { durableObjects: { COUNTER: "Counter" } };
+  const cases = [
+    [
+      { scriptPath: "none.mjs" },
+      `${missing("none.mjs")}It is the option scriptPath (on the command line, the script). Correct that path, or create the file.`,
+    ],
+    [
+      { wranglerConfigPath: "wrangler.jsonc" },
+      `${missing("src/index.mjs")}It is "main" in wrangler.jsonc. Correct that path, or create the file.`,
+    ],
+    [
+      { wranglerConfigPath: "old.toml" },
+      `${missing("dist/old.mjs")}It is "build.upload.main" in old.toml. Correct that path, or create the file.`,
+    ],
+    [
+      { packagePath: "package.json" },
+      `${missing("index.js")}It is "main" in "${file("package.json")}". `,
+    ],
+    [{ scriptPath: "." }, `Cannot read the worker's script: it is a directory. It is the option`],
+  ];
+  await writeFile(file("wrangler.jsonc"), '{ "main": "src/index.mjs" }');
+  await writeFile(file("old.toml"), '[build.upload]\nmain = "old.mjs"\nformat = "modules"\n');
+  await writeFile(file("package.json"), '{ "main": "index.js" }');
+  for (const [options, message] of cases) {
+    const given = { rootPath, script: undefined, ...objects, ...options };
+    const error = await failure(t, { ...given, modules: undefined });
+    assert.ok(error.message.startsWith(message), error.message);
+    const test = { wranglerConfigPath: false, packagePath: false, ...given };
+    await assert.rejects(TestEnvironment.create(new ScriptRunner(), test), ({ message: told }) => {
+      assert.ok(told.startsWith(message), told);
+      return true;
+    });
+  }
+});
+
+test("limits: a mount says which directory does not exist, or what is missing in it", async (t) => {
+  const root = await temporaryDirectory(t);
+  const cause = async (mount) => {
+    const { code, cause: told } = await failure(t, { mounts: { api: mount } });
+    assert.equal(code, "ERR_MOUNT");
+    return told.message;
+  };
+  const gone = path.join(root, "gone");
+  const what = `Correct the path of the mount (mounts.api, --mount api=…), or add a wrangler.jsonc with "main", or a package.json with "main".`;
+  const isGone = `The mount "api" has no script. The directory "${gone}" does not exist. ${what}`;
+  assert.equal(await cause(gone), isGone);
+  assert.equal(await cause({ rootPath: gone }), isGone);
+  const names = "wrangler.json, wrangler.jsonc, wrangler.toml";
+  assert.equal(
+    await cause(root),
+    `The mount "api" has no script. Looked in "${root}": no ${names}, and no package.json. ${what}`,
+  );
+  await writeFile(path.join(root, "package.json"), '{ "module": "worker.mjs" }');
+  await writeFile(path.join(root, "wrangler.jsonc"), "{}");
+  assert.equal(
+    await cause(root),
+    `The mount "api" has no script. Looked in "${root}": wrangler.jsonc has no "main", and package.json has no "main" ("module" is for modules: true). ${what}`,
+  );
+  assert.match(
+    await cause({ rootPath: root, scriptPath: "none.mjs" }),
+    /none\.mjs": it does not exist\. It is the option mounts\.api\.scriptPath /,
+  );
+  const { stderr } = await runCli(["worker.mjs", "--mount", "api=./gone"], { cwd: root });
+  assert.match(stderr, /worker\.mjs": it does not exist/);
+  await writeFile(path.join(root, "worker.mjs"), script);
+  const ran = await runCli(["worker.mjs", "--mount", "api=./gone"], { cwd: root });
+  assert.ok(ran.stderr.includes(`Error mounting "api": ${isGone}`), ran.stderr);
 });

@@ -107,7 +107,8 @@ test("cli: a script that does not exist is named", async (t) => {
   const file = path.join(cwd, "missing.mjs");
   assertFails(
     await runCli(["missing.mjs", "--no-cf-fetch"], { cwd }),
-    `Cannot read "${file}" (the worker script): no such file or directory.`,
+    `Cannot read the worker's script "${file}": it does not exist. It is the option scriptPath (on the command line, the script). ` +
+      "Correct that path, or create the file.",
   );
 });
 
@@ -119,12 +120,26 @@ test("cli: a directory in place of the script is named", async (t) => {
 });
 
 test("cli: no script at all is one line that says where it may be named", async (t) => {
-  const result = await runCli(["--no-cf-fetch"], { cwd: await temporaryDirectory(t) });
-  assert.match(
+  const cwd = await temporaryDirectory(t);
+  const result = await runCli(["--no-cf-fetch"], { cwd });
+  const names = "wrangler.json, wrangler.jsonc, wrangler.toml";
+  assert.ok(
+    result.stderr.startsWith(
+      `ferroflare: No worker script. Looked in "${cwd}": no ${names}, and no package.json. Name it`,
+    ),
     result.stderr,
-    /^ferroflare: No worker script\. [^\n]*ferroflare worker\.mjs[^\n]*\n$/,
   );
+  assert.match(result.stderr, /ferroflare worker\.mjs/);
   assert.equal(result.code, 1);
+  // `npm init` writes this.
+  await writeFile(path.join(cwd, "package.json"), '{ "main": "index.js" }');
+  const { stderr } = await runCli(["--no-cf-fetch"], { cwd });
+  assert.equal(
+    stderr,
+    `ferroflare: Cannot read the worker's script "${path.join(cwd, "index.js")}": it does not exist. ` +
+      `It is "main" in "${path.join(cwd, "package.json")}". "${cwd}" has no ${names}. ` +
+      'Create the file, or name another script: as "main" in wrangler.jsonc, as scriptPath, or on the command line.\n',
+  );
 });
 
 test("cli: a config file that does not exist is named with its option", async (t) => {

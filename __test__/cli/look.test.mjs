@@ -1,6 +1,6 @@
 // What the command shows: the start of a worker, and on a terminal tables, marks, questions and progress.
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import net from "node:net";
 import os from "node:os";
 import path from "node:path";
@@ -66,6 +66,46 @@ test("look: a start says the version, the bindings, where data is, and the addre
   await writeFile(path.join(cwd, "worker.mjs"), `${WORKER}\n`);
   const reloaded = () => /^\[mf:inf\] Reloaded \(\d+B\)$/m.test(running.output.stdout) || undefined;
   await until(reloaded, "the reload");
+});
+
+test("look: a start says which classes are SQLite-backed, and of each mount that it is ready", async (t) => {
+  const { cwd } = await project(t);
+  await mkdir(path.join(cwd, "api"));
+  const mounted = {
+    "package.json": '{ "main": "worker.mjs" }',
+    "worker.mjs": "export class Room {}\nexport default {};\n",
+    "wrangler.jsonc":
+      '{ "main": "worker.mjs", "migrations": [{ "new_sqlite_classes": ["Room"] }] }',
+  };
+  for (const [name, text] of Object.entries(mounted)) {
+    await writeFile(path.join(cwd, "api", name), text);
+  }
+  const bound = ["--do", "COUNTER=Counter", "--do", "KEPT=Kept", "--do", "ROOM=Room@api"];
+  await writeFile(path.join(cwd, "worker.mjs"), `${WORKER}export class Kept {}\n`);
+  const args = ["worker.mjs", ...bound, "--do-sqlite", "KEPT", "--mount", "api=./api", "--watch"];
+  const running = await serve(t, cwd, args);
+  const lines = running.output.stdout.split("\n");
+  assert.deepEqual(lines.slice(2, 5), [
+    "  Bindings  COUNTER  Durable Object, class Counter",
+    "            KEPT     Durable Object, class Kept (SQLite)",
+    "            ROOM     Durable Object, class Room of api (SQLite)",
+  ]);
+  const all = () => running.output.stdout;
+  assert.match(all(), /\[mf:inf:api\] Ready \(\d+B\)\n\[mf:inf\] Ready \(\d+B\)\n/);
+  assert.doesNotMatch(all(), /reloaded/i);
+  await writeFile(path.join(cwd, "api", "worker.mjs"), "export class Room {}\nexport default {}\n");
+  const reloaded = /\[mf:inf:api\] Reloaded \(\d+B\)\n\[mf:inf\] Reloaded \(\d+B\)\n/;
+  await until(() => reloaded.test(all()) || undefined, "the reload of the mount");
+});
+
+test("look: the help says what is off unless it is asked for", async (t) => {
+  const { cwd } = await project(t);
+  const { stdout } = await start(process.execPath, [bin, "--help"], { cwd }).ended;
+  assert.match(
+    stdout,
+    /--\(no-\)update-check Look for a new version at the start \(off by default\)/,
+  );
+  assert.match(stdout, /--\(no-\)cf-fetch +Fetch Request\.cf .*\(off by default\)/);
 });
 
 test("look: the command listens for this machine alone, unless a host is named", async (t) => {

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { Log, LogLevel } from "@miniflare/shared";
 import { Miniflare } from "ferroflare";
 import { Watcher } from "../../dist/miniflare/watch/watcher.js";
-import { startCli, temporaryDirectory, until } from "../support/cli.mjs";
+import { runCli, startCli, temporaryDirectory, until } from "../support/cli.mjs";
 
 const source = (answer) => `
 export class Counter {
@@ -343,4 +343,85 @@ test("watch: files and directories are noticed when they come, change, go and co
   await writeFile(path.join(at("late"), "x"), "2");
   await after("folder", () => writeFile(path.join(at("folder"), "z"), "2"));
   assert.ok(!heard.includes("late"));
+});
+
+/** Starts a project that cannot run, sees its error, then repairs it. */
+async function assertRepaired(t, { files, args = ["worker.mjs"], error, page, repair }) {
+  const cwd = await temporaryDirectory(t);
+  const write = async (all) => {
+    for (const [name, text] of Object.entries(all)) {
+      await mkdir(path.dirname(path.join(cwd, name)), { recursive: true });
+      await writeFile(path.join(cwd, name), text);
+    }
+  };
+  await write(files);
+  const ended = await runCli([...args, "--port", "0"], { cwd });
+  assert.equal(ended.code, 1, ended.stdout);
+  const cli = await startCli(t, [...args, "--watch"], { cwd });
+  const said = () => cli.output.stdout + cli.output.stderr;
+  await until(() => (error.test(said()) ? true : undefined), `${error} in ${said()}`);
+  assert.doesNotMatch(said(), /Ready|reloaded/i);
+  if (page) {
+    const html = await cli.text("/", { headers: { accept: "text/html" } });
+    assert.ok(html.includes(page), html.slice(0, 500));
+    assert.match(await cli.text("/", { headers: { accept: "application/json" } }), error);
+  }
+  await write(repair);
+  await answers(cli, "repaired");
+  await until(() => (/Ready \(/.test(said()) ? true : undefined), "Ready");
+  assert.doesNotMatch(said(), /reloaded/i);
+}
+
+test("watch: a first start that fails shows the error, answers with it, and is ready when it is repaired", async (t) => {
+  const repaired = 'export const greeting = "repaired";\n';
+  const good = { "part.mjs": repaired, "worker.mjs": SPLIT };
+  const broken = (name, text, error) => ({
+    files: { ...good, [name]: text },
+    error,
+    page: name,
+    repair: { [name]: good[name] },
+  });
+  await assertRepaired(
+    t,
+    broken("worker.mjs", `${SPLIT}a b\n`, /worker\.mjs:5\na b\n {2}\^\n\nSyntaxError: Unexp/),
+  );
+  await assertRepaired(
+    t,
+    broken("part.mjs", "export const = 1;\n", /part\.mjs:1\nexport const = 1;/),
+  );
+  await assertRepaired(
+    t,
+    broken("part.mjs", "export {};\n", /worker\.mjs:2\nimport \{ greeting \}/),
+  );
+  await assertRepaired(t, broken("worker.mjs", `null.value;\n${SPLIT}`, /worker\.mjs:1:6/));
+});
+
+test("watch: so does one whose class does not exist, whose build fails, or whose mount is broken", async (t) => {
+  const script =
+    'export class Counter {}\nexport default { fetch: () => new Response("repaired") };\n';
+  await assertRepaired(t, {
+    files: { "worker.mjs": script },
+    args: ["worker.mjs", "--do", "COUNTER=Conuter"],
+    error: /Class "Conuter" for Durable Object "COUNTER" not found\. Did you mean "Counter"\?/,
+    repair: { "worker.mjs": script.replace("Counter", "Conuter") },
+  });
+  const typed =
+    'import { text } from "./part";\nexport default { fetch: () => new Response(text) };\n';
+  await assertRepaired(t, {
+    files: { "worker.ts": typed, "part.ts": "export const text = ;\n" },
+    args: ["worker.ts"],
+    error: /part\.ts:1:21: Unexpected ";"/,
+    page: "part.ts:1:21",
+    repair: { "part.ts": 'export const text: string = "repaired";\n' },
+  });
+  await assertRepaired(t, {
+    files: {
+      "worker.mjs": script,
+      "api/package.json": '{ "main": "worker.mjs" }',
+      "api/worker.mjs": `${script}a b\n`,
+    },
+    args: ["worker.mjs", "--do", "COUNTER=Counter@api", "--mount", "api=./api"],
+    error: /api[/\\]worker\.mjs:3\na b\n/,
+    repair: { "api/worker.mjs": script },
+  });
 });

@@ -2,7 +2,14 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import { test } from "node:test";
-import { fixtures, isListening, runModule, startCli } from "../support/cli.mjs";
+import {
+  fixtures,
+  isListening,
+  packageRoot,
+  runModule,
+  startCli,
+  temporaryDirectory,
+} from "../support/cli.mjs";
 
 const HOUR_MS = 60 * 60 * 1000;
 
@@ -115,5 +122,76 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
       { code: null, signal, hung: false },
     );
     assert.equal(await isListening(cli.port), false);
+  });
+}
+
+/** A program that has a worker, a watched mount and stored data, fails, and closes all. */
+const failing = (directory, use) => `
+  import { createRequire } from "node:module";
+  import { mkdir, writeFile } from "node:fs/promises";
+  import { Miniflare } from "ferroflare";
+  process.on("beforeExit", () => console.log("ended by itself"));
+  process.chdir(${JSON.stringify(directory)});
+  const { TestEnvironment } = createRequire(import.meta.url)(${JSON.stringify(path.join(packageRoot, "dist", "testing", "environment.js"))});
+  const { ScriptRunner } = createRequire(import.meta.url)(${JSON.stringify(path.join(packageRoot, "dist", "miniflare", "script-runner.js"))});
+  await mkdir("api", { recursive: true });
+  await writeFile("api/worker.mjs", "export class Room {}; export default {};");
+  const mount = { rootPath: "./api", scriptPath: "worker.mjs", modules: true, durableObjects: { ROOM: "Room" } };
+  const options = {
+    modules: true, watch: true, mounts: { api: mount }, durableObjectsPersist: "./data",
+    script: "export class Room { fetch() { return new Response('a'); } }; export default {};",
+    durableObjects: { ROOM: "Room" },
+  };
+  const fails = (promise) => promise.then(() => console.log("no error"), ({ code, name }) => console.log(code ?? name));
+  ${use}`;
+
+for (const [what, use, printed] of [
+  [
+    "whose start failed",
+    `
+    for (const wrong of [
+      { durableObjects: { ROOM: "Missing" } }, { script: "a b" }, { scriptPath: "./none.mjs", script: undefined },
+      { durableObjects: { ROOM: { className: "Room", scriptName: "none" } } },
+    ]) {
+      const mf = new Miniflare({ ...options, ...wrong });
+      await fails(mf.getPlugins());
+      await mf.dispose();
+      await mf.dispose();
+    }
+    await new Miniflare({ ...options, script: "a b" }).dispose();`,
+    ["ERR_CLASS_NOT_FOUND", "SyntaxError", "ENOENT", "ERR_SCRIPT_NOT_FOUND"],
+  ],
+  [
+    "whose options were refused, or which could not reload",
+    `
+    for (const wrong of [
+      { durableObjects: { ROOM: "Missing" } }, { script: "a b" }, { durableObjectsPersist: "postgres://a" },
+      { mounts: { api: mount, more: { ...mount, script: "a b" } } },
+    ]) {
+      const mf = new Miniflare(options);
+      await mf.getPlugins();
+      await fails(mf.setOptions(wrong));
+      await fails(mf.reload());
+      await mf.dispose();
+    }`,
+    [
+      ...["ERR_CLASS_NOT_FOUND", "ERR_CLASS_NOT_FOUND", "SyntaxError", "SyntaxError"],
+      ...["ERR_OPTION", "ERR_OPTION", "ERR_MOUNT", "ERR_MOUNT"],
+    ],
+  ],
+  [
+    "of a test runner whose start failed",
+    `
+    const test = { ...options, wranglerConfigPath: false, packagePath: false };
+    for (const wrong of [{ durableObjects: { ROOM: "Missing" } }, { script: "a b" }]) {
+      await fails(TestEnvironment.create(new ScriptRunner(), { ...test, ...wrong }));
+    }
+    const environment = await TestEnvironment.create(new ScriptRunner(), test);
+    await environment.dispose();`,
+    ["ERR_CLASS_NOT_FOUND", "SyntaxError"],
+  ],
+]) {
+  test(`S10: dispose() resolves and lets the process end, of an instance ${what}`, async (t) => {
+    await assertEnds(failing(await temporaryDirectory(t), use), printed);
   });
 }

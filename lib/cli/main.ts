@@ -6,15 +6,16 @@ import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import type http from "node:http";
 import path from "node:path";
-import { type Log, LogLevel } from "@miniflare/shared";
+import { type Log, LogLevel, MiniflareError } from "@miniflare/shared";
 import open from "open";
 import { Miniflare } from "../miniflare/miniflare";
 import type { MiniflareOptions, WorkerOptions } from "../miniflare/options";
 import { createREPL } from "../miniflare/repl";
 import { updateCheck } from "../miniflare/update-check";
+import { FirstStart } from "../shared/first-start";
 import { nearest } from "../shared/nearest";
 import { ownPackage } from "../shared/own-package";
-import { describeThrown, isError, messageOf } from "../shared/thrown";
+import { describeThrown, isError, messageOf, printable } from "../shared/thrown";
 import { doctorCommand } from "./doctor/command";
 import { importCommand } from "./import/command";
 import { initCommand } from "./init/command";
@@ -115,19 +116,28 @@ async function checkForUpdate(mf: Miniflare): Promise<void> {
 }
 
 /** Nothing if an option is refused at once. */
-function newMiniflare(options: MiniflareOptions): Miniflare | undefined {
+function newMiniflare(options: MiniflareOptions, start: FirstStart): Miniflare | undefined {
   try {
-    return new Miniflare(options);
+    return start.run(() => new Miniflare(options));
   } catch (error) {
     fail(describeStartError(error, options));
     return undefined;
   }
 }
 
+/** What keeps a worker from running, in the words of a start that ends the command. */
+function shownFailure(failure: unknown, options: MiniflareOptions): Error {
+  if (!(failure instanceof MiniflareError)) return printable(failure);
+  const shown = new Error(failure.message);
+  shown.stack = describeStartError(failure, options);
+  return shown;
+}
+
 async function run(given: WorkerOptions): Promise<void> {
-  const { log, ready } = commandLog(logLevel(given));
+  const { log, ready, wait } = commandLog(logLevel(given));
   const options = withImpliedOptions(given, log);
-  const mf = newMiniflare(options);
+  const start = new FirstStart();
+  const mf = newMiniflare(options, start);
   if (mf === undefined) return;
   const closers: (() => Promise<unknown>)[] = [() => mf.dispose()];
   const close = async () => {
@@ -140,8 +150,11 @@ async function run(given: WorkerOptions): Promise<void> {
       repl.on("exit", () => void close());
     } else {
       const plugins = await mf.getPlugins();
+      start.end();
       for (const line of banner(plugins)) console.log(line);
-      ready();
+      for (const failure of start.failures) log.error(shownFailure(failure, options));
+      if (start.failures.size === 0) ready();
+      else wait();
       // Others reach the worker only where a host is named.
       plugins.HTTPPlugin.host ??= LOOPBACK;
       const server = await mf.startServer();

@@ -9,6 +9,7 @@ export interface ConfigOptions {
   rootPath?: string;
   wranglerConfigPath?: boolean | string;
   mounts?: Record<string, unknown>;
+  scriptRequired?: boolean;
 }
 
 type Told = Pick<Log, "warn">;
@@ -34,23 +35,29 @@ export function chooseConfig(options: ConfigOptions, log?: Told): boolean | stri
 export function withConfigFiles<O extends ConfigOptions>(options: O, log?: Told): O {
   const chosen = { ...options };
   if (options.wranglerConfigPath) chosen.wranglerConfigPath = chooseConfig(options, log);
-  if (options.mounts) chosen.mounts = mountsWithConfigFiles(options.mounts, log);
+  if (options.mounts) {
+    chosen.mounts = mountsWithConfigFiles(options.mounts, log, options.scriptRequired ?? true);
+  }
   return chosen;
 }
 
 export function mountsWithConfigFiles(
   mounts: Record<string, unknown>,
   log?: Told,
+  scriptRequired = true,
 ): Record<string, unknown> {
-  const chosen = Object.entries(mounts).map(([name, mount]) => [name, mountOptions(mount, log)]);
+  const named = (name: string) => (scriptRequired ? { mountedAs: name } : {});
+  const chosen = Object.entries(mounts).map(([name, mount]) => {
+    const options = mountOptions(mount, log);
+    return [name, typeof options === "object" ? { ...options, ...named(name) } : options];
+  });
   return Object.fromEntries(chosen);
 }
 
-/** A directory stands for the options that Miniflare has for it. */
+/** A directory stands for the options that Miniflare has for it. What is no mount at all stays as it is. */
 function mountOptions(mount: unknown, log?: Told): unknown {
   if (typeof mount === "string") {
     const wranglerConfigPath = chooseConfig({ rootPath: mount, wranglerConfigPath: true }, log);
-    if (wranglerConfigPath === true) return mount;
     return { rootPath: mount, packagePath: true, envPathDefaultFallback: true, wranglerConfigPath };
   }
   const options = mount as ConfigOptions | null;

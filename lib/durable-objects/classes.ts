@@ -1,6 +1,7 @@
 /** Finds the class of a binding: in the worker's own script or in that of a mount. */
 import type { Context, Mount } from "@miniflare/shared";
 import { DurableObjectError } from "../shared/error";
+import { checkRuns } from "../shared/first-start";
 import { didYouMean } from "../shared/nearest";
 import type { BoundObject } from "./options";
 import type { DurableObjectConstructor } from "./state";
@@ -24,6 +25,7 @@ export function findClass(
       `Script "${scriptName}" for Durable Object "${name}" not found.\nMake sure "${scriptName}" is mounted so Miniflare knows where to find it.`,
     );
   }
+  checkRuns(exports);
   const found: DurableObjectConstructor | undefined = exports[className];
   if (found) return { Class: found, exports };
   const script = scriptName ? ` in script "${scriptName}"` : "";

@@ -10,6 +10,7 @@ import { awaitCode } from "../native/tickets";
 import { noteDataDirectory } from "../shared/data-directories";
 import { PERSIST_DEFAULT } from "../shared/default-place";
 import { received, warnOf } from "../shared/error";
+import { survive } from "../shared/first-start";
 import { isRedisUrl } from "../shared/redis-url";
 import {
   kAbortObjects,
@@ -21,6 +22,7 @@ import {
   kForgetObjects,
   kHandle,
   kInstance,
+  kIsSqlite,
   kListIds,
   kReloadFailed,
   kRunAlarm,
@@ -121,6 +123,8 @@ export class DurableObjectsPlugin
   readonly #alarms: AlarmStore;
   #factory: StorageFactory | undefined;
   readonly #worker: Worker;
+  /** Says nothing of mounts before the scripts have run. */
+  #isSqlite: (name: string) => boolean;
 
   constructor(ctx: PluginContext, options?: DurableObjectsOptions) {
     super(ctx);
@@ -140,6 +144,8 @@ export class DurableObjectsPlugin
     this.#storeOptions = storeOptions(this.durableObjectsDurability, this.durableObjectsMaxOpen);
     valueBytesMax(this.durableObjectsMaxValueSize);
     this.#reloads = new Reloads<DurableObjectsPlugin>(this, ctx.sharedCache);
+    this.#isSqlite = (name) =>
+      this.#objects.some((one) => one.name === name && this.#declares(one));
     this.#worker = new Worker(ctx, (name) => this.#namespace(this.#factory!, name, false));
     this.#running = new RunningObjects(ctx.sharedCache, {
       worker: this.#worker,
@@ -328,13 +334,23 @@ export class DurableObjectsPlugin
       assert(this.#reloads.begun, "beforeReload() must be called before reload()");
     } catch (error) {
       this[kReloadFailed](error);
+      if (survive(error)) return;
       throw error;
     }
-    this.#running.load(bindings, classes, this.#sqliteOf(classes));
+    this.#isSqlite = this.#sqliteOf(classes);
+    this.#running.load(bindings, classes, this.#isSqlite);
     this.#worker.load(bindings, moduleExports, classes);
     this.#running.retire();
     this.#reloads.serve();
     this.#alarms.resume((...alarm) => this.#fireAlarm(...alarm));
+  }
+
+  #declares({ className, scriptName, useSQLite }: BoundObject): boolean {
+    return scriptName === undefined ? !!this.#sqlite.get(className) : !!useSQLite;
+  }
+
+  [kIsSqlite](name: string): boolean {
+    return this.#isSqlite(name);
   }
 
   /** Says of each binding whether its objects are SQLite-backed. */

@@ -1,5 +1,6 @@
 /** What stands for a worker whose changed script cannot run: requests get the error until the script is fixed. */
 import type { Context, ScriptRunnerResult } from "@miniflare/shared";
+import { noteBroken, survive } from "../shared/first-start";
 import { downToScript } from "../shared/frames";
 import { describeThrown, isError, messageOf } from "../shared/thrown";
 
@@ -18,6 +19,18 @@ export function brokenScript(thrown: unknown): ScriptRunnerResult {
   const handlers = { fetch: fail, scheduled: fail };
   Object.defineProperty(handlers, "queue", { get: fail });
   return { exports: { default: handlers } as Context };
+}
+
+/** The same for a script that could never run. The start goes on, so that the watcher sees the script being fixed. */
+export function brokenAtStart(thrown: unknown): ScriptRunnerResult {
+  const error = shownError(thrown);
+  const fail = () => {
+    throw error;
+  };
+  const exports = { default: { fetch: fail, scheduled: fail, queue: fail } } as Context;
+  noteBroken(exports, error);
+  survive(error);
+  return { exports };
 }
 
 /** An error with the same words, whose stack leads to the script alone. */

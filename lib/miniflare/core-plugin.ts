@@ -1,6 +1,6 @@
 /** Miniflare 2's core plugin, which also takes the worker's script and its settings from today's configuration files. */
 import path from "node:path";
-import { CorePlugin as MiniflareCorePlugin } from "@miniflare/core";
+import { MiniflareCoreError, CorePlugin as MiniflareCorePlugin } from "@miniflare/core";
 import {
   globsToMatcher,
   type Log,
@@ -13,6 +13,7 @@ import {
 } from "@miniflare/shared";
 import { BuildError } from "../build/error";
 import { isModule, isTypeScript } from "../build/script";
+import { sourcesOf } from "../build/sources";
 import { mountsWithConfigFiles } from "../config/choice";
 import { lackingIn, noticesOf } from "../config/notices";
 import type { Config } from "../config/types";
@@ -25,17 +26,22 @@ import {
   nameOf,
   rulesOf,
 } from "../config/worker";
+import { isSurviving, noteWatched } from "../shared/first-start";
+import { mountWithoutScript, type Place, unreadableScript } from "./missing-script";
 import { kSource, type Runnable, runnable, type Source } from "./source";
 import { followsChange, watchForMissing } from "./watch/watcher";
 
 type Options = ConstructorParameters<typeof MiniflareCorePlugin>[1] & {
   configuration?: Configuration;
+  mountedAs?: string;
 };
 
 /** What a configuration file says beyond Miniflare 2's options. */
 interface Configuration {
   /** The script, if the file names it as `main`. */
   main: string | undefined;
+  /** The script that a key of the file names, and which key that is. */
+  named: { script: string | undefined; key: string };
   build: BuildSettings;
 }
 
@@ -60,19 +66,31 @@ type Script = ScriptBlueprint & { [kSource]?: Source };
 
 export class CorePlugin extends MiniflareCorePlugin {
   declare configuration?: Configuration;
+  /** The name of this worker among the mounts of another, if it needs a script. */
+  declare mountedAs?: string;
   readonly #modules: boolean | undefined;
+  /** Whether a script was built that goes on answering. */
+  #wasReady = false;
   /** Whether a script is built and read only if it runs. */
   protected readonly onlyIfRun: boolean = false;
 
   constructor(ctx: PluginContext, options?: Options) {
     super(ctx, options);
     this.#modules = this.modules;
+    noteWatched(this.watch ?? false);
     if (this.configuration === undefined) delete this.configuration;
+    if (this.mountedAs === undefined) delete this.mountedAs;
   }
 
   override async setup(): Promise<SetupResult> {
+    // It decides which key of package.json names the script, at each setup alike.
+    this.modules = this.#modules;
     const result = await this.#readScript();
     const script = result.script as Script | undefined;
+    if (script === undefined && this.mountedAs !== undefined) {
+      const message = mountWithoutScript(this.mountedAs, this.#place());
+      throw new MiniflareCoreError("ERR_NO_SCRIPT", message);
+    }
     if (script === undefined) return result;
     const { filePath } = script;
     const isMain = this.#isMain(filePath);
@@ -92,9 +110,13 @@ export class CorePlugin extends MiniflareCorePlugin {
   /** A build that fails leaves the worker that runs as it is; it is made again when a file comes that was missing. */
   async #ready(script: Script): Promise<Runnable> {
     try {
-      return await runnable(script);
+      const ready = await runnable(script);
+      this.#wasReady = true;
+      return ready;
     } catch (error) {
       if (!(error instanceof BuildError)) throw error;
+      const isRepair = followsChange() && !this.#wasReady;
+      if (isSurviving() || isRepair) return unbuilt(script.filePath, error);
       watchForMissing(error.missing, script.filePath);
       if (followsChange()) error.message += `\n\n${STILL_OLD}`;
       throw error;
@@ -111,11 +133,35 @@ export class CorePlugin extends MiniflareCorePlugin {
       return await super.setup();
     } catch (error) {
       const { scriptPath } = this;
-      const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
-      if (!missing || scriptPath === undefined || !this.#isMain(scriptPath)) throw error;
-      const script: Script = { filePath: scriptPath, code: "", [kSource]: { missing: error } };
+      const missing = unreadableScript(error, this.#namedBy(), this.#place()) ?? error;
+      const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
+      if (!isMissing || scriptPath === undefined || !this.#isMain(scriptPath)) throw missing;
+      const script: Script = { filePath: scriptPath, code: "", [kSource]: { missing } };
       return { ...(await this.#setupWithoutScript()), script, watch: [scriptPath] };
     }
+  }
+
+  /** What names the script, and what to do if it is missing; `undefined` if that is package.json. */
+  #namedBy(): string | undefined {
+    const { scriptPath, configuration, mountedAs } = this;
+    if (scriptPath === undefined) return undefined;
+    if (configuration?.named.script === scriptPath) {
+      return `It is ${configuration.named.key}. Correct that path, or create the file.`;
+    }
+    const option = mountedAs === undefined ? "scriptPath" : `mounts.${mountedAs}.scriptPath`;
+    return `It is the option ${option} (on the command line, the script). Correct that path, or create the file.`;
+  }
+
+  #place(): Place {
+    const { packagePath, wranglerConfigPath, modules, ctx } = this;
+    const packageFile = packagePath === true ? "package.json" : packagePath;
+    const root = path.resolve(ctx.rootPath);
+    return {
+      root,
+      packageFile: packageFile ? path.resolve(root, packageFile) : undefined,
+      modules: modules ?? false,
+      configured: Boolean(wranglerConfigPath),
+    };
   }
 
   async #setupWithoutScript(): Promise<SetupResult> {
@@ -163,10 +209,22 @@ export class CorePlugin extends MiniflareCorePlugin {
   }
 }
 
+/** A script that throws the error of its build when it is to run. */
+function unbuilt(filePath: string, error: BuildError): Runnable & Script {
+  const inputs = [...sourcesOf(filePath), ...error.missing];
+  return { filePath, code: "", inputs, entry: undefined, [kSource]: { missing: error } };
+}
+
 /** A file whose name says so is a module, unless it is written for the other format. */
 function isModuleFile({ code, filePath }: ScriptBlueprint): boolean {
   if (isModule(code, filePath)) return true;
   return /\.m[jt]s$/i.test(filePath) && !/\baddEventListener\s*\(/.test(code);
+}
+
+/** The script of Miniflare 2's configuration. */
+function uploaded({ build }: Config, directory: string): string | undefined {
+  const { main, dir = "dist" } = build?.upload ?? {};
+  return main ? path.resolve(directory, dir, main) : undefined;
 }
 
 /** For tests, most of which need no script to run. */
@@ -191,9 +249,12 @@ function extend(key: string, description: string | undefined, more?: FromWrangle
 
 extend("wranglerConfigPath", "Path to wrangler.json, wrangler.jsonc or wrangler.toml");
 extend("wranglerConfigEnv", "Environment in the configuration file to use");
+extend("updateCheck", "Look for a new version at the start (off by default)");
 extend("scriptPath", undefined, mainOf);
 extend("modules", undefined, (config) => (bindsOwnClass(config) ? true : undefined));
 extend("modulesRules", undefined, rulesOf);
+
+options.set("mountedAs", { type: OptionType.NONE });
 
 const mounts = options.get("mounts")!;
 options.set("mounts", {
@@ -209,11 +270,18 @@ options.set("configuration", {
   fromWrangler: ((config: Config, directory: string, log: Log): Configuration | undefined => {
     if (!isOfToday(config)) {
       for (const line of lackingIn(config, nameOf(config))) log.warn(line);
-      return undefined;
+      const script = uploaded(config, directory);
+      const key = `"build.upload.main" in ${nameOf(config)}`;
+      return script === undefined
+        ? undefined
+        : { main: undefined, named: { script, key }, build: {} };
     }
     for (const line of noticesOf(config, nameOf(config))) log.warn(line);
-    const main = config.build?.upload?.main ? undefined : mainOf(config, directory);
-    return { main: main && path.resolve(main), build: buildSettings(config, directory) };
+    const script = uploaded(config, directory);
+    const main = script === undefined ? mainOf(config, directory) : undefined;
+    const key = `"${script === undefined ? "main" : "build.upload.main"}" in ${nameOf(config)}`;
+    const named = { script: script ?? main, key };
+    return { main: main && path.resolve(main), named, build: buildSettings(config, directory) };
   }) as OptionMetadata["fromWrangler"],
 });
 

@@ -27,7 +27,12 @@ for (const [option, key] of Object.entries(ADDRESS)) {
   options.set(option, { ...meta, fromWrangler } as OptionMetadata);
 }
 // The help text is the command's, which listens for this machine alone.
-const host = { ...options.get("host")!, description: "Host to listen on (127.0.0.1 by default)" };
-options.set("host", host as OptionMetadata);
+const DESCRIPTIONS = {
+  host: "Host to listen on (127.0.0.1 by default)",
+  cfFetch: "Fetch Request.cf (off by default)",
+};
+for (const [option, description] of Object.entries(DESCRIPTIONS)) {
+  options.set(option, { ...options.get(option)!, description } as OptionMetadata);
+}
 
 Object.defineProperty(HTTPPlugin.prototype, "opts", { value: options, writable: true });

@@ -24,6 +24,7 @@ import { listen } from "./listen";
 import type { MiniflareOptions } from "./options";
 import type { Plugins } from "./plugins";
 import { PLUGINS } from "./plugins";
+import { Remains } from "./remains";
 import { startREPL } from "./repl";
 import { ScriptRunner } from "./script-runner";
 import { VariedStorageFactory } from "./storage-factory";
@@ -51,6 +52,7 @@ function withPrintableErrors(mf: Miniflare): Miniflare {
 
 export class Miniflare extends MiniflareCore<Plugins> {
   declare dispatchFetch: DispatchFetch;
+  readonly #remains: Remains;
   readonly #storageFactory: VariedStorageFactory;
 
   constructor(options?: MiniflareOptions) {
@@ -60,8 +62,10 @@ export class Miniflare extends MiniflareCore<Plugins> {
     installWatcher();
     if (options) checkOptionNames(options, log);
     const chosen = options && withConfigFiles(options, log);
+    const remains = new Remains();
+    const leave = remains.enter();
     super(
-      tellingBindings(PLUGINS),
+      remains.remember(tellingBindings(PLUGINS)),
       {
         log,
         storageFactory,
@@ -71,6 +75,8 @@ export class Miniflare extends MiniflareCore<Plugins> {
       },
       chosen,
     );
+    leave();
+    this.#remains = remains;
     this.#storageFactory = storageFactory;
     followConfigFiles(this, options ?? {}, chosen?.wranglerConfigPath);
     dispatchAnyRequest(this);
@@ -79,12 +85,17 @@ export class Miniflare extends MiniflareCore<Plugins> {
   /**
    * Stops alarms, watchers and mounts, makes everything that was written durable, and closes databases and connections;
    * servers and schedulers belong to the caller.
-   * Connections are closed even if the worker never started, in which case the error of the start is thrown again.
+   * An instance whose start has failed is closed too: the error of the start goes to the callers that have used the instance.
    */
   override async dispose(): Promise<void> {
+    const hasStarted = await this.getPlugins().then(
+      () => true,
+      () => false,
+    );
     try {
-      await super.dispose();
+      if (hasStarted) await super.dispose();
     } finally {
+      await this.#remains.dispose();
       await closeStores(this.#storageFactory);
       await this.#storageFactory.dispose();
     }

@@ -20,9 +20,10 @@ import { findRefusedImport, type ModuleText } from "../modules/import-place";
 import { suggestionFor, typeOfFile } from "../modules/loader";
 import { findUnreadable } from "../modules/syntax-error";
 import { defineDisposeSymbols } from "../shared/dispose";
+import { isSurviving } from "../shared/first-start";
 import { isInstanceOf } from "../shared/thrown";
 import { WORKERS_MODULE } from "../workers/module";
-import { brokenScript } from "./broken-script";
+import { brokenAtStart, brokenScript } from "./broken-script";
 import { nameEntry, type Runnable, runnable } from "./source";
 import { followsChange, watchForMissing } from "./watch/watcher";
 
@@ -46,7 +47,7 @@ export class ScriptRunner extends VMScriptRunner {
   /** The files that scripts have been made of, those of mounts among them. */
   readonly files = new Set<string>();
 
-  /** A script that a change has broken is answered for; one that cannot run at the start is an error. */
+  /** A script that a change has broken is answered for; one that cannot run at the start is an error, unless the start survives. */
   override async run(...given: RunParameters): ReturnType<VMScriptRunner["run"]> {
     const { filePath } = given[1];
     try {
@@ -58,6 +59,7 @@ export class ScriptRunner extends VMScriptRunner {
       this.#note(filePath, sources);
       if (isInstanceOf(thrown, VMScriptRunnerError)) suggest(thrown);
       if (isLinkError(thrown)) await addPlace(thrown, given[1], sources);
+      if (isSurviving()) return { ...brokenAtStart(thrown), watch: sources };
       if (!followsChange()) throw thrown;
       watchForMissing(sources, filePath);
       return brokenScript(thrown);

@@ -127,3 +127,5 @@ export const kDefaultService = Symbol("kDefaultService");
 export const kWorkersModule = Symbol("kWorkersModule");
 /** On a plugin: `(id) => Promise<boolean>`; runs an object's alarm now if it is set. */
 export const kRunAlarm = Symbol("kRunAlarm");
+/** On a plugin: `(name) => boolean`; whether the objects of a binding are SQLite-backed. */
+export const kIsSqlite = Symbol("kIsSqlite");

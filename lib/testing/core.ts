@@ -7,7 +7,7 @@ import { HTMLRewriterPlugin } from "@miniflare/html-rewriter";
 import { KVPlugin } from "@miniflare/kv";
 import { QueueBroker, QueuesPlugin } from "@miniflare/queues";
 import { R2Plugin } from "@miniflare/r2";
-import { NoOpLog } from "@miniflare/shared";
+import { NoOpLog, type StorageFactory } from "@miniflare/shared";
 import { SitesPlugin } from "@miniflare/sites";
 import { WebSocketPlugin } from "@miniflare/web-sockets";
 import { withConfigFiles } from "../config/choice";
@@ -15,6 +15,8 @@ import { DurableObjectsPlugin } from "../durable-objects/plugin";
 import { BindingsPlugin } from "../miniflare/bindings-plugin";
 import { TestCorePlugin } from "../miniflare/core-plugin";
 import { checkOptionNames } from "../miniflare/known-options";
+import { Remains } from "../miniflare/remains";
+import { closeStores } from "../native/stores";
 import { tellingBindings } from "../workers/early-bindings";
 
 const PLUGINS = {
@@ -31,7 +33,32 @@ const PLUGINS = {
   BindingsPlugin,
 };
 
-export type TestCore = MiniflareCore<typeof PLUGINS>;
+/** Miniflare's core. An instance whose start has failed can be disposed of, too. */
+export class TestCore extends MiniflareCore<typeof PLUGINS> {
+  readonly #remains: Remains;
+  readonly #storage: StorageFactory;
+
+  constructor(context: MiniflareCoreContext, options: CoreOptions) {
+    const remains = new Remains();
+    super(remains.remember(tellingBindings(PLUGINS)), context, options);
+    this.#remains = remains;
+    this.#storage = context.storageFactory;
+  }
+
+  override async dispose(): Promise<void> {
+    const hasStarted = await this.getPlugins().then(
+      () => true,
+      () => false,
+    );
+    try {
+      if (hasStarted) await super.dispose();
+    } finally {
+      await this.#remains.dispose();
+      await closeStores(this.#storage);
+    }
+  }
+}
+
 export type CoreOptions = MiniflareCoreOptions<typeof PLUGINS>;
 type CoreContext = Pick<
   MiniflareCoreContext,
@@ -50,27 +77,23 @@ export function createCore(
 ): TestCore {
   const log = new NoOpLog();
   checkOptionNames(options, log);
-  return new MiniflareCore(
-    tellingBindings(PLUGINS),
-    { log, queueBroker: new QueueBroker(log), ...context },
-    {
-      ...withConfigFiles({
-        wranglerConfigPath: true,
-        packagePath: true,
-        envPathDefaultFallback: true,
-        durableObjectsPersist: false,
-        ...options,
-      }),
-      watch: false,
-      kvPersist: false,
-      d1Persist: false,
-      r2Persist: false,
-      cachePersist: false,
-      globalAsyncIO: true,
-      globalTimers: true,
-      globalRandom: true,
-      actualTime: true,
-      fetchMock,
-    } as CoreOptions,
-  );
+  return new TestCore({ log, queueBroker: new QueueBroker(log), ...context }, {
+    ...withConfigFiles({
+      wranglerConfigPath: true,
+      packagePath: true,
+      envPathDefaultFallback: true,
+      durableObjectsPersist: false,
+      ...options,
+    }),
+    watch: false,
+    kvPersist: false,
+    d1Persist: false,
+    r2Persist: false,
+    cachePersist: false,
+    globalAsyncIO: true,
+    globalTimers: true,
+    globalRandom: true,
+    actualTime: true,
+    fetchMock,
+  } as CoreOptions);
 }

@@ -68,7 +68,7 @@ export class TestEnvironment {
     try {
       await environment.#setUp();
     } catch (error) {
-      await environment.#core.dispose().catch(() => {});
+      await environment.#core.dispose();
       throw error;
     }
     return environment;
@@ -134,12 +134,9 @@ export class TestEnvironment {
   }
 
   async dispose(): Promise<void> {
-    const isReady = this.#plugin !== undefined;
     this.#imported?.give({});
-    // The error of a script that could not be loaded has been told.
-    await this.#core.dispose().catch((error) => {
-      if (isReady) throw error;
-    });
+    // An error of a script that could not be loaded has been told.
+    await this.#core.dispose();
   }
 }
 

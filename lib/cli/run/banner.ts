@@ -4,6 +4,7 @@ import type { Miniflare } from "../../miniflare/miniflare";
 import { PERSIST_DEFAULT } from "../../shared/default-place";
 import { ownPackage } from "../../shared/own-package";
 import { isRedisUrl, shownUrl } from "../../shared/redis-url";
+import { kIsSqlite } from "../../shared/symbols";
 import { bold, cyan, dim } from "../look";
 
 type Plugins = Awaited<ReturnType<Miniflare["getPlugins"]>>;
@@ -19,7 +20,8 @@ function bindingsOf(plugins: Plugins): [string, string][] {
       const { className, scriptName } =
         typeof target === "string" ? { className: target, scriptName: undefined } : target;
       const where = scriptName === undefined ? "" : ` of ${scriptName}`;
-      return [name, `Durable Object, class ${className}${where}`];
+      const backing = DurableObjectsPlugin[kIsSqlite](name) ? " (SQLite)" : "";
+      return [name, `Durable Object, class ${className}${where}${backing}`];
     },
   );
   const queues = (QueuesPlugin.queueBindings ?? []) as { name: string }[];

@@ -7,6 +7,7 @@ import { BuildError } from "../../build/error";
 import { ConfigError } from "../../config/error";
 import { TOML_NAME } from "../../config/files";
 import { ListenError } from "../../miniflare/listen";
+import { whereLooked } from "../../miniflare/missing-script";
 import type { WorkerOptions } from "../../miniflare/options";
 import { downToScript } from "../../shared/frames";
 import { describeThrown } from "../../shared/thrown";
@@ -89,9 +90,19 @@ function describeToml(error: Error, options: WorkerOptions): string {
 
 function describeMiniflareError(error: MiniflareError, options: WorkerOptions): string {
   if (error.code === "ERR_NO_SCRIPT") {
+    if (error.message.startsWith("The mount")) return error.message;
+    const root = path.resolve(options.rootPath ?? ".");
+    const { packagePath = true, wranglerConfigPath: config = true, modules = false } = options;
+    const packageFile = packagePath === true ? "package.json" : packagePath;
+    const looked = whereLooked({
+      root,
+      packageFile: packageFile ? path.resolve(root, packageFile) : undefined,
+      modules,
+      configured: Boolean(config),
+    });
     return (
-      `No worker script. Name it on the command line (${EXEC_NAME} worker.mjs), as "main" in wrangler.jsonc, wrangler.json ` +
-      `or wrangler.toml, or as "main" (or "module", for modules) in package.json.`
+      `No worker script. ${looked} Name it on the command line (${EXEC_NAME} worker.mjs), as "main" in wrangler.jsonc, ` +
+      `or as "main" (or "module", for modules) in package.json.`
     );
   }
   const cause = error.cause === undefined ? "" : `: ${describeStartError(error.cause, options)}`;

@@ -26,6 +26,18 @@ const watchers = new Set<Watcher>();
 
 const following = new AsyncLocalStorage<true>();
 
+const owners = new AsyncLocalStorage<Set<Watcher>>();
+
+/**
+ * Watchers that are constructed from now on, until the function that is returned is called, or by what is started until
+ * then, are in `owned` until they are disposed of.
+ */
+export function beginOwning(owned: Set<Watcher>): () => void {
+  const before = owners.getStore() as Set<Watcher>;
+  owners.enterWith(owned);
+  return () => owners.enterWith(before);
+}
+
 /** Whether this runs because a watched source has changed, and not because a caller has asked for it. */
 export function followsChange(): boolean {
   return following.getStore() === true;
@@ -40,11 +52,13 @@ export function watchForMissing(missing: string[], file: string): void {
 export class Watcher {
   readonly #callback: (path: string) => void;
   readonly #watched = new Map<string, Watched>();
+  readonly #owned = owners.getStore();
 
   /** `callback` gets the watched path in or at which something has changed. */
   constructor(callback: (path: string) => void) {
     this.#callback = callback;
     watchers.add(this);
+    this.#owned?.add(this);
   }
 
   watch(paths: Paths): void {
@@ -87,6 +101,7 @@ export class Watcher {
 
   dispose(): void {
     watchers.delete(this);
+    this.#owned?.delete(this);
     this.unwatch([...this.#watched.keys()]);
   }
 }
