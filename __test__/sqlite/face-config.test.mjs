@@ -225,32 +225,3 @@ test("sqlite config: without SQLite, sql and kv can be looked at, and their use 
     ],
   );
 });
-
-test("sqlite config: a classic class without SQLite has no sql, and its use is production's error", async (t) => {
-  const classic = `
-    export class Store {
-      constructor(ctx) { this.storage = ctx.storage; }
-      async fetch() {
-        const { storage } = this;
-        const error = (f) => { try { return ["no error", f()]; } catch (e) { return e.message; } };
-        const names = ["sql", "kv", "transactionSync"];
-        const has = names.map((name) => name in storage || Object.hasOwn(storage, name));
-        await storage.put("key", 1);
-        return Response.json([has, Object.keys(storage), storage instanceof Object, await storage.get("key"),
-          error(() => storage.sql.exec("SELECT 1")), error(() => storage.sql.databaseSize),
-          error(() => storage.kv.get("a")), error(() => storage.transactionSync(() => 1)), typeof storage.nothing]);
-      }
-    }
-    export default { fetch: (request, env) => env.STORE.get(env.STORE.idFromName("a")).fetch(request) };`;
-  const mf = serve(t, { script: classic, durableObjects: { STORE: "Store" } });
-  const [has, keys, isObject, value, ...told] = await (
-    await mf.dispatchFetch("http://localhost/")
-  ).json();
-  assert.deepEqual([has, keys, isObject, value], [[false, false, false], [], true, 1]);
-  const [exec, size, kv, transaction, other] = told;
-  assert.match(exec, /^SQL is not enabled for this Durable Object class\. To enable it, /);
-  assert.equal(size, exec);
-  assert.match(kv, /^The storage\.kv \(synchronous KV\) API is only available for SQLite-backed/);
-  assert.equal(transaction, "Durable Object is not backed by SQL.");
-  assert.equal(other, "undefined");
-});

@@ -2,7 +2,6 @@
 import type { Context } from "@miniflare/shared";
 import type { ObjectHandle } from "../native/addon";
 import { realmOf } from "../rpc";
-import "../storage/classic-sql";
 import { MODERN_VALUE_BYTES_MAX, ModernStorage } from "../storage/modern-storage";
 import type { DurableObjectAlarmBridge } from "../storage/options";
 import { Connection } from "../storage/sql/connection";

@@ -18,7 +18,7 @@ import {
 import { isInside } from "./gates";
 import { NO_ALARM_HANDLER } from "./options";
 import { nothing } from "./promises";
-import { KV_WITHOUT_SQL, NOT_BACKED, SQL_WITHOUT_SQL } from "./sql/refused";
+import { KV_WITHOUT_SQL, SQL_WITHOUT_SQL } from "./sql/refused";
 import { wrongArgument } from "./sql/shape";
 import { DurableObjectStorage } from "./storage";
 
@@ -125,7 +125,7 @@ export class ModernStorage extends DurableObjectStorage {
 
   /** # Errors Always: only SQLite-backed objects have it. */
   transactionSync<T>(..._given: [closure: () => T]): T {
-    throw new Error(NOT_BACKED);
+    throw new Error("Durable Object is not backed by SQL.");
   }
 
   async getCurrentBookmark(): Promise<string> {

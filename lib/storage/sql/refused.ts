@@ -18,9 +18,6 @@ const NO_KV =
   "If using workerd directly, set `enableSql = true` in your workerd config for the class. " +
   TOO_LATE;
 
-/** What `transactionSync()` says. */
-export const NOT_BACKED = "Durable Object is not backed by SQL.";
-
 const { Statement } = SqlStorage.prototype;
 
 export const SQL_WITHOUT_SQL: object = refusing(SqlStorage.prototype, NO_SQL, {
