@@ -1,5 +1,5 @@
 /**
- * The methods of a handle that most operations call, through the quick calls of the addon: those find the handle by its
+ * The methods of a handle that most operations call, through the quick calls of the addon. Those find the handle by its
  * number, and cost less than half of a method. Each has a function of its own, which V8 compiles for its one target.
  */
 import type * as Binding from "../../binding.js";

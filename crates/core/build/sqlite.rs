@@ -1,5 +1,5 @@
-//! SQLite, with a few lines more: it counts the rows that a statement reads and writes, it shows the authorizer the new
-//! name of a table, and it knows whether a row is certainly the last one.
+//! SQLite, with a few lines more. It counts the rows that a statement reads and writes, and knows whether a row is certainly
+//! the last one. It shows the authorizer the new name of a table.
 //!
 //! The sources are those of the crate `libsqlite3-sys`, which compiles nothing itself here (feature `in_gecko` of
 //! rusqlite).
