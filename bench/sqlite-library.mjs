@@ -16,7 +16,11 @@ const [, , place, roundText, objectsText] = process.argv;
 const roundMs = Number(roundText);
 const objects = Number(objectsText);
 const directory = mkdtempSync(path.join(os.tmpdir(), "ferroflare-bench-"));
-const textOf = (i) => `value of the row ${String(i).padStart(3, "0")}`;
+const texts = Array.from(
+  { length: LISTED },
+  (_, i) => `value of the row ${String(i).padStart(3, "0")}`,
+);
+const textOf = (i) => texts[i % LISTED];
 
 function open(name) {
   const db = new Database(place === "files" ? path.join(directory, `${name}.sqlite`) : ":memory:");

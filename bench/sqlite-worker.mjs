@@ -7,8 +7,9 @@ export const INSERTED = 100;
 export const script = `
 import { DurableObject } from "cloudflare:workers";
 
-/** What the tables hold: a key, a text of 20 characters and a number. */
-const textOf = (i) => "value of the row " + String(i).padStart(3, "0");
+/** What the tables hold: a key, a text of 20 characters and a number. The texts exist before: storage is measured, not their making. */
+const TEXTS = Array.from({ length: ${LISTED} }, (_, i) => "value of the row " + String(i).padStart(3, "0"));
+const textOf = (i) => TEXTS[i % ${LISTED}];
 
 class Base extends DurableObject {
   fetch() {
