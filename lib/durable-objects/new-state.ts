@@ -2,11 +2,12 @@
 import type { Context } from "@miniflare/shared";
 import type { ObjectHandle } from "../native/addon";
 import { realmOf } from "../rpc";
+import { kConnection } from "../shared/symbols";
 import { MODERN_VALUE_BYTES_MAX, ModernStorage } from "../storage/modern-storage";
 import type { DurableObjectAlarmBridge } from "../storage/options";
 import { Connection } from "../storage/sql/connection";
 import { OWN_REALM } from "../storage/sql/realm";
-import { kConnection, SqliteStorage } from "../storage/sql/sqlite-storage";
+import { SqliteStorage } from "../storage/sql/sqlite-storage";
 import { refuseObjectsOf } from "../storage/sql/storable";
 import { DurableObjectStorage } from "../storage/storage";
 import { isEnabled } from "../workers/compatibility";

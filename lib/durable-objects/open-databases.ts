@@ -1,6 +1,6 @@
 /** Lets databases rest whose storages were not used for the longest time, so that few are open, however many instances live. */
-import { kRest } from "../shared/symbols";
-import { kIsOpen, kLastUse, type SqliteStorage } from "../storage/sql/sqlite-storage";
+import { kOpening, kRest } from "../shared/symbols";
+import type { SqliteStorage } from "../storage/sql/sqlite-storage";
 
 /** How many databases are looked at to find one that may rest. */
 const LOOKS_MAX = 64;
@@ -12,7 +12,7 @@ export class OpenDatabases {
   /** The database of a storage is open. */
   add(storage: SqliteStorage): void {
     this.#open.delete(storage);
-    this.#open.set(storage, storage[kLastUse]);
+    this.#open.set(storage, storage[kOpening].lastUse);
   }
 
   delete(storage: SqliteStorage): void {
@@ -25,10 +25,10 @@ export class OpenDatabases {
     for (const [storage, use] of this.#open) {
       if (this.#open.size < openMax || looks++ >= LOOKS_MAX) return;
       this.#open.delete(storage);
-      if (!storage[kIsOpen]) continue;
-      const isOldest = storage[kLastUse] === use;
+      if (!storage[kOpening].isOpen) continue;
+      const isOldest = storage[kOpening].lastUse === use;
       if (isOldest && mayRest(storage) && storage[kRest]()) continue;
-      this.#open.set(storage, storage[kLastUse]);
+      this.#open.set(storage, storage[kOpening].lastUse);
     }
   }
 }

@@ -29,7 +29,7 @@ import {
   kWorkersModule,
 } from "../shared/symbols";
 import { printable } from "../shared/thrown";
-import { opened } from "../storage/sql/sqlite-storage";
+import { opened } from "../storage/sql/of-storage";
 import type { DurableObjectStorage } from "../storage/storage";
 import { note } from "../workers/early-bindings";
 import type { WorkersModule } from "../workers/module";

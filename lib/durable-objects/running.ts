@@ -15,7 +15,7 @@ import {
   kRetire,
   kSockets,
 } from "../shared/symbols";
-import { closeDatabase } from "../storage/sql/sqlite-storage";
+import { closeDatabase } from "../storage/sql/of-storage";
 import type { DurableObjectStorage } from "../storage/storage";
 import { alarmBridge } from "./alarms";
 import { isModern } from "./base";

@@ -1,13 +1,8 @@
 /** Opens the databases of SQLite-backed objects before their construction, and gives them up when another process waits. */
 import { clearInterval, setInterval } from "../shared/real-timers";
-import { kRelease, kReopen, kWanted } from "../shared/symbols";
-import {
-  closeDatabase,
-  isOvertaken,
-  kIsOfObject,
-  opened,
-  SqliteStorage,
-} from "../storage/sql/sqlite-storage";
+import { kIsOfObject, kRelease, kReopen, kWanted } from "../shared/symbols";
+import { closeDatabase, isOvertaken, opened } from "../storage/sql/of-storage";
+import { SqliteStorage } from "../storage/sql/sqlite-storage";
 import type { DurableObjectStorage } from "../storage/storage";
 import { OpenDatabases } from "./open-databases";
 

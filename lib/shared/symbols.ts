@@ -129,3 +129,10 @@ export const kWorkersModule = Symbol("kWorkersModule");
 export const kRunAlarm = Symbol("kRunAlarm");
 /** On a plugin: `(name) => boolean`; whether the objects of a binding are SQLite-backed. */
 export const kIsSqlite = Symbol("kIsSqlite");
+
+/** On a storage in SQLite: what the storages of its object have in common. */
+export const kConnection = Symbol("kConnection");
+/** On a storage in SQLite: what opens its database, and knows whether that is open. */
+export const kOpening = Symbol("kOpening");
+/** On a storage in SQLite: whether it is the one of a running object. */
+export const kIsOfObject = Symbol("kIsOfObject");

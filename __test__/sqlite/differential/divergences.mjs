@@ -18,8 +18,17 @@ function withoutNames(step, answer) {
     : answer;
 }
 
+/** A text with fourteen digits of each number in it. */
+const shortened = (text) =>
+  text.replace(/-?\d+\.\d+(e[+-]\d+)?/g, (digits) => Number(digits).toPrecision(14));
+
 const VIOLATED =
   /because the application left the database in a state where constraints were violated/;
+
+/** A blob with the header of JSONB that begins with a digit: 3.47 believes the header, a newer one looks at the rest. */
+const HALF_JSONB = "SELECT x'349f1487' ->> 4 AS a";
+/** A newer SQLite writes a shorter part over a longer one, with a longer header than it needs. */
+const LONG_HEADER = "SELECT jsonb_set('0.841', '$', 5.0) AS a";
 
 /** `isHarmless` says that what comes after such a difference does not follow from it. */
 export const divergences = [
@@ -55,13 +64,25 @@ export const divergences = [
   {
     row: "sqlite-version",
     explains: ({ step, ours, theirs }) => {
-      const rounded = (answer) =>
-        JSON.stringify(answer).replace(/-?\d+\.\d+(e[+-]\d+)?/g, (digits) =>
-          Number(digits).toPrecision(14),
-        );
-      return textOf(step) !== "" && rounded(ours) === rounded(theirs);
+      // Only in texts: numbers are equal in every bit.
+      const inText = (_, part) => (typeof part === "string" ? shortened(part) : part);
+      const rounded = (answer) => JSON.stringify(answer, inText);
+      const isSql = textOf(step) !== "" || step[0] === "read";
+      return isSql && rounded(ours) === rounded(theirs);
     },
-    shows: [exec("SELECT 9007199254740992.0 || '' AS a"), exec("SELECT 2.0 / 3 || '' AS a")],
+    shows: [
+      exec("SELECT 9007199254740992.0 || '' AS a"),
+      exec("SELECT 2.0 / 3 || '' AS a"),
+      ["open", "one", "SELECT json_array(1745329251994.33) AS a", []],
+      ["read", "one", "array", 1],
+    ],
+  },
+  {
+    // No program draws these two; see `bytes` in `generate-values.mjs`, and `call` in `generate-expressions.mjs`.
+    row: "sqlite-version",
+    isHarmless: true,
+    explains: ({ step }) => [HALF_JSONB, LONG_HEADER].includes(textOf(step)),
+    shows: [exec(HALF_JSONB), exec(LONG_HEADER)],
   },
   {
     row: "sqlite-limit-clause",

@@ -120,6 +120,7 @@ function compound(r, schema) {
   );
 }
 
+/** Each has an order: by which index the rows are found depends on the version of SQLite. */
 function subquery(r, schema, bindings) {
   const [outer, inner] = [schema.table(r), schema.table(r)];
   const [column, other] = [schema.column(r, outer), schema.column(r, inner)];
@@ -127,17 +128,17 @@ function subquery(r, schema, bindings) {
     [
       2,
       () =>
-        `SELECT ${column} FROM ${outer.name} WHERE ${column} IN (SELECT ${other} FROM ${inner.name})`,
+        `SELECT ${column} FROM ${outer.name} WHERE ${column} IN (SELECT ${other} FROM ${inner.name}) ORDER BY 1`,
     ],
     [
       2,
       () =>
-        `SELECT ${column}, (SELECT count(*) FROM ${inner.name} i WHERE i.${other} = o.${column}) AS n FROM ${outer.name} o`,
+        `SELECT ${column}, (SELECT count(*) FROM ${inner.name} i WHERE i.${other} = o.${column}) AS n FROM ${outer.name} o ORDER BY 1`,
     ],
     [
       1,
       () =>
-        `SELECT ${column} FROM ${outer.name} o WHERE EXISTS (SELECT 1 FROM ${inner.name} i WHERE i.${other} = o.${column})`,
+        `SELECT ${column} FROM ${outer.name} o WHERE EXISTS (SELECT 1 FROM ${inner.name} i WHERE i.${other} = o.${column}) ORDER BY 1`,
     ],
     [
       1,
@@ -147,7 +148,7 @@ function subquery(r, schema, bindings) {
     [
       1,
       () =>
-        `SELECT * FROM ${outer.name} WHERE (${column}, 1) IN (SELECT ${other}, 1 FROM ${inner.name})`,
+        `SELECT * FROM ${outer.name} WHERE (${column}, 1) IN (SELECT ${other}, 1 FROM ${inner.name}) ORDER BY ${outer.columns.join(", ")}`,
     ],
   ])();
 }

@@ -17,6 +17,8 @@ export interface Opener {
   opened(): void;
 }
 
+let uses = 0;
+
 export class Opening {
   readonly #handle: ObjectHandle;
   readonly #opener: Opener;
@@ -24,6 +26,7 @@ export class Opening {
   #opening: Promise<void> | undefined;
   /** Whether another process has had the object since this instance has used it. */
   #overtaken = false;
+  #lastUse = ++uses;
 
   constructor(handle: ObjectHandle, opener: Opener) {
     this.#handle = handle;
@@ -46,10 +49,27 @@ export class Opening {
     return this.#overtaken;
   }
 
+  /** When it was wanted last, as a number. Each event of the object and each use from outside makes it grow. */
+  get lastUse(): number {
+    return this.#lastUse;
+  }
+
   /** # Errors Those of the core; `ERR_EVICTED` after the end. */
   open(): Promise<void> {
+    this.#lastUse = ++uses;
     this.#opening ??= this.#open();
     return this.#opening;
+  }
+
+  /** # Errors Those of opening it; `ERR_EVICTED` if another process has had the object meanwhile. */
+  reopen(): Promise<void> | undefined {
+    this.#lastUse = ++uses;
+    return this.isResting ? this.#openAgain() : undefined;
+  }
+
+  async #openAgain(): Promise<void> {
+    await this.open();
+    if (this.#overtaken) throw overtaken();
   }
 
   async #open(): Promise<void> {

@@ -1,17 +1,19 @@
 /** The storage of a SQLite-backed object: keys, alarm and tables in one database, which is open while the object runs. */
 import type { ObjectHandle } from "../../native/addon";
-import { nextTick } from "../../shared/real-timers";
 import {
   kBeginTurn,
   kCheckValue,
   kClose,
+  kConnection,
   kCut,
   kCutReason,
   kEndTurn,
   kFollow,
+  kIsOfObject,
   kLose,
   kOnBroken,
   kOpen,
+  kOpening,
   kPendingTicket,
   kRearm,
   kRelease,
@@ -25,15 +27,15 @@ import {
 import { isInside } from "../gates";
 import { ModernStorage, undo } from "../modern-storage";
 import type { ListOptions } from "../operations";
-import type { DurableObjectAlarmBridge, DurableObjectPutOptions } from "../options";
-import { nothing } from "../promises";
-import type { DurableObjectStorage } from "../storage";
+import type { DurableObjectAlarmBridge } from "../options";
 import type { DurableObjectTransaction } from "../transaction";
+import { Access } from "./access";
+import { Commits } from "./commits";
 import type { Connection } from "./connection";
 import { Database } from "./database";
-import { checkListOptions, cloneError, KvLists, SyncKvStorage } from "./kv";
-import { areMany, getMany, removeMany } from "./many";
-import { Opening, overtaken } from "./opening";
+import { checkListOptions, KvLists, SyncKvStorage } from "./kv";
+import { type AsyncMethod, defineAsync, inParts, type Operation } from "./methods";
+import { Opening } from "./opening";
 import type { RowRealm } from "./realm";
 import { wrongArgument } from "./shape";
 import { SqlStorage } from "./sql";
@@ -55,65 +57,42 @@ export interface SqliteSetting {
 
 const DONE = Promise.resolve();
 
-let uses = 0;
-
-/** On a storage: what the storages of its object have in common. */
-export const kConnection = Symbol("kConnection");
-
-/** On a storage: when it was used last, as a number that grows with each use. */
-export const kLastUse = Symbol("kLastUse");
-
-const kIsOvertaken = Symbol("kIsOvertaken");
-
-/** On a storage: whether its database is open. */
-export const kIsOpen = Symbol("kIsOpen");
-
-/** On a storage: whether it is the one of a running object. */
-export const kIsOfObject = Symbol("kIsOfObject");
-
-const ASYNC_METHODS = [
-  "get",
-  "list",
-  "put",
-  "delete",
-  "getAlarm",
-  "setAlarm",
-  "deleteAlarm",
-  "sync",
-] as const;
-type AsyncMethod = (typeof ASYNC_METHODS)[number];
-
 export class SqliteStorage extends ModernStorage {
   declare readonly kv: SyncKvStorage;
   declare readonly sql: SqlStorage;
-  readonly #alarms: DurableObjectAlarmBridge;
   readonly #handle: ObjectHandle;
   readonly #setting: SqliteSetting;
   readonly #database: Database;
   readonly #lists = new KvLists();
   readonly #transactions: Transactions;
   readonly #opening: Opening;
-  #sealing = false;
-  #used = ++uses;
-  /** Whether the alarm was written since the last commit. */
-  #alarmWritten = false;
+  readonly #access: Access;
+  readonly #commits: Commits;
 
   constructor(handle: ObjectHandle, alarms: DurableObjectAlarmBridge, setting: SqliteSetting) {
     // A transaction tells the timers at its end.
-    const tell = (change: () => Promise<void>) => (this.#isCommitting() ? change() : DONE);
+    const tell = (change: () => Promise<void>) => (this.#transactions.areOpen ? DONE : change());
     super(handle, {
       setAlarm: (time) => tell(() => alarms.setAlarm(time)),
       deleteAlarm: () => tell(() => alarms.deleteAlarm()),
       rearm: () => alarms.rearm?.(),
     });
-    this.#alarms = alarms;
     this.#handle = handle;
     this.#setting = setting;
     this.#opening = new Opening(handle, {
       isOfObject: setting.isOfObject,
       opened: () => setting.opened(this),
     });
-    const use = () => this.#use();
+    const { connection } = setting;
+    this.#access = new Access({ storage: this, handle, connection, opening: this.#opening });
+    this.#commits = new Commits({
+      handle,
+      isOpen: () => this.#opening.isOpen,
+      isInTransaction: () => this.#transactions.areOpen,
+      alarmWritten: () => void alarms.deleteAlarm(),
+      failed: (failure) => this.#commitFailed(failure),
+    });
+    const use = () => this.#access.use();
     const wrote = (ticket: number) => this[kFollow](ticket);
     const failed = (reason: unknown) => this.#failed(reason);
     const database = new Database({ use, wrote, failed }, setting.realm);
@@ -122,13 +101,13 @@ export class SqliteStorage extends ModernStorage {
     this.sql = new SqlStorage(database);
     this.#transactions = new Transactions({
       storage: this,
-      connection: setting.connection,
+      connection,
       party: setting.isOfObject ? this : undefined,
       use,
       isOpen: () => this.#opening.isOpen,
-      commit: () => this.#commit(),
+      commit: () => this.#commits.commit(),
       rearm: () => this[kRearm](),
-      endReason: () => this.#endReason(),
+      endReason: () => this.#access.endReason(),
     });
   }
 
@@ -136,8 +115,11 @@ export class SqliteStorage extends ModernStorage {
     return this.#setting.connection;
   }
 
+  get [kOpening](): Opening {
+    return this.#opening;
+  }
+
   [kOpen](): Promise<void> {
-    this.#used = ++uses;
     return this.#opening.open();
   }
 
@@ -145,7 +127,7 @@ export class SqliteStorage extends ModernStorage {
     if (this.#opening.isOpen && this.#transactions.areOpen) void undo(this.#handle);
     this.#opening.close(() => {
       this.#transactions.abandon(this.#handle);
-      this.#commit();
+      this.#commits.commit();
     });
   }
 
@@ -163,38 +145,23 @@ export class SqliteStorage extends ModernStorage {
 
   /** Lets the database be closed until it is used again, if nothing of it is open. */
   [kRest](): boolean {
-    if (!this.#opening.isOpen || this.#transactions.areOpen || this.#sealing) return false;
+    if (!this.#opening.isOpen || this.#transactions.areOpen || this.#commits.isDue) return false;
     return this.#opening.rest();
   }
 
-  /** # Errors Those of opening it; `ERR_EVICTED` if another process has had the object meanwhile. */
   override [kReopen](): Promise<void> | undefined {
-    this.#used = ++uses;
-    return this.#opening.isResting ? this.#reopen() : undefined;
-  }
-
-  async #reopen(): Promise<void> {
-    await this.#opening.open();
-    if (this.#opening.isOvertaken) throw overtaken();
-  }
-
-  /** Grows with each event of the object, and with each use from outside. */
-  get [kLastUse](): number {
-    return this.#used;
-  }
-
-  get [kIsOpen](): boolean {
-    return this.#opening.isOpen;
-  }
-
-  get [kIsOvertaken](): boolean {
-    return this.#opening.isOvertaken;
+    return this.#opening.reopen();
   }
 
   /** The file cannot be used: the object is reset, and opens the database again. */
   #failed(reason: unknown): void {
     this[kLose]();
     this[kOnBroken]?.(reason);
+  }
+
+  #commitFailed(failure: unknown): void {
+    if (this.#setting.isOfObject) this[kCut](failure);
+    else this[kLose]();
   }
 
   override [kLose](): void {
@@ -204,7 +171,7 @@ export class SqliteStorage extends ModernStorage {
   /** Not while a transaction is open. */
   [kRelease](): void {
     if (!this.#opening.isOpen || this.#transactions.areOpen) return;
-    this.#commit();
+    this.#commits.commit();
     this.#opening.release();
   }
 
@@ -218,25 +185,19 @@ export class SqliteStorage extends ModernStorage {
 
   /** A section of `blockConcurrencyWhile()` commits what was written before it begins, and before it ends. */
   override [kEndTurn](isSection = false): void {
-    if (isSection && this.#opening.isOpen && !this.#transactions.areOpenSync) this.#commit();
+    if (!isSection || !this.#opening.isOpen || this.#transactions.areOpenSync) return;
+    this.#commits.commit();
   }
 
   override [kUndo](): void {
     if (!this.#opening.isOpen) return;
     void undo(this.#handle);
-    this.#alarmWritten = false;
+    this.#commits.alarmWritten = false;
     this[kRearm]();
   }
 
-  /** All that runs until the microtask queue is empty belongs to one commit. */
   override [kSealLater](): void {
-    if (this.#sealing) return;
-    this.#sealing = true;
-    const seal = () => {
-      this.#sealing = false;
-      if (this.#opening.isOpen) this.#commit();
-    };
-    void Promise.resolve().then(() => nextTick(seal));
+    this.#commits.sealLater();
   }
 
   /** In a transaction nothing is waited for: its end commits. */
@@ -264,109 +225,30 @@ export class SqliteStorage extends ModernStorage {
     if (typeof closure !== "function") {
       return Promise.reject(wrongArgument("transaction", "DurableObjectStorage", 1, "function"));
     }
-    if (this[kCutReason] !== undefined) return this.#refused();
-    return this.#transactions.run(closure as never, () => this.#ready());
+    if (this[kCutReason] !== undefined) return this.#access.refused();
+    return this.#transactions.run(closure as never, () => this.#access.ready());
   }
 
   override deleteAll(): Promise<void> {
-    return this.#whenFree(async () => {
+    return this.#access.whenFree(async () => {
       if (this.#transactions.areOpen || this.#transactions.areOpenSync) {
         throw deleteAllInTransaction();
       }
-      const ticket = this.#use().sqlReset(this.#setting.keepsAlarm);
+      const ticket = this.#access.use().sqlReset(this.#setting.keepsAlarm);
       this.#database.deletions++;
-      this.#alarmWritten = true;
+      this.#commits.alarmWritten = true;
       const durable = this[kFollow](ticket);
       if (!isInside()) await durable;
     });
   }
 
   override async getCurrentBookmark(): Promise<string> {
-    return this.#whenFree(async () => {
-      const bookmark = this.#use().sqlBookmark();
+    return this.#access.whenFree(async () => {
+      const bookmark = this.#access.use().sqlBookmark();
       const durable = this[kFollow](this.#handle.pendingTicket());
       if (!isInside()) await durable;
       return bookmark;
     });
-  }
-
-  /** # Errors Why the database cannot be used now. */
-  #use(): ObjectHandle {
-    if (!this.#opening.isOpen) this.#openNow();
-    this.#setting.connection.check(this);
-    return this.#handle;
-  }
-
-  /** Code that no event has started, or code outside, finds the database closed. */
-  #openNow(): void {
-    if (this[kCutReason] === undefined) this.#opening.openNow();
-    if (!this.#opening.isOpen) throw this.#endReason();
-    if (!this.#opening.isOvertaken) return;
-    const reason = overtaken();
-    this[kOnBroken]?.(reason);
-    throw reason;
-  }
-
-  #endReason(): unknown {
-    const cut = this[kCutReason];
-    return cut === undefined ? this.#opening.reason : cut.reason;
-  }
-
-  #commit(): void {
-    const handle = this.#handle;
-    const ticket = handle.pendingTicket();
-    handle.seal();
-    if (ticket !== 0 && handle.pendingTicket() === 0) this.#check(ticket);
-    if (!this.#alarmWritten || this.#transactions.areOpen) return;
-    this.#alarmWritten = false;
-    void this.#alarms.deleteAlarm();
-  }
-
-  /** A commit that was refused ends the storage at once: the reset of the object follows when its writes are told. */
-  #check(ticket: number): void {
-    try {
-      this.#handle.durable(ticket);
-    } catch (failure) {
-      if (this.#setting.isOfObject) this[kCut](failure);
-      else this[kLose]();
-    }
-  }
-
-  /** Whether the end of this turn of the event loop commits. */
-  #isCommitting(): boolean {
-    return !this.#transactions.areOpen;
-  }
-
-  /** Runs an operation, at once if the database is open and no other transaction is. */
-  #whenFree<T>(operation: () => Promise<T>): Promise<T> {
-    if (this[kCutReason] !== undefined) return this.#refused();
-    if (!this.#opening.isOpen || !this.#setting.connection.mayUse(this)) {
-      return this.#later(operation);
-    }
-    try {
-      return operation();
-    } catch (error) {
-      return Promise.reject(cloneError(error));
-    }
-  }
-
-  async #later<T>(operation: () => Promise<T>): Promise<T> {
-    do await this.#ready();
-    while (!this.#setting.connection.mayUse(this));
-    return operation();
-  }
-
-  async #ready(): Promise<void> {
-    if (this[kCutReason] !== undefined) throw this.#endReason();
-    await this[kOpen]();
-    await this.#setting.connection.wait(this);
-  }
-
-  /** The rejection of a call after the reset of the object, which no program need look at. */
-  #refused(): Promise<never> {
-    const refusal = Promise.reject(this.#endReason());
-    refusal.catch(nothing);
-    return refusal;
   }
 
   /** The asynchronous list ends one that is walked, unless its options are refused. */
@@ -375,47 +257,19 @@ export class SqliteStorage extends ModernStorage {
     this.#lists.end();
   }
 
-  /** An operation on more keys than the core takes at once. */
-  #onMany(name: AsyncMethod, args: unknown[]): Promise<unknown> | undefined {
-    const [keys, second] = args;
-    if ((name !== "get" && name !== "delete") || !areMany(keys)) return undefined;
-    const options = second as DurableObjectPutOptions | undefined;
-    if (name === "get") return getMany(keys, (part) => super.get(part, options));
-    return removeMany(keys, (part) => super.delete(part, options));
+  #run(name: AsyncMethod, operation: Operation, args: unknown[]): Promise<unknown> {
+    return this.#access.whenFree(() => {
+      if (name === "list") this.#beginList(args[0]);
+      if (name === "setAlarm" || name === "deleteAlarm") this.#commits.alarmWritten = true;
+      return inParts(name, operation, args);
+    });
   }
 
   static {
-    for (const name of ASYNC_METHODS) {
-      const operation = Reflect.get(ModernStorage.prototype, name) as CallableFunction;
-      const value = {
-        [name](this: SqliteStorage, ...args: unknown[]): Promise<unknown> {
-          return this.#whenFree(() => {
-            if (name === "list") this.#beginList(args[0]);
-            if (name === "setAlarm" || name === "deleteAlarm") this.#alarmWritten = true;
-            return this.#onMany(name, args) ?? Reflect.apply(operation, this, args);
-          });
-        },
-      }[name];
-      const shape = { writable: true, configurable: true };
-      Object.defineProperty(SqliteStorage.prototype, name, { value, ...shape });
-    }
+    defineAsync(SqliteStorage, (storage, name, operation, args) =>
+      storage.#run(name, operation, args),
+    );
   }
 }
 
 refuseObjectsOf(SqliteStorage, "DurableObjectStorage");
-
-/** Waits until the database of a storage is open, if it has one. */
-export async function opened(storage: DurableObjectStorage): Promise<DurableObjectStorage> {
-  if (storage instanceof SqliteStorage) await storage[kOpen]();
-  return storage;
-}
-
-/** Closes the database of a storage, if it has one. */
-export function closeDatabase(storage: DurableObjectStorage): void {
-  if (storage instanceof SqliteStorage) storage[kClose]();
-}
-
-/** Whether another process has had the object of a storage while its database rested. */
-export function isOvertaken(storage: DurableObjectStorage): boolean {
-  return storage instanceof SqliteStorage && storage[kIsOvertaken];
-}
