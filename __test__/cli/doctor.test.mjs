@@ -76,3 +76,13 @@ test("doctor: a broken package.json or wrangler.toml is named", async (t) => {
   assert.equal(pkg.code, 1);
   assert.match(pkg.stderr, /^ferroflare: Cannot read [^\n]*package\.json: [^\n]*\n$/);
 });
+
+test("doctor: the command that it proposes is one of the project's package manager", async (t) => {
+  const cwd = await temporaryDirectory(t);
+  const pkg = { private: true, devDependencies: { ferroflare: "0.1.0" } };
+  await writeFile(path.join(cwd, "package.json"), JSON.stringify(pkg));
+  for (const [manager, runner] of Object.entries({ npm: "npx", pnpm: "pnpm exec", yarn: "yarn" })) {
+    const { stdout } = await runCli(["doctor", "--manager", manager], { cwd });
+    assert.match(stdout, new RegExp(`^undici: .* fewer: ${runner} ferroflare init --undici$`, "m"));
+  }
+});

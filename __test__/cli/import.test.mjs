@@ -487,3 +487,12 @@ test("import: --help says what it does with what is there already", async () => 
   assert.match(stdout, /^Usage: ferroflare import FROM TO \[options\]\n/);
   assert.match(stdout, /is kept and reported.*--overwrite/s);
 });
+
+test("import: .mf/do that is missing proposes the place where Miniflare 2 keeps data by default", async (t) => {
+  const cwd = await temporaryDirectory(t);
+  const missing = `There is no directory ${path.join(cwd, ".mf", "do")} (FROM).`;
+  const line = async () => (await runCli(["import", ".mf/do", "new"], { cwd })).stderr;
+  assert.equal(await line(), `ferroflare: ${missing}\n`);
+  mkdirSync(path.join(cwd, ".mf", "durableobjects"), { recursive: true });
+  assert.equal(await line(), `ferroflare: ${missing} Did you mean ".mf/durableobjects"?\n`);
+});

@@ -355,6 +355,9 @@ test("objects: a directory that cannot be read is refused in one line", async (t
   const missing = path.join(parent, "missing");
   assertFails(await objects(missing, "list"), `There is no directory ${missing} (--do-persist).`);
   assert.ok(!existsSync(missing));
+  const bare = await runCli(["objects", "list"], { cwd: parent });
+  const byDefault = `There is no directory ${path.join(parent, ".mf", "do")} (--do-persist).`;
+  assertFails(bare, `${byDefault} Name the place of the data: --do-persist PATH.`);
   const redis = await objects("redis://localhost:1", "list");
   assert.equal(redis.code, 1);
   assert.match(redis.stderr, /^ferroflare: [^\n]*Redis[^\n]*\n$/);

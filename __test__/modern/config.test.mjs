@@ -582,3 +582,27 @@ test("config: an unmodified Miniflare 2 in the same process reads TOML as before
   assert.deepEqual(await bindings("other.toml"), { A: "toml" });
   assert.equal((await failure(bindings("other.json"))).name, "TomlError");
 });
+
+test("config: a class of migrations that the configured script does not export is one warning", async (t) => {
+  const migrations = [
+    { tag: "v1", new_sqlite_classes: ["Old", "Othr"], new_classes: ["Gone", "Alone"] },
+    { tag: "v2", renamed_classes: [{ from: "Old", to: "Room" }], deleted_classes: ["Gone"] },
+  ];
+  const file = { main: "worker.mjs", compatibility_date: "2026-04-01", migrations };
+  const warnings = async (config, options) => {
+    const root = await projectOf(t, { "worker.mjs": ECHO, "b.mjs": ECHO, "wrangler.json": config });
+    const { mf, log, json } = serveIn(t, root, options);
+    await json();
+    await mf.reload();
+    return log.lines.filter((line) => line.includes("migrations"));
+  };
+  const warned = await warnings(file);
+  assert.equal(warned.length, 2, warned.join("\n"));
+  assert.match(
+    warned.join("\n"),
+    /"Othr" \(new_sqlite_classes of "migrations" in wrangler\.json\) is missing: the script does not export it\. Did you mean "Other"\? Export/,
+  );
+  assert.match(warned.join("\n"), /"Alone" \(new_classes of .* export it\. Export it, or correct/);
+  assert.deepEqual(await warnings(file, { scriptPath: "b.mjs" }), []);
+  assert.deepEqual(await warnings({ ...file, migrations: undefined }), []);
+});

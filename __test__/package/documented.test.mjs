@@ -3,11 +3,13 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
+import { pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
-import { packageRoot, start, temporaryDirectory, until } from "../support/cli.mjs";
+import { packageRoot, start, temporaryDirectory, until, VM_MODULES } from "../support/cli.mjs";
 import { blockIn, commandsIn } from "../support/documented.mjs";
 import { redisServer } from "../support/redis.mjs";
 
@@ -163,10 +165,11 @@ test("documented: the README's program, commands and test runners, with npm", as
   });
   assert.equal(await serve(t, cwd, REDIS, inRedis, { redis }), "object");
 
-  await mkdir(path.join(cwd, ".mf", "do"), { recursive: true });
-  const imported = await step(cwd, README, "npx ferroflare import .mf/do ./data");
-  assert.match(imported.stdout, /^Imported from .*: 0 objects/m);
-  await step(cwd, MIGRATION, "npx ferroflare import .mf/do .mf/do-new");
+  await writeByMiniflare2(cwd, program);
+  const imported = await step(cwd, README, "npx ferroflare import .mf/durableobjects ./data");
+  assert.match(imported.stdout, /^Imported from .*: 1 object, 1 key/m);
+  const migrated = await step(cwd, MIGRATION, "npx ferroflare import .mf/durableobjects .mf/do");
+  assert.match(migrated.stdout, /: 1 object, 1 key/);
 
   await write(cwd, {
     "worker.mjs": workerOf(program),
@@ -369,3 +372,15 @@ test("documented: no command of a document is without a test", () => {
   );
   assert.deepEqual(missing, []);
 });
+
+/** Lets Miniflare 2 itself store an object where it does if no place is named. */
+async function writeByMiniflare2(cwd, program) {
+  const miniflare = pathToFileURL(createRequire(import.meta.url).resolve("miniflare")).href;
+  const source = program
+    .replace('"ferroflare"', JSON.stringify(miniflare))
+    .replace("modules: true,", "modules: true, durableObjectsPersist: true,")
+    .replace('idFromName("a")', 'idFromName("old")');
+  const args = [VM_MODULES, "--no-warnings", "--input-type=module", "--eval", source];
+  const { stdout, stderr } = await start(process.execPath, args, { cwd }).ended;
+  assert.deepEqual([stdout, stderr], ["1\n", ""]);
+}

@@ -124,6 +124,46 @@ for (const [manager, files] of [
   });
 }
 
+/** Runs a classic class with each way to make it SQLite-backed, and without one. */
+const sqlProbe = `
+  import { Miniflare } from "miniflare";
+  const script = \`
+    export class Test {
+      constructor({ storage }) { this.sql = storage.sql; }
+      fetch() { return Response.json(this.sql?.exec("SELECT 2 AS two").one() ?? "none"); }
+    }
+    export default { fetch: (request, { TEST }) => TEST.get(TEST.idFromName("a")).fetch(request) };\`;
+  const answers = [];
+  for (const options of [
+    { durableObjects: { TEST: "Test" } },
+    { durableObjects: { TEST: { className: "Test", useSQLite: true } } },
+    { durableObjects: { TEST: "Test" }, durableObjectsSqlite: ["TEST"], durableObjectsPersist: "./data" },
+    { wranglerConfigPath: true },
+  ]) {
+    const mf = new Miniflare({ modules: true, script, ...options });
+    answers.push(await (await mf.dispatchFetch("http://localhost/")).json());
+    await mf.dispose();
+  }
+  console.log(JSON.stringify(answers));
+`;
+
+test("overrides: an unmodified miniflare has SQLite-backed classes, by options and by wrangler.toml", async (t) => {
+  const toml = `
+    [durable_objects]
+    bindings = [{ name = "TEST", class_name = "Test" }]
+    [[migrations]]
+    tag = "v1"
+    new_sqlite_classes = ["Test"]`;
+  const files = {
+    "package.json": { ...user, overrides: { [KEY]: VALUE } },
+    "probe.mjs": sqlProbe,
+    "wrangler.toml": toml,
+  };
+  const directory = await makeProject(t, registry, { files });
+  await install(directory, "npm");
+  assert.deepEqual(await probed(directory), ["none", { two: 2 }, { two: 2 }, { two: 2 }]);
+});
+
 test("overrides: one entry puts it there without node_modules too, in Yarn's Plug'n'Play", async (t) => {
   const pkg = {
     private: true,

@@ -9,6 +9,9 @@ import { shownUrl } from "../shared/redis-url";
 import { CommandError } from "./errors";
 import type { Arguments, Flags } from "./subcommand";
 
+/** Where Miniflare 2 keeps data if no place is named. */
+const OLD_DEFAULT = ".mf/durableobjects";
+
 export const placeFlags: Flags = { "do-persist": "optional value" };
 
 /**
@@ -26,9 +29,18 @@ export function placeOf(given: string): string {
 /** # Errors `CommandError` if a path, which `where` has named, is no directory. */
 export function checkDirectory(place: string, where: string): void {
   if (place.includes("://")) return;
-  if (!existsSync(place)) throw new CommandError(`There is no directory ${place} (${where}).`);
+  if (!existsSync(place)) {
+    throw new CommandError(`There is no directory ${place} (${where}).${wayOut(place, where)}`);
+  }
   if (!statSync(place).isDirectory())
     throw new CommandError(`${place} is not a directory (${where}).`);
+}
+
+/** Miniflare 2 keeps data elsewhere if no place is named, and so do workers without persistence. */
+function wayOut(place: string, where: string): string {
+  if (place !== path.resolve(PERSIST_DEFAULT)) return "";
+  if (where !== "FROM") return " Name the place of the data: --do-persist PATH.";
+  return existsSync(OLD_DEFAULT) ? ` Did you mean "${OLD_DEFAULT}"?` : "";
 }
 
 /** Opens the objects of the place that the options name; `place` is how it may be shown. */

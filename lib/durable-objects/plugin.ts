@@ -40,6 +40,7 @@ import type { SocketsEnd } from "./eviction";
 import "./globals";
 import "./hibernation/globals";
 import { addressOf, addressOfKey, DurableObjectId, type IdLike, keyOf } from "./id";
+import { missingClasses } from "./migrated";
 import { type AlarmInvocationInfo, END_OF_TIME_MS } from "./modern-alarms";
 import { DurableObjectNamespace } from "./namespace";
 import {
@@ -337,6 +338,7 @@ export class DurableObjectsPlugin
       if (survive(error)) return;
       throw error;
     }
+    for (const text of missingClasses(this.ctx.compat, moduleExports)) this.ctx.log.warn(text);
     this.#isSqlite = this.#sqliteOf(classes);
     this.#running.load(bindings, classes, this.#isSqlite);
     this.#worker.load(bindings, moduleExports, classes);

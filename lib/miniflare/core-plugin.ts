@@ -15,6 +15,7 @@ import { BuildError } from "../build/error";
 import { isModule, isTypeScript } from "../build/script";
 import { sourcesOf } from "../build/sources";
 import { mountsWithConfigFiles } from "../config/choice";
+import { type DeclaredClasses, declaredClasses } from "../config/classes";
 import { lackingIn, noticesOf } from "../config/notices";
 import type { Config } from "../config/types";
 import {
@@ -26,6 +27,7 @@ import {
   nameOf,
   rulesOf,
 } from "../config/worker";
+import { noteMigrated } from "../durable-objects/migrated";
 import { isSurviving, noteWatched } from "../shared/first-start";
 import { mountWithoutScript, type Place, unreadableScript } from "./missing-script";
 import { kSource, type Runnable, runnable, type Source } from "./source";
@@ -43,6 +45,8 @@ interface Configuration {
   /** The script that a key of the file names, and which key that is. */
   named: { script: string | undefined; key: string };
   build: BuildSettings;
+  /** The classes that its migrations leave. */
+  migrated: { classes: DeclaredClasses; file: string } | undefined;
 }
 
 type FromWrangler = (config: Config, directory: string, log: Log) => unknown;
@@ -94,6 +98,8 @@ export class CorePlugin extends MiniflareCorePlugin {
     if (script === undefined) return result;
     const { filePath } = script;
     const isMain = this.#isMain(filePath);
+    const isConfigured = this.configuration?.named.script === filePath;
+    noteMigrated(this.ctx.compat, isConfigured ? this.configuration?.migrated : undefined);
     if (this.#modules === undefined) {
       this.modules = isMain || isModuleFile(script) || undefined;
     }
@@ -221,6 +227,12 @@ function isModuleFile({ code, filePath }: ScriptBlueprint): boolean {
   return /\.m[jt]s$/i.test(filePath) && !/\baddEventListener\s*\(/.test(code);
 }
 
+/** What a configuration without migrations declares is not compared with the script. */
+function migratedBy(config: Config): Configuration["migrated"] {
+  const classes = config.migrations === undefined ? undefined : declaredClasses(config);
+  return classes && { classes, file: nameOf(config) };
+}
+
 /** The script of Miniflare 2's configuration. */
 function uploaded({ build }: Config, directory: string): string | undefined {
   const { main, dir = "dist" } = build?.upload ?? {};
@@ -274,14 +286,15 @@ options.set("configuration", {
       const key = `"build.upload.main" in ${nameOf(config)}`;
       return script === undefined
         ? undefined
-        : { main: undefined, named: { script, key }, build: {} };
+        : { main: undefined, named: { script, key }, build: {}, migrated: migratedBy(config) };
     }
     for (const line of noticesOf(config, nameOf(config))) log.warn(line);
     const script = uploaded(config, directory);
     const main = script === undefined ? mainOf(config, directory) : undefined;
     const key = `"${script === undefined ? "main" : "build.upload.main"}" in ${nameOf(config)}`;
     const named = { script: script ?? main, key };
-    return { main: main && path.resolve(main), named, build: buildSettings(config, directory) };
+    const build = buildSettings(config, directory);
+    return { main: main && path.resolve(main), named, build, migrated: migratedBy(config) };
   }) as OptionMetadata["fromWrangler"],
 });
 

@@ -7,6 +7,7 @@ import { glibcVersion, platformName } from "../../native/platforms";
 import { ownDirectory } from "../../shared/own-package";
 import { shownUrl } from "../../shared/redis-url";
 import { CommandError, EXEC_NAME, lineOf, UsageError } from "../errors";
+import { ownCommandLine } from "../init/next-steps";
 import { bold, done, green, isForPeople } from "../look";
 import { placeOf } from "../place";
 import {
@@ -51,7 +52,7 @@ export async function doctorCommand(argv: string[]): Promise<void> {
   const own = ownIn(root);
   await describeCore(own);
   const [miniflare, objects] = await describeProject(root, own, asked);
-  await describeUndici(objects);
+  await describeUndici(objects, root, asked);
 
   const inUse = load(miniflare.directory, objects.directory);
   await line("native core", `${inUse.objects.coreVersion}, ${loadedAddon(objects)}`);
@@ -141,12 +142,20 @@ async function describeConfig(): Promise<ReturnType<typeof projectConfig>> {
   return config;
 }
 
-async function describeUndici(objects: Installed): Promise<void> {
+async function describeUndici(
+  objects: Installed,
+  root: string | undefined,
+  asked: Arguments,
+): Promise<void> {
   const undici = installed("undici", objects.directory);
   if (undici === undefined) return;
+  const command =
+    root === undefined
+      ? `npx ${EXEC_NAME} init --undici`
+      : ownCommandLine(root, managerOf(root, asked, "doctor"), "init --undici");
   const advice =
     undici.version === UNDICI_PINNED
-      ? `; it has known vulnerabilities, and ${UNDICI_PATCHED} has fewer: npx ${EXEC_NAME} init --undici`
+      ? `; it has known vulnerabilities, and ${UNDICI_PATCHED} has fewer: ${command}`
       : "";
   await line("undici", `${undici.version}${advice}`);
 }
