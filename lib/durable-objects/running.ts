@@ -156,10 +156,16 @@ export class RunningObjects {
       const reopened = storage && this.#databases.reopen(storage, key);
       return reopened === undefined
         ? this.#object(factory, id)
-        : reopened.then(() => this.openObject(factory, id));
+        : reopened.then(() => this.#reopened(factory, id));
     }
     const make = () => this.#newStorage(factory, address, this.storage(factory, id));
     return this.#databases.open(key, make).then(() => this.#object(factory, id));
+  }
+
+  /** The state after its database was opened again. If that rests once more, the event opens it: here each could wait for the others. */
+  #reopened(factory: StorageFactory, id: IdLike): Answer<DurableObjectState> {
+    const hasEnded = this.#databases.mustOpen(cacheKeyOf(addressOf(id)));
+    return hasEnded ? this.openObject(factory, id) : this.#object(factory, id);
   }
 
   #object(factory: StorageFactory, id: IdLike): DurableObjectState {
