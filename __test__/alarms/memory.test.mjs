@@ -491,10 +491,16 @@ test("alarms: AlarmStore refuses times that are no time to come", async (t) => {
   const alarms = new AlarmStore();
   t.after(() => alarms.dispose());
   await alarms.setupStore(memoryFactory());
-  for (const time of [0, -1, Number.NaN, new Date(Number.NaN)]) {
+  for (const time of [0, -1]) {
     await assert.rejects(alarms.setAlarm("test", time), {
       name: "TypeError",
       message: "setAlarm() cannot be called with an alarm time <= 0",
+    });
+  }
+  for (const time of [Number.NaN, new Date(Number.NaN)]) {
+    await assert.rejects(alarms.setAlarm("test", time), {
+      name: "TypeError",
+      message: / is NaN, /,
     });
   }
 });

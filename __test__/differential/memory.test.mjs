@@ -113,12 +113,12 @@ const TEMPLATE_LENGTH_MIN = 20;
 function hasTest(file, title) {
   const source = readFileSync(new URL(`../${file}`, import.meta.url), "utf8");
   const written = [
-    ...source.matchAll(/\b(?:test|example|statements|testEverywhere)\(\s*(?:"([^"]+)"|'([^']+)')/g),
+    ...source.matchAll(/\b(?:test|example|statements|testEverywhere|values)\(\s*(?:"([^"]+)"|'([^']+)')/g),
   ];
   if (written.some(([, double, single]) => (double ?? single) === title)) return true;
   if (Object.keys(anomalies).some((name) => `anomaly, not shown: ${name}` === title)) return true;
   const templates = [
-    ...source.matchAll(/\b(?:test|example|statements|testEverywhere)\(\s*`([^`]+)`/g),
+    ...source.matchAll(/\b(?:test|example|statements|testEverywhere|values)\(\s*`([^`]+)`/g),
   ];
   return templates.some(([, template]) => {
     const literal = template.split(/\$\{[^}]*\}/).map((text) => text.replace(/[^\w\s]/g, "\\$&"));

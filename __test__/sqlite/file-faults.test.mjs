@@ -1,12 +1,10 @@
 // What the file system does to SQLite-backed objects: one clear error, rows, keys and alarm stay together, and work goes on.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
 import { rename, rm, stat } from "node:fs/promises";
-import os from "node:os";
 import path from "node:path";
 import { describe, test } from "node:test";
 import { ask, withDirectory, withPeers } from "../support/history/peers.mjs";
+import { limit, mounting, mountPoint } from "../support/limits.mjs";
 
 const FILL = "x".repeat(30_000);
 
@@ -21,30 +19,6 @@ async function refusalOf(run) {
   }
   throw new assert.AssertionError({ message: "it was not refused" });
 }
-
-/** Sets a limit of a running process. */
-function limit(peer, name, value) {
-  const { status, stderr } = spawnSync("prlimit", [
-    "--pid",
-    String(peer.pid),
-    `--${name}=${value}:`,
-  ]);
-  assert.equal(status, 0, String(stderr));
-}
-
-/** A command that runs what follows with a file system of 8 MiB mounted on a directory, where that is allowed. */
-function smallFileSystem(directory) {
-  const script = `mount -t tmpfs -o size=8m tmpfs "${directory}" && exec "$0" "$@"`;
-  const ways = [
-    ["unshare", "-m"],
-    ["unshare", "-rm"],
-  ].map((way) => [...way, "sh", "-c", script]);
-  return ways.find(([program, ...args]) => spawnSync(program, [...args, "true"]).status === 0);
-}
-
-const mountPoint = mkdtempSync(path.join(os.tmpdir(), "ferroflare-small-"));
-const mounting = smallFileSystem(mountPoint);
-process.on("exit", () => rmSync(mountPoint, { recursive: true, force: true }));
 
 /** Two ways to write a row, a key and the alarm together. */
 const WAYS = {

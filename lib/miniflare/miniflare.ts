@@ -88,14 +88,9 @@ export class Miniflare extends MiniflareCore<Plugins> {
    * An instance whose start has failed is closed too: the error of the start goes to the callers that have used the instance.
    */
   override async dispose(): Promise<void> {
-    const hasStarted = await this.getPlugins().then(
-      () => true,
-      () => false,
-    );
     try {
-      if (hasStarted) await super.dispose();
+      await this.#remains.disposeOf(this.getPlugins(), () => super.dispose());
     } finally {
-      await this.#remains.dispose();
       await closeStores(this.#storageFactory);
       await this.#storageFactory.dispose();
     }

@@ -49,8 +49,20 @@ export class Remains {
     return beginOwning(this.#watchers);
   }
 
-  /** Disposes of all that is left. */
-  async dispose(): Promise<void> {
+  /** Disposes of an instance by `own`, unless its start has failed, and then of all that is left. */
+  async disposeOf(started: Promise<unknown>, own: () => Promise<void>): Promise<void> {
+    const hasStarted = await started.then(
+      () => true,
+      () => false,
+    );
+    try {
+      if (hasStarted) await own();
+    } finally {
+      await this.#dispose();
+    }
+  }
+
+  async #dispose(): Promise<void> {
     for (const watcher of this.#watchers) watcher.dispose();
     for (const [plugin, dispose] of this.#plugins) {
       this.#plugins.delete(plugin);

@@ -46,14 +46,9 @@ export class TestCore extends MiniflareCore<typeof PLUGINS> {
   }
 
   override async dispose(): Promise<void> {
-    const hasStarted = await this.getPlugins().then(
-      () => true,
-      () => false,
-    );
     try {
-      if (hasStarted) await super.dispose();
+      await this.#remains.disposeOf(this.getPlugins(), () => super.dispose());
     } finally {
-      await this.#remains.dispose();
       await closeStores(this.#storage);
     }
   }
