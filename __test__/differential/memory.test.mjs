@@ -113,7 +113,9 @@ const TEMPLATE_LENGTH_MIN = 20;
 function hasTest(file, title) {
   const source = readFileSync(new URL(`../${file}`, import.meta.url), "utf8");
   const written = [
-    ...source.matchAll(/\b(?:test|example|statements|testEverywhere|values)\(\s*(?:"([^"]+)"|'([^']+)')/g),
+    ...source.matchAll(
+      /\b(?:test|example|statements|testEverywhere|values)\(\s*(?:"([^"]+)"|'([^']+)')/g,
+    ),
   ];
   if (written.some(([, double, single]) => (double ?? single) === title)) return true;
   if (Object.keys(anomalies).some((name) => `anomaly, not shown: ${name}` === title)) return true;
