@@ -67,7 +67,7 @@ test("module: another import of a string script is refused as before", async () 
   const mf = new Miniflare({ modules: true, script });
   const error = await failure(mf.getPlugins());
   assert.match(error.message, /dependency ".\/other.mjs": imports unsupported with string script/);
-  await failure(mf.dispose());
+  await mf.dispose();
 });
 
 test("module: another module of Cloudflare's is an error that names it", async (t) => {
@@ -78,7 +78,7 @@ test("module: another module of Cloudflare's is an error that names it", async (
   const { message } = await failure(mf.getPlugins());
   assert.match(message, /dependency "cloudflare:sockets": no matching module rules/);
   assert.match(message, /ferroflare has "cloudflare:workers", and none of the other modules/);
-  await failure(mf.dispose());
+  await mf.dispose();
 });
 
 test("module: a base class that is called otherwise than by an object's construction throws", async (t) => {

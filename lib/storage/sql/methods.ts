@@ -12,22 +12,21 @@ const ASYNC_METHODS = [
   "deleteAlarm",
   "sync",
 ] as const;
-export type AsyncMethod = (typeof ASYNC_METHODS)[number];
+type AsyncMethod = (typeof ASYNC_METHODS)[number];
 
-/** Runs a method with its arguments. */
-export type Operation = (...args: unknown[]) => Promise<unknown>;
+/** The method of the class that is extended. */
+type Inherited = (...args: unknown[]) => Promise<unknown>;
 
-/** How a storage runs one of its methods. */
-type Run<S> = (storage: S, name: AsyncMethod, operation: Operation, args: unknown[]) => unknown;
+/** How a storage runs one of its methods. It adds few frames to the stack, of which V8 keeps ten: the last ones are the program's. */
+type Run<S> = (storage: S, name: AsyncMethod, args: unknown[], inherited: Inherited) => unknown;
 
 /** Gives a class its asynchronous methods, each of which is run by `run`. */
 export function defineAsync<S extends ModernStorage>(Class: { prototype: S }, run: Run<S>): void {
   for (const name of ASYNC_METHODS) {
-    const inherited = Reflect.get(ModernStorage.prototype, name) as CallableFunction;
+    const inherited = Reflect.get(ModernStorage.prototype, name) as Inherited;
     const value = {
       [name](this: S, ...args: unknown[]): unknown {
-        const once: Operation = (...given) => Reflect.apply(inherited, this, given);
-        return run(this, name, once, args);
+        return run(this, name, args, inherited);
       },
     }[name];
     const shape = { writable: true, configurable: true };
@@ -35,10 +34,14 @@ export function defineAsync<S extends ModernStorage>(Class: { prototype: S }, ru
   }
 }
 
-/** Runs an operation, in parts if it has more keys than the core takes at once. */
-export function inParts(name: AsyncMethod, operation: Operation, args: unknown[]) {
-  const [keys, options] = args;
-  if ((name !== "get" && name !== "delete") || !areMany(keys)) return operation(...args);
-  const part = (some: string[]) => operation(some, options) as Promise<never>;
+/** Runs a method in parts, if it has more keys than the core takes at once; else returns nothing. */
+export function inParts(
+  storage: ModernStorage,
+  name: AsyncMethod,
+  [keys, options]: unknown[],
+  inherited: Inherited,
+): Promise<unknown> | undefined {
+  if ((name !== "get" && name !== "delete") || !areMany(keys)) return undefined;
+  const part = (some: string[]) => inherited.call(storage, some, options) as Promise<never>;
   return name === "get" ? getMany(keys, part) : removeMany(keys, part);
 }

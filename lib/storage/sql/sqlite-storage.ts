@@ -34,7 +34,7 @@ import { Commits } from "./commits";
 import type { Connection } from "./connection";
 import { Database } from "./database";
 import { checkListOptions, KvLists, SyncKvStorage } from "./kv";
-import { type AsyncMethod, defineAsync, inParts, type Operation } from "./methods";
+import { defineAsync, inParts } from "./methods";
 import { Opening } from "./opening";
 import type { RowRealm } from "./realm";
 import { wrongArgument } from "./shape";
@@ -257,17 +257,13 @@ export class SqliteStorage extends ModernStorage {
     this.#lists.end();
   }
 
-  #run(name: AsyncMethod, operation: Operation, args: unknown[]): Promise<unknown> {
-    return this.#access.whenFree(() => {
-      if (name === "list") this.#beginList(args[0]);
-      if (name === "setAlarm" || name === "deleteAlarm") this.#commits.alarmWritten = true;
-      return inParts(name, operation, args);
-    });
-  }
-
   static {
-    defineAsync(SqliteStorage, (storage, name, operation, args) =>
-      storage.#run(name, operation, args),
+    defineAsync(SqliteStorage, (storage, name, args, inherited) =>
+      storage.#access.whenFree(() => {
+        if (name === "list") storage.#beginList(args[0]);
+        if (name === "setAlarm" || name === "deleteAlarm") storage.#commits.alarmWritten = true;
+        return inParts(storage, name, args, inherited) ?? Reflect.apply(inherited, storage, args);
+      }),
     );
   }
 }
