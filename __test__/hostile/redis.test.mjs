@@ -1,31 +1,18 @@
 // A Redis that answers nonsense, slowly or never: one error each, in time, that names the server and no password.
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import net from "node:net";
 import { describe, test } from "node:test";
 import { Miniflare } from "../../index.mjs";
 import { outcome } from "../support/hostile.mjs";
+import { listener } from "../support/listener.mjs";
 import { redisServer } from "../support/redis.mjs";
 
 const SECRET = "s3cret-word";
 const script = "export class Any { alarm() {} }; export default { fetch() {} }";
 
 /** A server that `answer` speaks for: it gets each piece of bytes, and the socket. */
-async function listen(t, answer) {
-  const sockets = new Set();
-  const server = net.createServer((socket) => {
-    sockets.add(socket);
-    socket.on("error", () => {});
-    socket.on("data", (bytes) => answer(socket, bytes));
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  t.after(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return `127.0.0.1:${server.address().port}`;
-}
+const listen = (t, answer) =>
+  listener(t, (socket) => socket.on("data", (bytes) => answer(socket, bytes)));
 
 async function firstUse(t, host) {
   const mf = new Miniflare({
@@ -67,14 +54,12 @@ const answers = [
 ];
 
 /** Stands between a program and a server, and gives each piece of an answer to `change`. */
-async function between(t, server, change) {
-  const sockets = new Set();
-  const front = net.createServer((client) => {
+function between(t, server, change) {
+  return listener(t, (client) => {
     const [host, port] = server.host.split(":");
     const back = net.connect(Number(port), host);
+    back.on("error", () => {});
     for (const socket of [client, back]) {
-      sockets.add(socket);
-      socket.on("error", () => {});
       socket.on("close", () => {
         client.destroy();
         back.destroy();
@@ -83,13 +68,6 @@ async function between(t, server, change) {
     client.on("data", (bytes) => back.write(bytes));
     back.on("data", (bytes) => change(client, bytes));
   });
-  front.listen(0, "127.0.0.1");
-  await once(front, "listening");
-  t.after(() => {
-    for (const socket of sockets) socket.destroy();
-    front.close();
-  });
-  return `127.0.0.1:${front.address().port}`;
 }
 
 /** What a server answers that was right before. */

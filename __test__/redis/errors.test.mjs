@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import http from "node:http";
-import net from "node:net";
 import path from "node:path";
 import { describe, test } from "node:test";
 import { Miniflare } from "ferroflare";
 import { fixtures, runCli, until } from "../support/cli.mjs";
 import { count, options, storageOf } from "../support/files.mjs";
+import { listener } from "../support/listener.mjs";
 import { freePort, redisServer, redisVersion, replicaOf } from "../support/redis.mjs";
 
 const SECRET = "s3cret-word";
@@ -51,23 +51,6 @@ async function refusal(promise, { host, says, code }) {
 
 const put = async (mf, value = 1) => (await storageOf(mf)).storage.put("key", value);
 const get = async (mf, key = "key") => (await storageOf(mf)).storage.get(key);
-
-/** Something that listens, and does what `answer` does with each connection. */
-async function listener(t, answer) {
-  const sockets = new Set();
-  const server = net.createServer((socket) => {
-    sockets.add(socket);
-    socket.on("error", () => {});
-    answer(socket);
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  t.after(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return `127.0.0.1:${server.address().port}`;
-}
 
 describe("at the start", { concurrency: 6 }, () => {
   test("no server listens", async (t) => {
